@@ -1,0 +1,66 @@
+# retldb: columnar tables for PostgreSQL
+#
+#   make                     build
+#   make install             install into the server that pg_config names
+#   make installcheck        pg_regress, isolation and TAP tests on a running server
+#   make unit fuzz-replay    tests of the pure C layers, no server needed
+#
+# Variables: PG_CONFIG, CC, WERROR=1 (warnings are errors), COVERAGE=1 (gcov).
+# test/run runs everything, on private clusters.
+
+EXTENSION = retldb
+MODULE_big = retldb
+PGFILEDESC = "retldb - columnar tables"
+DATA = $(wildcard sql/retldb--*.sql)
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
+
+REGRESS = setup basics loading tables unsupported types wide \
+	skipping columnar_scan verify cleanup
+ISOLATION = loaders readers rollback truncate prepared serializable vacuum
+ISOLATION_OPTS = --inputdir=test/isolation --load-extension=retldb
+TAP_TESTS = 1
+PROVE_TESTS = test/t/*.pl
+
+PG_CPPFLAGS = -Isrc
+PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+SHLIB_LINK = -llz4 -lsnappy -lzstd
+
+EXTRA_CLEAN = $(OBJS:.o=.d) $(OBJS:.o=.gcno) $(OBJS:.o=.gcda) \
+	tmp_check output_iso
+
+# PostgreSQL's own flags are gcc's; clang does not know all of them.
+ifneq (,$(findstring clang,$(CC)))
+PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument
+endif
+ifdef WERROR
+PG_CFLAGS += -Werror
+endif
+ifdef COVERAGE
+PG_CFLAGS += -O1 --coverage
+SHLIB_LINK += --coverage
+endif
+
+# Object files follow their headers.
+PG_CFLAGS += -MMD -MP
+
+# No bitcode: nothing here is worth inlining into JIT-compiled expressions.
+override with_llvm = no
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Inner loops over values gain from it, the rest does not.
+ifndef COVERAGE
+src/encoding/%.o src/vector/%.o: override CFLAGS += -O3
+endif
+
+-include $(OBJS:.o=.d)
+
+.PHONY: unit fuzz-replay
+
+unit:
+	$(MAKE) -C test/unit check
+
+fuzz-replay:
+	$(MAKE) -C test/fuzz replay

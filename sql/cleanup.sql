@@ -1,0 +1,24 @@
+-- The extension goes only when nobody needs it any more.
+CREATE TABLE remaining (a int) USING retldb;
+INSERT INTO remaining SELECT generate_series(1, 3000);
+CREATE VIEW dependent AS SELECT a FROM remaining;
+CREATE TABLE unrelated (a int) USING heap;
+DROP FUNCTION groups, faults;
+DROP EXTENSION retldb;
+SELECT count(*) FROM remaining;
+DROP ACCESS METHOD retldb;
+BEGIN;
+DROP EXTENSION retldb CASCADE;
+SELECT to_regclass('remaining'), to_regclass('unrelated');
+ROLLBACK;
+SELECT count(*) FROM remaining;
+DROP EXTENSION retldb CASCADE;
+SELECT to_regclass('remaining'), to_regclass('dependent'), to_regclass('unrelated');
+CREATE TABLE again (a int) USING retldb;
+CREATE EXTENSION retldb;
+CREATE TABLE again (a int) USING retldb;
+INSERT INTO again SELECT generate_series(1, 3000);
+SELECT count(*) FROM again;
+DROP TABLE again;
+DROP EXTENSION retldb;
+DROP TABLE unrelated;

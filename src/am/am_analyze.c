@@ -1,0 +1,267 @@
+/*-------------------------------------------------------------------------
+ *
+ * am_analyze.c
+ *	  Table access method: sampling for ANALYZE.
+ *
+ * ANALYZE picks blocks of the main fork at random and extrapolates from the
+ * rows they have.  Blocks of the row store are sampled by heap's functions.
+ * To make the sample of row groups unbiased, every data page of a group is
+ * given an equal share of the group's rows: of P pages and N rows, page i has
+ * rows [i * N / P, (i + 1) * N / P).  All other column pages have none.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/relscan.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "am/retldb_am.h"
+#include "rowgroup/group_reader.h"
+#include "storage/column_page.h"
+#include "storage/directory.h"
+#include "visibility/anchor.h"
+#include "visibility/row_fetch.h"
+
+/* A run of data pages of a group. */
+typedef struct PageOwner
+{
+	RetlRun		run;
+	uint32		firstPage;		/* of the group */
+	RetlGroup  *group;
+} PageOwner;
+
+typedef struct RetlAnalyzeScan
+{
+	TableScanDescData base;
+	TableScanDesc heapScan;
+	RetlDirectory *directory;
+	int			ownerCount;
+	PageOwner  *owners;			/* by start of the run */
+	RetlGroupReader *reader;
+	RetlGroup  *openGroup;
+	Datum	   *values;
+	bool	   *isnull;
+
+	/* the current block */
+	BlockNumber blockno;
+	PageOwner  *owner;			/* NULL: a block of the row store */
+	uint32		nextRow;
+	uint32		endRow;
+	HeapTupleHeaderData anchor;
+} RetlAnalyzeScan;
+
+static int
+CompareOwners(const void *a, const void *b)
+{
+	const PageOwner *left = a;
+	const PageOwner *right = b;
+
+	return left->run.start < right->run.start ? -1 : left->run.start > right->run.start;
+}
+
+/*
+ * List the runs of all complete groups whose anchors stand.
+ */
+static void
+ListOwners(RetlAnalyzeScan *scan, Relation rel)
+{
+	int			capacity = RETLDB_INLINE_RUNS * scan->directory->groupCount + 1;
+
+	scan->owners = palloc(sizeof(PageOwner) * capacity);
+	for (int i = 0; i < scan->directory->groupCount; i++)
+	{
+		RetlGroup  *group = &scan->directory->groups[i];
+		int			runCount;
+		RetlRun    *runs;
+		uint32		firstPage = 0;
+
+		if (group->entry.state != RETL_GROUP_COMPLETE || !RetlAnchorExists(rel, &group->entry))
+			continue;
+		runs = RetlGroupGetRuns(rel, &group->entry, &runCount);
+		if (scan->ownerCount + runCount > capacity)
+		{
+			capacity = 2 * (scan->ownerCount + runCount);
+			scan->owners = repalloc(scan->owners, sizeof(PageOwner) * capacity);
+		}
+		for (int j = 0; j < runCount; j++)
+		{
+			scan->owners[scan->ownerCount++] = (PageOwner) {runs[j], firstPage, group};
+			firstPage += runs[j].length;
+		}
+		pfree(runs);
+	}
+	qsort(scan->owners, scan->ownerCount, sizeof(PageOwner), CompareOwners);
+}
+
+/*
+ * Begin a scan for ANALYZE; own rows have been flushed.
+ */
+TableScanDesc
+RetlAnalyzeBegin(Relation rel)
+{
+	RetlAnalyzeScan *scan = palloc0(sizeof(RetlAnalyzeScan));
+	int			natts = RelationGetDescr(rel)->natts;
+
+	RelationIncrementReferenceCount(rel);
+	scan->base.rs_rd = rel;
+	scan->base.rs_flags = SO_TYPE_ANALYZE;
+	scan->heapScan = heap_beginscan(rel, NULL, 0, NULL, NULL, SO_TYPE_ANALYZE);
+	scan->directory = RetlDirectoryRead(rel);
+	scan->reader = RetlGroupReaderCreate(rel, NULL, NULL);
+	scan->values = palloc(sizeof(Datum) * Max(natts, 1));
+	scan->isnull = palloc(sizeof(bool) * Max(natts, 1));
+	ListOwners(scan, rel);
+	return (TableScanDesc) scan;
+}
+
+void
+RetlAnalyzeEnd(TableScanDesc sscan)
+{
+	RetlAnalyzeScan *scan = (RetlAnalyzeScan *) sscan;
+
+	heap_endscan(scan->heapScan);
+	RetlGroupReaderFree(scan->reader);
+	RelationDecrementReferenceCount(sscan->rs_rd);
+	pfree(scan);
+}
+
+/*
+ * The owner of a block, or NULL.
+ */
+static PageOwner *
+FindOwner(RetlAnalyzeScan *scan, BlockNumber blockno)
+{
+	int			low = 0;
+	int			high = scan->ownerCount;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (scan->owners[middle].run.start <= blockno)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0)
+		return NULL;
+	low--;
+	return blockno < scan->owners[low].run.start + scan->owners[low].run.length
+		? &scan->owners[low] : NULL;
+}
+
+/*
+ * Turn to a block.
+ */
+bool
+retldb_scan_analyze_next_block(TableScanDesc sscan, BlockNumber blockno,
+							   BufferAccessStrategy bstrategy)
+{
+	RetlAnalyzeScan *scan = (RetlAnalyzeScan *) sscan;
+	const RetlGroupEntry *entry;
+	uint64		page;
+	uint64		pages;
+
+	scan->blockno = blockno;
+	scan->owner = FindOwner(scan, blockno);
+	if (scan->owner == NULL)
+		return RetlHeapRoutine()->scan_analyze_next_block(scan->heapScan, blockno, bstrategy);
+
+	entry = &scan->owner->group->entry;
+	page = scan->owner->firstPage + (blockno - scan->owner->run.start);
+	pages = (entry->dataLength + RETLDB_PAYLOAD_SIZE - 1) / RETLDB_PAYLOAD_SIZE;
+	if (page >= pages)
+		scan->nextRow = scan->endRow = 0;
+	else
+	{
+		scan->nextRow = page * entry->rowCount / pages;
+		scan->endRow = (page + 1) * entry->rowCount / pages;
+	}
+	return true;
+}
+
+/*
+ * The next row of a block of the row store.  Heap counts anchors as rows.
+ */
+static bool
+NextHeapTuple(RetlAnalyzeScan *scan, TransactionId oldestXmin, double *liverows,
+			  double *deadrows, TupleTableSlot *slot)
+{
+	while (RetlHeapRoutine()->scan_analyze_next_tuple(scan->heapScan, oldestXmin,
+													  liverows, deadrows, slot))
+	{
+		BufferHeapTupleTableSlot *bslot = (BufferHeapTupleTableSlot *) slot;
+
+		if (!RetlTupleIsMarked(bslot->base.tuple->t_data))
+			return true;
+		*liverows -= 1;
+	}
+	return false;
+}
+
+/*
+ * Put a row of the current group into the slot.
+ */
+static void
+StoreGroupRow(RetlAnalyzeScan *scan, uint32 row, TupleTableSlot *slot)
+{
+	Relation	rel = scan->base.rs_rd;
+	TupleDesc	tupdesc = RelationGetDescr(rel);
+	RetlGroup  *group = scan->owner->group;
+	uint32		vectorRows;
+	ItemPointerData tid;
+
+	if (scan->openGroup != group)
+	{
+		RetlGroupReaderOpen(scan->reader, &group->entry);
+		scan->openGroup = group;
+	}
+	vectorRows = RetlGroupReaderVectorRows(scan->reader);
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		if (TupleDescAttr(tupdesc, i)->attisdropped)
+			scan->isnull[i] = true;
+		else
+			scan->values[i] = RetlVectorGetDatum(RetlGroupReaderGetVector(scan->reader, i + 1,
+																		   row / vectorRows),
+												 row % vectorRows, &scan->isnull[i]);
+	}
+	RetlTidFromRowNumber(&tid, group->entry.rowBase + row);
+	RetlStoreColumnarRow(slot, &tid, RelationGetRelid(rel), &scan->anchor,
+						 scan->values, scan->isnull);
+}
+
+/*
+ * The next row to be sampled of the current block, in the way of heap: rows of
+ * transactions in progress count for those transactions only.
+ */
+bool
+retldb_scan_analyze_next_tuple(TableScanDesc sscan, TransactionId OldestXmin,
+							   double *liverows, double *deadrows, TupleTableSlot *slot)
+{
+	RetlAnalyzeScan *scan = (RetlAnalyzeScan *) sscan;
+	bool		own;
+	HTSV_Result state;
+
+	if (scan->owner == NULL)
+		return NextHeapTuple(scan, OldestXmin, liverows, deadrows, slot);
+
+	if (scan->nextRow < scan->endRow)
+	{
+		state = RetlAnchorVacuumState(sscan->rs_rd, &scan->owner->group->entry, OldestXmin, &own);
+		if (state == HEAPTUPLE_LIVE || (state == HEAPTUPLE_INSERT_IN_PROGRESS && own))
+		{
+			*liverows += 1;
+			StoreGroupRow(scan, scan->nextRow++, slot);
+			return true;
+		}
+		if (state == HEAPTUPLE_DEAD || state == HEAPTUPLE_RECENTLY_DEAD)
+			*deadrows += scan->endRow - scan->nextRow;
+		scan->nextRow = scan->endRow;
+	}
+	ExecClearTuple(slot);
+	return false;
+}

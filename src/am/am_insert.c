@@ -1,0 +1,92 @@
+/*-------------------------------------------------------------------------
+ *
+ * am_insert.c
+ *	  Table access method: inserting rows.
+ *
+ * write_buffer.c says which rows go where; here they are handed over.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/xact.h"
+#include "utils/rel.h"
+
+#include "am/retldb_am.h"
+#include "am/write_buffer.h"
+
+/*
+ * Make the slot's tuple look inserted, for RETURNING system columns: the row
+ * itself is in the row group.
+ */
+static void
+FinishSlot(Relation rel, TupleTableSlot *slot, CommandId cid)
+{
+	bool		shouldFree;
+	ItemPointerData tid = slot->tts_tid;
+	HeapTuple	tuple;
+
+	if (!TTS_IS_BUFFERTUPLE(slot) && !TTS_IS_HEAPTUPLE(slot))
+		return;
+	tuple = ExecFetchSlotHeapTuple(slot, true, &shouldFree);
+	Assert(!shouldFree);
+	HeapTupleHeaderSetXmin(tuple->t_data, GetCurrentTransactionId());
+	HeapTupleHeaderSetCmin(tuple->t_data, cid);
+	HeapTupleHeaderSetXmax(tuple->t_data, 0);
+	tuple->t_tableOid = RelationGetRelid(rel);
+	tuple->t_self = tid;
+	slot->tts_tid = tid;
+}
+
+/*
+ * Insert one row.
+ */
+void
+retldb_tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
+					struct BulkInsertStateData *bistate)
+{
+	bool		shouldFree;
+	HeapTuple	tuple;
+
+	if (RetlWriteRouteRows(rel, cid, 1) == 0)
+	{
+		RetlWriteRow(rel, slot, cid, options);
+		FinishSlot(rel, slot, cid);
+		return;
+	}
+
+	/* as heapam_tuple_insert */
+	tuple = ExecFetchSlotHeapTuple(slot, true, &shouldFree);
+	slot->tts_tableOid = RelationGetRelid(rel);
+	tuple->t_tableOid = slot->tts_tableOid;
+	heap_insert(rel, tuple, cid, options, bistate);
+	ItemPointerCopy(&tuple->t_self, &slot->tts_tid);
+	if (shouldFree)
+		pfree(tuple);
+}
+
+/*
+ * Insert many rows.
+ */
+void
+retldb_multi_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid,
+					int options, struct BulkInsertStateData *bistate)
+{
+	int			rowStore = RetlWriteRouteRows(rel, cid, nslots);
+
+	if (rowStore > 0)
+		heap_multi_insert(rel, slots, rowStore, cid, options, bistate);
+	for (int i = rowStore; i < nslots; i++)
+		RetlWriteRow(rel, slots[i], cid, options);
+}
+
+/*
+ * A bulk insert into this table is done.
+ */
+void
+retldb_finish_bulk_insert(Relation rel, int options)
+{
+	(void) options;
+	RetlWriteFinishBulkInsert(rel);
+}

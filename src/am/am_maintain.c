@@ -1,0 +1,183 @@
+/*-------------------------------------------------------------------------
+ *
+ * am_maintain.c
+ *	  Table access method: truncation, VACUUM, size estimates.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/heapam.h"
+#include "access/multixact.h"
+#include "access/visibilitymap.h"
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "optimizer/plancat.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "am/retldb_am.h"
+#include "am/write_buffer.h"
+#include "storage/column_page.h"
+#include "storage/directory.h"
+#include "storage/table_header.h"
+#include "visibility/anchor.h"
+#include "visibility/row_fetch.h"
+#include "visibility/row_store.h"
+
+/* Pages of the row store that are looked at to estimate its rows. */
+#define SAMPLE_PAGES	100
+
+/*
+ * TRUNCATE of a table made in the same transaction, ON COMMIT DELETE ROWS.
+ */
+void
+retldb_relation_nontransactional_truncate(Relation rel)
+{
+	RetlWriteDiscard(rel);
+	RetlFetchCacheReset();
+	RetlHeaderReset(rel);
+}
+
+/* ---------------------------------------------------------------------
+ * VACUUM
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Give back the pages of groups whose anchors are gone.  The heap part of
+ * VACUUM, or whoever pruned the anchor before, has logged its removal with the
+ * conflict horizon: a standby cancels queries that could read these pages
+ * before it can see them reused.
+ */
+static void
+FreeDeadGroups(Relation rel)
+{
+	RetlDirectory *directory = RetlDirectoryRead(rel);
+	int			freed = 0;
+
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		RetlGroup  *group = &directory->groups[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (group->entry.state == RETL_GROUP_FREE || RetlAnchorExists(rel, &group->entry))
+			continue;
+		RetlDirectoryFree(rel, group);
+		freed++;
+	}
+	if (freed > 0)
+		ereport(DEBUG1,
+				(errmsg_internal("table \"%s\": pages of %d dead row groups can be reused",
+								 RelationGetRelationName(rel), freed)));
+}
+
+/*
+ * Rows of the row store, estimated from evenly spaced pages.
+ */
+static double
+EstimateRowStore(Relation rel, const RetlDirectory *directory)
+{
+	int			runCount;
+	RetlRun    *runs = RetlRowStoreRuns(rel, directory, RelationGetNumberOfBlocks(rel), &runCount);
+	uint64		blocks = 0;
+	uint64		step;
+	uint64		looked = 0;
+	double		tuples = 0;
+
+	for (int i = 0; i < runCount; i++)
+		blocks += runs[i].length;
+	step = Max(blocks / SAMPLE_PAGES, 1);
+	for (uint64 n = 0, before = 0, run = 0; n < blocks; n += step)
+	{
+		Buffer		buffer;
+		Page		page;
+
+		while (n >= before + runs[run].length)
+			before += runs[run++].length;
+		buffer = ReadBuffer(rel, runs[run].start + (n - before));
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buffer);
+		for (OffsetNumber offset = FirstOffsetNumber; offset <= PageGetMaxOffsetNumber(page); offset++)
+		{
+			ItemId		lp = PageGetItemId(page, offset);
+
+			if (ItemIdIsNormal(lp) && !RetlTupleIsMarked((HeapTupleHeader) PageGetItem(page, lp)))
+				tuples++;
+		}
+		UnlockReleaseBuffer(buffer);
+		looked++;
+	}
+	pfree(runs);
+	return looked > 0 ? tuples / looked * blocks : 0;
+}
+
+/*
+ * Heap's VACUUM has counted anchors and extrapolated over column pages: put
+ * right what it wrote to pg_class.
+ */
+static void
+UpdateStatistics(Relation rel)
+{
+	RetlDirectory *directory = RetlDirectoryRead(rel);
+	double		tuples = EstimateRowStore(rel, directory);
+	BlockNumber allVisible;
+
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		const RetlGroupEntry *entry = &directory->groups[i].entry;
+
+		if (entry->state == RETL_GROUP_COMPLETE && RetlAnchorExists(rel, entry))
+			tuples += entry->rowCount;
+	}
+	visibilitymap_count(rel, &allVisible, NULL);
+	vac_update_relstats(rel, RelationGetNumberOfBlocks(rel), tuples, allVisible, false,
+						InvalidTransactionId, InvalidMultiXactId, NULL, NULL, false);
+}
+
+/*
+ * VACUUM: the row store, anchors and freezing are heap's; then the pages of
+ * dead groups are given back.  Heap's truncation must not happen: to it column
+ * pages look empty.
+ */
+void
+retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy bstrategy)
+{
+	VacuumParams heapParams = *params;
+
+	heapParams.truncate = VACOPTVALUE_DISABLED;
+	heap_vacuum_rel(rel, &heapParams, bstrategy);
+	FreeDeadGroups(rel);
+	UpdateStatistics(rel);
+}
+
+/* ---------------------------------------------------------------------
+ * Size estimates
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Size of the table for the planner, from the header page alone: the rows of
+ * all complete groups, and as many rows of the row store as fit its pages.
+ */
+void
+retldb_relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages,
+							  double *tuples, double *allvisfrac)
+{
+	RetlFileHeader header;
+	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+	double		rowPages;
+	int32		width;
+
+	RetlHeaderRead(rel, &header);
+	rowPages = (double) nblocks - 1 - header.ownedPages;
+	width = get_rel_data_width(rel, attr_widths) + MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData);
+
+	*pages = nblocks;
+	*tuples = header.completeRows;
+	if (rowPages > 0)
+		*tuples += rint(rowPages * (BLCKSZ - SizeOfPageHeaderData) / width);
+	*allvisfrac = 0;
+}

@@ -1,0 +1,389 @@
+/*-------------------------------------------------------------------------
+ *
+ * am_scan.c
+ *	  Table access method: sequential scans and fetches by TID.
+ *
+ * Slots are buffer heap tuple slots: rows of the row store are stored as heap
+ * does it, columnar rows as heap tuples formed from their columns, with the
+ * anchor's xmin, so that every system column can be asked for.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/relscan.h"
+#include "access/valid.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "am/retldb_am.h"
+#include "am/write_buffer.h"
+#include "visibility/anchor.h"
+#include "visibility/row_fetch.h"
+#include "visibility/table_scan.h"
+
+typedef struct RetlScanDescData
+{
+	TableScanDescData base;
+	RetlTableScan *scan;		/* NULL for ANALYZE */
+	RetlParallelScan *parallel;
+	Datum	   *values;
+	bool	   *isnull;
+} RetlScanDescData;
+
+typedef RetlScanDescData *RetlScanDesc;
+
+/* Shared part of a parallel scan through the table access method. */
+typedef struct RetlParallelScanDescData
+{
+	ParallelTableScanDescData base;
+	RetlParallelScan scan;
+} RetlParallelScanDescData;
+
+/*
+ * The type of slot that all functions of the access method accept.
+ */
+const TupleTableSlotOps *
+retldb_slot_callbacks(Relation rel)
+{
+	(void) rel;
+	return &TTSOpsBufferHeapTuple;
+}
+
+/* ---------------------------------------------------------------------
+ * Columnar rows in slots
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Would these columns make a tuple near the limit of an allocation?  Heap has
+ * such values out of line.
+ */
+static bool
+RowIsHuge(TupleDesc tupdesc, Datum *values, bool *isnull)
+{
+	return heap_compute_data_size(tupdesc, values, isnull) > MaxAllocSize / 2;
+}
+
+/*
+ * Store a columnar row in a slot.  A huge one stays virtual: then its values
+ * live as long as the scan stays on the row, and it has no system columns but
+ * ctid and tableoid.
+ */
+void
+RetlStoreColumnarRow(TupleTableSlot *slot, ItemPointer tid, Oid tableOid,
+					 HeapTupleHeader anchor, Datum *values, bool *isnull)
+{
+	TupleDesc	tupdesc = slot->tts_tupleDescriptor;
+	BufferHeapTupleTableSlot *bslot = (BufferHeapTupleTableSlot *) slot;
+	MemoryContext oldContext;
+	HeapTuple	tuple;
+
+	Assert(TTS_IS_BUFFERTUPLE(slot));
+	ExecClearTuple(slot);
+
+	if (RowIsHuge(tupdesc, values, isnull))
+	{
+		memcpy(slot->tts_values, values, sizeof(Datum) * tupdesc->natts);
+		memcpy(slot->tts_isnull, isnull, sizeof(bool) * tupdesc->natts);
+		ExecStoreVirtualTuple(slot);
+	}
+	else
+	{
+		oldContext = MemoryContextSwitchTo(slot->tts_mcxt);
+		tuple = heap_form_tuple(tupdesc, values, isnull);
+		MemoryContextSwitchTo(oldContext);
+
+		tuple->t_self = *tid;
+		tuple->t_tableOid = tableOid;
+		tuple->t_data->t_choice.t_heap = anchor->t_choice.t_heap;
+		tuple->t_data->t_infomask |= anchor->t_infomask & HEAP_XACT_MASK;
+		tuple->t_data->t_ctid = *tid;
+
+		bslot->base.tuple = tuple;
+		bslot->base.off = 0;
+		slot->tts_nvalid = 0;
+		slot->tts_flags &= ~TTS_FLAG_EMPTY;
+		slot->tts_flags |= TTS_FLAG_SHOULDFREE;
+	}
+	slot->tts_tid = *tid;
+	slot->tts_tableOid = tableOid;
+}
+
+/* ---------------------------------------------------------------------
+ * Sequential scans
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Begin a scan of any kind.  What is buffered for the table in this backend is
+ * written first.
+ */
+TableScanDesc
+retldb_scan_begin(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData *key,
+				  ParallelTableScanDesc parallel, uint32 flags)
+{
+	RetlScanDesc scan;
+	int			natts = RelationGetDescr(rel)->natts;
+
+	RetlWriteFlushForRead(rel);
+	if (flags & SO_TYPE_ANALYZE)
+		return RetlAnalyzeBegin(rel);
+
+	RelationIncrementReferenceCount(rel);
+	scan = palloc0(sizeof(RetlScanDescData));
+	scan->base.rs_rd = rel;
+	scan->base.rs_snapshot = snapshot;
+	scan->base.rs_nkeys = nkeys;
+	scan->base.rs_flags = flags;
+	scan->base.rs_parallel = parallel;
+	if (nkeys > 0)
+	{
+		scan->base.rs_key = palloc(sizeof(ScanKeyData) * nkeys);
+		if (key != NULL)
+			memcpy(scan->base.rs_key, key, sizeof(ScanKeyData) * nkeys);
+	}
+	if (parallel != NULL)
+		scan->parallel = &((RetlParallelScanDescData *) parallel)->scan;
+	scan->values = palloc(sizeof(Datum) * Max(natts, 1));
+	scan->isnull = palloc(sizeof(bool) * Max(natts, 1));
+
+	/* TID scans have a scan descriptor only to check TIDs */
+	if (flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN))
+	{
+		scan->scan = RetlTableScanBegin(rel, snapshot, NULL, NULL, scan->parallel);
+		pgstat_count_heap_scan(rel);
+	}
+	return (TableScanDesc) scan;
+}
+
+void
+retldb_scan_end(TableScanDesc sscan)
+{
+	RetlScanDesc scan = (RetlScanDesc) sscan;
+
+	if (sscan->rs_flags & SO_TYPE_ANALYZE)
+	{
+		/* it is a heap scan descriptor's wrapper, see am_analyze.c */
+		RetlAnalyzeEnd(sscan);
+		return;
+	}
+	if (scan->scan != NULL)
+		RetlTableScanEnd(scan->scan);
+	if (sscan->rs_flags & SO_TEMP_SNAPSHOT)
+		UnregisterSnapshot(sscan->rs_snapshot);
+	RelationDecrementReferenceCount(sscan->rs_rd);
+	if (sscan->rs_key != NULL)
+		pfree(sscan->rs_key);
+	pfree(scan->values);
+	pfree(scan->isnull);
+	pfree(scan);
+}
+
+void
+retldb_scan_rescan(TableScanDesc sscan, struct ScanKeyData *key, bool set_params,
+				   bool allow_strat, bool allow_sync, bool allow_pagemode)
+{
+	RetlScanDesc scan = (RetlScanDesc) sscan;
+
+	(void) set_params;
+	(void) allow_strat;
+	(void) allow_sync;
+	(void) allow_pagemode;
+
+	if (key != NULL && sscan->rs_nkeys > 0)
+		memcpy(sscan->rs_key, key, sizeof(ScanKeyData) * sscan->rs_nkeys);
+	RetlWriteFlushForRead(sscan->rs_rd);
+	if (scan->scan != NULL)
+	{
+		RetlTableScanRescan(scan->scan);
+		pgstat_count_heap_scan(sscan->rs_rd);
+	}
+}
+
+/*
+ * Put the current row of a scan into a slot.
+ */
+static void
+StoreRow(RetlScanDesc scan, RetlScanRow *row, TupleTableSlot *slot)
+{
+	TupleDesc	tupdesc = RelationGetDescr(scan->base.rs_rd);
+
+	if (row->inRowStore)
+	{
+		ExecStoreBufferHeapTuple(row->tuple, slot, row->buffer);
+		return;
+	}
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		if (TupleDescAttr(tupdesc, i)->attisdropped)
+		{
+			scan->values[i] = (Datum) 0;
+			scan->isnull[i] = true;
+		}
+		else
+			scan->values[i] = RetlTableScanGetColumn(scan->scan, i + 1, &scan->isnull[i]);
+	}
+	RetlStoreColumnarRow(slot, &row->tid, RelationGetRelid(scan->base.rs_rd),
+						 row->anchor, scan->values, scan->isnull);
+}
+
+/*
+ * Does the row in the slot satisfy the scan keys?
+ */
+static bool
+MatchesKeys(TableScanDesc scan, TupleTableSlot *slot)
+{
+	for (int i = 0; i < scan->rs_nkeys; i++)
+	{
+		ScanKey		key = &scan->rs_key[i];
+		bool		isnull;
+		Datum		value;
+
+		if (key->sk_flags & SK_ISNULL)
+			return false;
+		value = slot_getattr(slot, key->sk_attno, &isnull);
+		if (isnull ||
+			!DatumGetBool(FunctionCall2Coll(&key->sk_func, key->sk_collation, value,
+											key->sk_argument)))
+			return false;
+	}
+	return true;
+}
+
+bool
+retldb_scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTableSlot *slot)
+{
+	RetlScanDesc scan = (RetlScanDesc) sscan;
+	RetlScanRow *row;
+
+	while ((row = RetlTableScanNext(scan->scan, direction)) != NULL)
+	{
+		StoreRow(scan, row, slot);
+		if (MatchesKeys(sscan, slot))
+		{
+			pgstat_count_heap_getnext(sscan->rs_rd);
+			return true;
+		}
+	}
+	ExecClearTuple(slot);
+	return false;
+}
+
+/* ---------------------------------------------------------------------
+ * Parallel scans
+ * ---------------------------------------------------------------------
+ */
+
+Size
+retldb_parallelscan_estimate(Relation rel)
+{
+	(void) rel;
+	return sizeof(RetlParallelScanDescData);
+}
+
+Size
+retldb_parallelscan_initialize(Relation rel, ParallelTableScanDesc pscan)
+{
+	RetlParallelScanDescData *parallel = (RetlParallelScanDescData *) pscan;
+
+	RetlWriteFlushForRead(rel);
+	parallel->base.phs_relid = RelationGetRelid(rel);
+	parallel->base.phs_syncscan = false;
+	RetlParallelScanInit(&parallel->scan, rel);
+	return sizeof(RetlParallelScanDescData);
+}
+
+void
+retldb_parallelscan_reinitialize(Relation rel, ParallelTableScanDesc pscan)
+{
+	(void) rel;
+	RetlParallelScanReinit(&((RetlParallelScanDescData *) pscan)->scan);
+}
+
+/* ---------------------------------------------------------------------
+ * By TID
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Fetch a heap tuple by TID; anchors are no rows.
+ */
+static bool
+FetchHeapRow(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot)
+{
+	BufferHeapTupleTableSlot *bslot = (BufferHeapTupleTableSlot *) slot;
+
+	if (!RetlHeapRoutine()->tuple_fetch_row_version(rel, tid, snapshot, slot))
+		return false;
+	if (!RetlTupleIsMarked(bslot->base.tuple->t_data))
+		return true;
+	ExecClearTuple(slot);
+	return false;
+}
+
+bool
+retldb_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
+							   TupleTableSlot *slot)
+{
+	int			natts = RelationGetDescr(rel)->natts;
+	Datum	   *values;
+	bool	   *isnull;
+	HeapTupleHeaderData anchor;
+	bool		found;
+
+	if (!RetlTidIsColumnar(tid))
+		return ItemPointerGetBlockNumberNoCheck(tid) < RETLDB_FIRST_ROW_BLOCK &&
+			FetchHeapRow(rel, tid, snapshot, slot);
+
+	RetlWriteFlushForRead(rel);
+	values = palloc(sizeof(Datum) * Max(natts, 1));
+	isnull = palloc(sizeof(bool) * Max(natts, 1));
+	found = RetlFetchRow(rel, tid, snapshot, values, isnull, &anchor);
+	if (found)
+		RetlStoreColumnarRow(slot, tid, RelationGetRelid(rel), &anchor, values, isnull);
+	pfree(values);
+	pfree(isnull);
+	return found;
+}
+
+/*
+ * Might there be a row with this TID?
+ */
+bool
+retldb_tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
+{
+	if (RetlTidIsColumnar(tid))
+		return true;
+	return ItemPointerIsValid(tid) &&
+		ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(scan->rs_rd);
+}
+
+/*
+ * Follow the chain of updates.  Columnar rows have none.
+ */
+void
+retldb_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
+{
+	if (!RetlTidIsColumnar(tid))
+		heap_get_latest_tid(scan, tid);
+}
+
+/*
+ * Does the row in the slot, which came from this table, satisfy a snapshot?
+ */
+bool
+retldb_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
+{
+	HeapTupleHeaderData anchor;
+
+	if (!RetlTidIsColumnar(&slot->tts_tid))
+		return RetlHeapRoutine()->tuple_satisfies_snapshot(rel, slot, snapshot);
+	RetlWriteFlushForRead(rel);
+	return RetlFetchRow(rel, &slot->tts_tid, snapshot, NULL, NULL, &anchor);
+}

@@ -1,0 +1,232 @@
+/*-------------------------------------------------------------------------
+ *
+ * am_unsupported.c
+ *	  What a retldb table cannot do yet, said by name.
+ *
+ * None of these may be left NULL: PostgreSQL only asserts that they exist.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/tableam.h"
+#include "utils/rel.h"
+
+#include "am/retldb_am.h"
+
+static void ReportUnsupported(Relation rel, const char *what) pg_attribute_noreturn();
+
+/*
+ * "UPDATE is not supported on retldb table ..."
+ */
+static void
+ReportUnsupported(Relation rel, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("%s is not supported on table \"%s\"", what, RelationGetRelationName(rel)),
+			 errdetail("The table uses access method \"retldb\", which can insert and read rows so far."),
+			 errhint("ALTER TABLE ... SET ACCESS METHOD heap makes it an ordinary table.")));
+	pg_unreachable();
+}
+
+static TM_Result
+retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot,
+					Snapshot crosscheck, bool wait, TM_FailureData *tmfd, bool changingPart)
+{
+	(void) tid;
+	(void) cid;
+	(void) snapshot;
+	(void) crosscheck;
+	(void) wait;
+	(void) tmfd;
+	(void) changingPart;
+	ReportUnsupported(rel, "DELETE");
+}
+
+static TM_Result
+retldb_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId cid,
+					Snapshot snapshot, Snapshot crosscheck, bool wait,
+					TM_FailureData *tmfd, LockTupleMode *lockmode, bool *update_indexes)
+{
+	(void) otid;
+	(void) slot;
+	(void) cid;
+	(void) snapshot;
+	(void) crosscheck;
+	(void) wait;
+	(void) tmfd;
+	(void) lockmode;
+	(void) update_indexes;
+	ReportUnsupported(rel, "UPDATE");
+}
+
+static TM_Result
+retldb_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot,
+				  CommandId cid, LockTupleMode mode, LockWaitPolicy wait_policy,
+				  uint8 flags, TM_FailureData *tmfd)
+{
+	(void) tid;
+	(void) snapshot;
+	(void) slot;
+	(void) cid;
+	(void) mode;
+	(void) wait_policy;
+	(void) flags;
+	(void) tmfd;
+	ReportUnsupported(rel, "locking rows");
+}
+
+static void
+retldb_tuple_insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid,
+								int options, struct BulkInsertStateData *bistate,
+								uint32 specToken)
+{
+	(void) slot;
+	(void) cid;
+	(void) options;
+	(void) bistate;
+	(void) specToken;
+	ReportUnsupported(rel, "INSERT ... ON CONFLICT");
+}
+
+static void
+retldb_tuple_complete_speculative(Relation rel, TupleTableSlot *slot, uint32 specToken,
+								  bool succeeded)
+{
+	(void) slot;
+	(void) specToken;
+	(void) succeeded;
+	ReportUnsupported(rel, "INSERT ... ON CONFLICT");
+}
+
+static TransactionId
+retldb_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
+{
+	(void) delstate;
+	ReportUnsupported(rel, "an index");
+}
+
+static struct IndexFetchTableData *
+retldb_index_fetch_begin(Relation rel)
+{
+	ReportUnsupported(rel, "an index scan");
+}
+
+static void
+retldb_index_fetch_reset(struct IndexFetchTableData *data)
+{
+	ReportUnsupported(data->rel, "an index scan");
+}
+
+static void
+retldb_index_fetch_end(struct IndexFetchTableData *data)
+{
+	ReportUnsupported(data->rel, "an index scan");
+}
+
+static bool
+retldb_index_fetch_tuple(struct IndexFetchTableData *scan, ItemPointer tid,
+						 Snapshot snapshot, TupleTableSlot *slot, bool *call_again,
+						 bool *all_dead)
+{
+	(void) tid;
+	(void) snapshot;
+	(void) slot;
+	(void) call_again;
+	(void) all_dead;
+	ReportUnsupported(scan->rel, "an index scan");
+}
+
+static double
+retldb_index_build_range_scan(Relation table_rel, Relation index_rel,
+							  struct IndexInfo *index_info, bool allow_sync,
+							  bool anyvisible, bool progress, BlockNumber start_blockno,
+							  BlockNumber numblocks, IndexBuildCallback callback,
+							  void *callback_state, TableScanDesc scan)
+{
+	(void) index_rel;
+	(void) index_info;
+	(void) allow_sync;
+	(void) anyvisible;
+	(void) progress;
+	(void) start_blockno;
+	(void) numblocks;
+	(void) callback;
+	(void) callback_state;
+	(void) scan;
+	ReportUnsupported(table_rel, "CREATE INDEX");
+}
+
+static void
+retldb_index_validate_scan(Relation table_rel, Relation index_rel,
+						   struct IndexInfo *index_info, Snapshot snapshot,
+						   struct ValidateIndexState *state)
+{
+	(void) index_rel;
+	(void) index_info;
+	(void) snapshot;
+	(void) state;
+	ReportUnsupported(table_rel, "CREATE INDEX");
+}
+
+static bool
+retldb_scan_sample_next_block(TableScanDesc scan, struct SampleScanState *scanstate)
+{
+	(void) scanstate;
+	ReportUnsupported(scan->rs_rd, "TABLESAMPLE");
+}
+
+static bool
+retldb_scan_sample_next_tuple(TableScanDesc scan, struct SampleScanState *scanstate,
+							  TupleTableSlot *slot)
+{
+	(void) scanstate;
+	(void) slot;
+	ReportUnsupported(scan->rs_rd, "TABLESAMPLE");
+}
+
+/*
+ * VACUUM FULL and CLUSTER.
+ */
+void
+retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation OldIndex,
+								 bool use_sort, TransactionId OldestXmin,
+								 TransactionId *xid_cutoff, MultiXactId *multi_cutoff,
+								 double *num_tuples, double *tups_vacuumed,
+								 double *tups_recently_dead)
+{
+	(void) NewTable;
+	(void) OldIndex;
+	(void) use_sort;
+	(void) OldestXmin;
+	(void) xid_cutoff;
+	(void) multi_cutoff;
+	(void) num_tuples;
+	(void) tups_vacuumed;
+	(void) tups_recently_dead;
+	ReportUnsupported(OldTable, "VACUUM FULL or CLUSTER");
+}
+
+/*
+ * Put all of them into the routine table.
+ */
+void
+RetlSetUnsupported(TableAmRoutine *routine)
+{
+	routine->tuple_delete = retldb_tuple_delete;
+	routine->tuple_update = retldb_tuple_update;
+	routine->tuple_lock = retldb_tuple_lock;
+	routine->tuple_insert_speculative = retldb_tuple_insert_speculative;
+	routine->tuple_complete_speculative = retldb_tuple_complete_speculative;
+	routine->index_fetch_begin = retldb_index_fetch_begin;
+	routine->index_fetch_reset = retldb_index_fetch_reset;
+	routine->index_fetch_end = retldb_index_fetch_end;
+	routine->index_fetch_tuple = retldb_index_fetch_tuple;
+	routine->index_delete_tuples = retldb_index_delete_tuples;
+	routine->index_build_range_scan = retldb_index_build_range_scan;
+	routine->index_validate_scan = retldb_index_validate_scan;
+	routine->scan_sample_next_block = retldb_scan_sample_next_block;
+	routine->scan_sample_next_tuple = retldb_scan_sample_next_tuple;
+}

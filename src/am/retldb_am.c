@@ -1,0 +1,150 @@
+/*-------------------------------------------------------------------------
+ *
+ * retldb_am.c
+ *	  The table access method: its routine table, and nothing else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/multixact.h"
+#include "catalog/pg_am_d.h"
+#include "catalog/storage.h"
+#include "catalog/storage_xlog.h"
+#include "fmgr.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "am/retldb_am.h"
+#include "am/write_buffer.h"
+#include "base/compat.h"
+#include "storage/table_header.h"
+
+PG_FUNCTION_INFO_V1(retldb_handler);
+
+/*
+ * PostgreSQL's heap.
+ */
+const TableAmRoutine *
+RetlHeapRoutine(void)
+{
+	return GetHeapamTableAmRoutine();
+}
+
+/*
+ * Create the table's file with its header page; see heapam_relation_set_new_filenode.
+ */
+static void
+retldb_relation_set_new_filenode(Relation rel, const RetlFileLocator *newlocator,
+								 char persistence, TransactionId *freezeXid,
+								 MultiXactId *minmulti)
+{
+	SMgrRelation smgr;
+
+	*freezeXid = RecentXmin;
+	*minmulti = GetOldestMultiXactId();
+
+	smgr = RelationCreateStorage(*newlocator, persistence, true);
+	RetlHeaderCreate(smgr, MAIN_FORKNUM, persistence, RelationGetDescr(rel));
+
+	if (persistence == RELPERSISTENCE_UNLOGGED)
+	{
+		Assert(rel->rd_rel->relkind == RELKIND_RELATION ||
+			   rel->rd_rel->relkind == RELKIND_MATVIEW ||
+			   rel->rd_rel->relkind == RELKIND_TOASTVALUE);
+		smgrcreate(smgr, INIT_FORKNUM, false);
+		log_smgrcreate(newlocator, INIT_FORKNUM);
+		RetlHeaderCreate(smgr, INIT_FORKNUM, persistence, RelationGetDescr(rel));
+		smgrimmedsync(smgr, INIT_FORKNUM);
+	}
+	smgrclose(smgr);
+}
+
+static void
+retldb_relation_copy_data(Relation rel, const RetlFileLocator *newlocator)
+{
+	RetlWriteFlushForRead(rel);
+	RetlHeapRoutine()->relation_copy_data(rel, newlocator);
+}
+
+/*
+ * Values of the row store are toasted into an ordinary toast table.
+ */
+static bool
+retldb_relation_needs_toast_table(Relation rel)
+{
+	return RetlHeapRoutine()->relation_needs_toast_table(rel);
+}
+
+static Oid
+retldb_relation_toast_am(Relation rel)
+{
+	(void) rel;
+	return HEAP_TABLE_AM_OID;
+}
+
+static void
+retldb_relation_fetch_toast_slice(Relation toastrel, Oid valueid, int32 attrsize,
+								  int32 sliceoffset, int32 slicelength,
+								  struct varlena *result)
+{
+	RetlHeapRoutine()->relation_fetch_toast_slice(toastrel, valueid, attrsize,
+												  sliceoffset, slicelength, result);
+}
+
+static TableAmRoutine retldb_methods = {
+	.type = T_TableAmRoutine,
+
+	.slot_callbacks = retldb_slot_callbacks,
+
+	.scan_begin = retldb_scan_begin,
+	.scan_end = retldb_scan_end,
+	.scan_rescan = retldb_scan_rescan,
+	.scan_getnextslot = retldb_scan_getnextslot,
+
+	.parallelscan_estimate = retldb_parallelscan_estimate,
+	.parallelscan_initialize = retldb_parallelscan_initialize,
+	.parallelscan_reinitialize = retldb_parallelscan_reinitialize,
+
+	.tuple_fetch_row_version = retldb_tuple_fetch_row_version,
+	.tuple_tid_valid = retldb_tuple_tid_valid,
+	.tuple_get_latest_tid = retldb_tuple_get_latest_tid,
+	.tuple_satisfies_snapshot = retldb_tuple_satisfies_snapshot,
+
+	.tuple_insert = retldb_tuple_insert,
+	.multi_insert = retldb_multi_insert,
+	.finish_bulk_insert = retldb_finish_bulk_insert,
+
+	.relation_set_new_filenode = retldb_relation_set_new_filenode,
+	.relation_nontransactional_truncate = retldb_relation_nontransactional_truncate,
+	.relation_copy_data = retldb_relation_copy_data,
+	.relation_copy_for_cluster = retldb_relation_copy_for_cluster,
+	.relation_vacuum = retldb_relation_vacuum,
+	.scan_analyze_next_block = retldb_scan_analyze_next_block,
+	.scan_analyze_next_tuple = retldb_scan_analyze_next_tuple,
+
+	.relation_size = table_block_relation_size,
+	.relation_needs_toast_table = retldb_relation_needs_toast_table,
+	.relation_toast_am = retldb_relation_toast_am,
+	.relation_fetch_toast_slice = retldb_relation_fetch_toast_slice,
+
+	.relation_estimate_size = retldb_relation_estimate_size,
+};
+
+/*
+ * The one routine table.
+ */
+const TableAmRoutine *
+RetlGetTableAmRoutine(void)
+{
+	if (retldb_methods.tuple_delete == NULL)
+		RetlSetUnsupported(&retldb_methods);
+	return &retldb_methods;
+}
+
+Datum
+retldb_handler(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(RetlGetTableAmRoutine());
+}

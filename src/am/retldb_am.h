@@ -1,0 +1,94 @@
+/*-------------------------------------------------------------------------
+ *
+ * retldb_am.h
+ *	  The table access method.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_AM_H
+#define RETLDB_AM_H
+
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/tableam.h"
+#include "executor/tuptable.h"
+
+/* The one routine table; compare rel->rd_tableam with it. */
+extern const TableAmRoutine *RetlGetTableAmRoutine(void);
+
+/* Is this a retldb table? */
+static inline bool
+RetlIsRetldbTable(Relation rel)
+{
+	return rel->rd_tableam == RetlGetTableAmRoutine();
+}
+
+/* PostgreSQL's heap, whose functions drive the row store. */
+extern const TableAmRoutine *RetlHeapRoutine(void);
+
+/*
+ * Store a columnar row as a heap tuple in a slot of the access method's type,
+ * so that system columns can be asked for.  values may point anywhere.
+ */
+extern void RetlStoreColumnarRow(TupleTableSlot *slot, ItemPointer tid, Oid tableOid,
+								 HeapTupleHeader anchor, Datum *values, bool *isnull);
+
+/* ---- callbacks, by file ---- */
+
+/* am_scan.c */
+extern const TupleTableSlotOps *retldb_slot_callbacks(Relation rel);
+extern TableScanDesc retldb_scan_begin(Relation rel, Snapshot snapshot, int nkeys,
+									   struct ScanKeyData *key,
+									   ParallelTableScanDesc parallel, uint32 flags);
+extern void retldb_scan_end(TableScanDesc scan);
+extern void retldb_scan_rescan(TableScanDesc scan, struct ScanKeyData *key, bool set_params,
+							   bool allow_strat, bool allow_sync, bool allow_pagemode);
+extern bool retldb_scan_getnextslot(TableScanDesc scan, ScanDirection direction,
+									TupleTableSlot *slot);
+extern Size retldb_parallelscan_estimate(Relation rel);
+extern Size retldb_parallelscan_initialize(Relation rel, ParallelTableScanDesc pscan);
+extern void retldb_parallelscan_reinitialize(Relation rel, ParallelTableScanDesc pscan);
+extern bool retldb_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
+										   TupleTableSlot *slot);
+extern bool retldb_tuple_tid_valid(TableScanDesc scan, ItemPointer tid);
+extern void retldb_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid);
+extern bool retldb_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot,
+											Snapshot snapshot);
+
+/* am_analyze.c */
+extern TableScanDesc RetlAnalyzeBegin(Relation rel);
+extern void RetlAnalyzeEnd(TableScanDesc scan);
+extern bool retldb_scan_analyze_next_block(TableScanDesc scan, BlockNumber blockno,
+										   BufferAccessStrategy bstrategy);
+extern bool retldb_scan_analyze_next_tuple(TableScanDesc scan, TransactionId OldestXmin,
+										   double *liverows, double *deadrows,
+										   TupleTableSlot *slot);
+
+/* am_insert.c */
+extern void retldb_tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid,
+								int options, struct BulkInsertStateData *bistate);
+extern void retldb_multi_insert(Relation rel, TupleTableSlot **slots, int nslots,
+								CommandId cid, int options,
+								struct BulkInsertStateData *bistate);
+extern void retldb_finish_bulk_insert(Relation rel, int options);
+
+/* am_maintain.c */
+extern void retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable,
+											 Relation OldIndex, bool use_sort,
+											 TransactionId OldestXmin,
+											 TransactionId *xid_cutoff,
+											 MultiXactId *multi_cutoff,
+											 double *num_tuples, double *tups_vacuumed,
+											 double *tups_recently_dead);
+extern void retldb_relation_nontransactional_truncate(Relation rel);
+extern void retldb_relation_vacuum(Relation rel, struct VacuumParams *params,
+								   BufferAccessStrategy bstrategy);
+extern void retldb_relation_estimate_size(Relation rel, int32 *attr_widths,
+										  BlockNumber *pages, double *tuples,
+										  double *allvisfrac);
+
+/* am_unsupported.c */
+extern void RetlSetUnsupported(TableAmRoutine *routine);
+
+#endif							/* RETLDB_AM_H */

@@ -1,0 +1,533 @@
+/*-------------------------------------------------------------------------
+ *
+ * write_buffer.c
+ *	  Where inserted rows go: the row store, or a row group in memory.
+ *
+ * The first retldb.row_store_rows rows that a command inserts into a table are
+ * ordinary heap tuples; what comes after is collected in memory and written as
+ * row groups.  A row's TID is final when it is given out: the group's row
+ * numbers are reserved, and its anchor inserted, before the first row is taken.
+ *
+ * A row group belongs to one command of one subtransaction, for its anchor has
+ * one xmin and one cmin.  It is written when it is full, when its command ends
+ * (executor and utility hooks), at the latest before the subtransaction ends,
+ * and earlier if the table is about to be read.  On abort it is forgotten:
+ * whatever pages it has are given back by VACUUM, since its anchor is dead.
+ *
+ * Writing a group is not transactional in itself, so it does not matter in
+ * which subtransaction it happens.  If it fails, the group remembers: a
+ * transaction that has caught the error cannot commit without these rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_publication.h"
+#include "executor/executor.h"
+#include "pgstat.h"
+#include "tcop/utility.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "am/write_buffer.h"
+#include "base/compat.h"
+#include "base/settings.h"
+#include "rowgroup/group_writer.h"
+#include "storage/directory.h"
+#include "visibility/anchor.h"
+#include "visibility/row_fetch.h"
+
+/* What the backend knows of inserts into a table. */
+typedef struct WriteState
+{
+	Oid			relid;			/* hash key */
+	RetlFileLocator locator;
+	SubTransactionId subid;
+	CommandId	cid;
+	int			level;			/* of executor nesting */
+	uint64		rowsSeen;		/* of this command */
+	bool		rowStoreOnly;	/* for the rest of this command */
+	bool		failed;			/* writing the open group has failed once */
+	RetlGroupWriter *writer;	/* open group, or NULL */
+	RetlGroup	group;
+} WriteState;
+
+static HTAB *states = NULL;		/* lives in stateContext */
+static MemoryContext stateContext = NULL;	/* child of TopTransactionContext */
+
+static int	executorLevel = 0;
+static bool inCopyCommand = false;	/* the innermost utility command is COPY */
+
+static ExecutorRun_hook_type prevExecutorRun = NULL;
+static ExecutorFinish_hook_type prevExecutorFinish = NULL;
+static ProcessUtility_hook_type prevProcessUtility = NULL;
+
+/* ---------------------------------------------------------------------
+ * States
+ * ---------------------------------------------------------------------
+ */
+
+static WriteState *
+LookupState(Oid relid)
+{
+	if (states == NULL)
+		return NULL;
+	return hash_search(states, &relid, HASH_FIND, NULL);
+}
+
+/*
+ * Make the table of states, for this transaction.
+ */
+static void
+CreateStates(void)
+{
+	HASHCTL		info = {0};
+
+	stateContext = AllocSetContextCreate(TopTransactionContext, "retldb write buffers",
+										 ALLOCSET_DEFAULT_SIZES);
+	info.keysize = sizeof(Oid);
+	info.entrysize = sizeof(WriteState);
+	info.hcxt = stateContext;
+	states = hash_create("retldb write states", 16, &info,
+						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/*
+ * Must rows of this table be decodable from WAL?
+ */
+static bool
+IsPublished(Relation rel)
+{
+	PublicationDesc description;
+
+	if (!RelationIsLogicallyLogged(rel))
+		return false;
+	RelationBuildPublicationDesc(rel, &description);
+	return description.pubactions.pubinsert;
+}
+
+/*
+ * Begin a command.
+ */
+static void
+ResetState(WriteState *state, Relation rel, CommandId cid)
+{
+	state->locator = RetlRelationLocator(rel);
+	state->subid = GetCurrentSubTransactionId();
+	state->cid = cid;
+	state->level = executorLevel;
+	state->rowsSeen = 0;
+	state->rowStoreOnly = IsPublished(rel);
+	state->failed = false;
+	state->writer = NULL;
+}
+
+/*
+ * Write the open group of a state, if there is one.  rel may be NULL.
+ */
+static void
+FlushState(WriteState *state, Relation rel)
+{
+	Relation	opened = NULL;
+
+	if (state->writer == NULL)
+		return;
+	if (state->failed)
+		ereport(ERROR,
+				(errcode(ERRCODE_IN_FAILED_SQL_TRANSACTION),
+				 errmsg("cannot go on with rows that could not be written before"),
+				 errdetail("Writing a row group has failed in this transaction.")));
+
+	if (rel == NULL)
+		rel = opened = relation_open(state->relid, NoLock);
+	if (!RetlLocatorEquals(state->locator, RetlRelationLocator(rel)))
+		elog(ERROR, "table \"%s\" was rewritten while rows were buffered for it",
+			 RelationGetRelationName(rel));
+
+	state->failed = true;
+	RetlGroupWriterWrite(state->writer, rel, &state->group);
+	state->failed = false;
+	RetlGroupWriterFree(state->writer);
+	state->writer = NULL;
+	if (opened != NULL)
+		relation_close(opened, NoLock);
+}
+
+/*
+ * The state of the current command for a table.
+ */
+static WriteState *
+GetState(Relation rel, CommandId cid)
+{
+	Oid			relid = RelationGetRelid(rel);
+	WriteState *state;
+	bool		found;
+
+	if (states == NULL)
+		CreateStates();
+	state = hash_search(states, &relid, HASH_ENTER, &found);
+	if (!found)
+		ResetState(state, rel, cid);
+	else if (state->cid != cid ||
+			 state->subid != GetCurrentSubTransactionId() ||
+			 !RetlLocatorEquals(state->locator, RetlRelationLocator(rel)))
+	{
+		FlushState(state, rel);
+		ResetState(state, rel, cid);
+	}
+	return state;
+}
+
+/*
+ * Forget a state and what it holds.
+ */
+static void
+DropState(WriteState *state)
+{
+	if (state->writer != NULL)
+		RetlGroupWriterFree(state->writer);
+	hash_search(states, &state->relid, HASH_REMOVE, NULL);
+}
+
+/* ---------------------------------------------------------------------
+ * Rows
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * How many of the next rows of the command go to the row store.
+ */
+int
+RetlWriteRouteRows(Relation rel, CommandId cid, int count)
+{
+	WriteState *state = GetState(rel, cid);
+	int			rowStore = count;
+
+	if (!state->rowStoreOnly)
+	{
+		if (state->rowsSeen >= (uint64) retldb_row_store_rows)
+			rowStore = 0;
+		else
+			rowStore = Min((uint64) count, retldb_row_store_rows - state->rowsSeen);
+	}
+	state->rowsSeen += count;
+	return rowStore;
+}
+
+/*
+ * Begin a row group: reserve its numbers, insert its anchor, make its entry.
+ */
+static void
+BeginGroup(WriteState *state, Relation rel, CommandId cid, int options)
+{
+	RetlWriteOptions writeOptions;
+	uint64		groupId;
+	uint64		rowBase;
+	ItemPointerData anchor;
+	MemoryContext oldContext = MemoryContextSwitchTo(stateContext);
+
+	writeOptions.compression = retldb_compression;
+	writeOptions.compressionLevel = retldb_compression_level;
+	writeOptions.groupRows = retldb_row_group_rows;
+	writeOptions.groupBytes = (Size) retldb_row_group_size * 1024;
+	writeOptions.vectorRows = retldb_vector_rows;
+	writeOptions.forcedEncoding = retldb_force_encoding;
+
+	RetlDirectoryReserve(rel, writeOptions.groupRows, &groupId, &rowBase);
+	anchor = RetlAnchorInsert(rel, groupId, cid, (options & TABLE_INSERT_FROZEN) != 0);
+	RetlDirectoryAddGroup(rel, groupId, rowBase, writeOptions.groupRows, &anchor,
+						  U64FromFullTransactionId(GetTopFullTransactionId()), &state->group);
+	state->writer = RetlGroupWriterCreate(RelationGetDescr(rel), &writeOptions, stateContext);
+	MemoryContextSwitchTo(oldContext);
+}
+
+/*
+ * Write the largest open groups until all of them together fit the limit.
+ */
+static void
+LimitMemory(void)
+{
+	Size		limit = (Size) retldb_write_memory * 1024;
+
+	for (;;)
+	{
+		HASH_SEQ_STATUS scan;
+		WriteState *state;
+		WriteState *largest = NULL;
+		Size		total = 0;
+
+		hash_seq_init(&scan, states);
+		while ((state = hash_seq_search(&scan)) != NULL)
+		{
+			if (state->writer == NULL)
+				continue;
+			total += RetlGroupWriterMemory(state->writer);
+			if (largest == NULL ||
+				RetlGroupWriterMemory(state->writer) > RetlGroupWriterMemory(largest->writer))
+				largest = state;
+		}
+		if (total <= limit)
+			return;
+		FlushState(largest, NULL);
+	}
+}
+
+/*
+ * Put a row into the open row group.
+ */
+void
+RetlWriteRow(Relation rel, TupleTableSlot *slot, CommandId cid, int options)
+{
+	/* rows after which memory is looked at: often enough, and cheap */
+	const uint32 checkInterval = 256;
+	WriteState *state = LookupState(RelationGetRelid(rel));
+	uint32		row;
+
+	Assert(state != NULL && state->cid == cid);
+
+	if (state->writer == NULL)
+		BeginGroup(state, rel, cid, options);
+
+	slot_getallattrs(slot);
+	row = RetlGroupWriterRowCount(state->writer);
+	RetlGroupWriterAppend(state->writer, slot->tts_values, slot->tts_isnull);
+	RetlTidFromRowNumber(&slot->tts_tid, state->group.entry.rowBase + row);
+	slot->tts_tableOid = RelationGetRelid(rel);
+	pgstat_count_heap_insert(rel, 1);
+
+	if (RetlGroupWriterIsFull(state->writer))
+		FlushState(state, rel);
+	else if (row % checkInterval == 0)
+		LimitMemory();
+}
+
+/* ---------------------------------------------------------------------
+ * When to write
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Somebody is about to read the table.
+ */
+void
+RetlWriteFlushForRead(Relation rel)
+{
+	WriteState *state = LookupState(RelationGetRelid(rel));
+
+	if (state == NULL || state->writer == NULL)
+		return;
+	FlushState(state, rel);
+	state->rowStoreOnly = true;
+}
+
+/*
+ * A command is done with this table, for now: COPY calls this again and again
+ * for partitions, and has a hook of its own at the end.
+ */
+void
+RetlWriteFinishBulkInsert(Relation rel)
+{
+	WriteState *state = LookupState(RelationGetRelid(rel));
+
+	if (state == NULL || inCopyCommand)
+		return;
+	FlushState(state, rel);
+	DropState(state);
+}
+
+/*
+ * Drop what is buffered for a table that is being emptied.
+ */
+void
+RetlWriteDiscard(Relation rel)
+{
+	WriteState *state = LookupState(RelationGetRelid(rel));
+
+	if (state != NULL)
+		DropState(state);
+}
+
+/*
+ * Write all open groups of commands at an executor level or below, and forget
+ * the commands.
+ */
+static void
+FinishLevel(int level)
+{
+	HASH_SEQ_STATUS scan;
+	WriteState *state;
+
+	if (states == NULL)
+		return;
+	hash_seq_init(&scan, states);
+	while ((state = hash_seq_search(&scan)) != NULL)
+	{
+		if (state->level >= level)
+			FlushState(state, NULL);
+	}
+}
+
+/*
+ * Write, or on abort forget, the groups of a subtransaction.
+ */
+static void
+EndSubTransaction(SubTransactionId subid, bool commit)
+{
+	HASH_SEQ_STATUS scan;
+	WriteState *state;
+
+	if (states == NULL)
+		return;
+	hash_seq_init(&scan, states);
+	while ((state = hash_seq_search(&scan)) != NULL)
+	{
+		if (state->subid != subid)
+			continue;
+		if (commit)
+			FlushState(state, NULL);
+		DropState(state);
+	}
+}
+
+/* ---------------------------------------------------------------------
+ * Hooks
+ * ---------------------------------------------------------------------
+ */
+
+static void
+TransactionCallback(XactEvent event, void *arg)
+{
+	(void) arg;
+
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			FinishLevel(0);
+			RetlFetchCacheReset();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			/* the memory goes with the transaction's */
+			states = NULL;
+			stateContext = NULL;
+			RetlFetchCacheReset();
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+SubTransactionCallback(SubXactEvent event, SubTransactionId subid,
+					   SubTransactionId parentSubid, void *arg)
+{
+	(void) parentSubid;
+	(void) arg;
+
+	switch (event)
+	{
+		case SUBXACT_EVENT_PRE_COMMIT_SUB:
+			EndSubTransaction(subid, true);
+			break;
+		case SUBXACT_EVENT_ABORT_SUB:
+			EndSubTransaction(subid, false);
+			RetlFetchCacheReset();
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+RetlExecutorRun(QueryDesc *queryDesc, ScanDirection direction, uint64 count, bool executeOnce)
+{
+	executorLevel++;
+	PG_TRY();
+	{
+		if (prevExecutorRun)
+			prevExecutorRun(queryDesc, direction, count, executeOnce);
+		else
+			standard_ExecutorRun(queryDesc, direction, count, executeOnce);
+	}
+	PG_FINALLY();
+	{
+		executorLevel--;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * Rows must be written before AFTER triggers see them, which
+ * standard_ExecutorFinish fires; it may also insert some.
+ */
+static void
+RetlExecutorFinish(QueryDesc *queryDesc)
+{
+	FinishLevel(executorLevel + 1);
+
+	executorLevel++;
+	PG_TRY();
+	{
+		if (prevExecutorFinish)
+			prevExecutorFinish(queryDesc);
+		else
+			standard_ExecutorFinish(queryDesc);
+	}
+	PG_FINALLY();
+	{
+		executorLevel--;
+	}
+	PG_END_TRY();
+
+	FinishLevel(executorLevel + 1);
+}
+
+/*
+ * COPY ends here; no other utility command may find rows unwritten that an
+ * enclosing COPY has buffered for another table.
+ */
+static void
+RetlProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+				   ProcessUtilityContext context, ParamListInfo params,
+				   QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	bool		wasInCopy = inCopyCommand;
+
+	inCopyCommand = IsA(pstmt->utilityStmt, CopyStmt);
+	PG_TRY();
+	{
+		if (prevProcessUtility)
+			prevProcessUtility(pstmt, queryString, readOnlyTree, context, params,
+							   queryEnv, dest, qc);
+		else
+			standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params,
+									queryEnv, dest, qc);
+		if (inCopyCommand)
+			FinishLevel(executorLevel);
+	}
+	PG_FINALLY();
+	{
+		inCopyCommand = wasInCopy;
+	}
+	PG_END_TRY();
+}
+
+void
+RetlInstallWriteHooks(void)
+{
+	RegisterXactCallback(TransactionCallback, NULL);
+	RegisterSubXactCallback(SubTransactionCallback, NULL);
+	prevExecutorRun = ExecutorRun_hook;
+	ExecutorRun_hook = RetlExecutorRun;
+	prevExecutorFinish = ExecutorFinish_hook;
+	ExecutorFinish_hook = RetlExecutorFinish;
+	prevProcessUtility = ProcessUtility_hook;
+	ProcessUtility_hook = RetlProcessUtility;
+}

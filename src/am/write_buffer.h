@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * write_buffer.h
+ *	  Where inserted rows go: the row store, or a row group in memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_WRITE_BUFFER_H
+#define RETLDB_WRITE_BUFFER_H
+
+#include "postgres.h"
+
+#include "executor/tuptable.h"
+#include "utils/relcache.h"
+
+/*
+ * How many of the next "count" rows of the current command, from the first on,
+ * go to the row store.  Counts them as seen.
+ */
+extern int	RetlWriteRouteRows(Relation rel, CommandId cid, int count);
+
+/*
+ * Put a row into the table's open row group (beginning one if need be) and set
+ * its TID in the slot.  options are those of table_tuple_insert.
+ */
+extern void RetlWriteRow(Relation rel, TupleTableSlot *slot, CommandId cid, int options);
+
+/*
+ * Write the table's open row group, because somebody is about to read the
+ * table.  The rest of the command goes to the row store.
+ */
+extern void RetlWriteFlushForRead(Relation rel);
+
+/* The command that called finish_bulk_insert is done with this table. */
+extern void RetlWriteFinishBulkInsert(Relation rel);
+
+/* Drop what is buffered for a table that is being emptied. */
+extern void RetlWriteDiscard(Relation rel);
+
+/* Executor, utility and transaction hooks; called once at library load. */
+extern void RetlInstallWriteHooks(void);
+
+#endif							/* RETLDB_WRITE_BUFFER_H */

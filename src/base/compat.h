@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  The only place that knows of differences between server versions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_COMPAT_H
+#define RETLDB_COMPAT_H
+
+#include "postgres.h"
+
+#include "storage/smgr.h"
+#include "utils/rel.h"
+
+#if PG_VERSION_NUM < 150000
+#error "retldb needs PostgreSQL 15 or later"
+#endif
+
+/* 16 renamed RelFileNode to RelFileLocator. */
+#if PG_VERSION_NUM >= 160000
+typedef RelFileLocator RetlFileLocator;
+#define RetlSmgrLocator(smgr)		(&(smgr)->smgr_rlocator.locator)
+#define RetlRelationLocator(rel)	((rel)->rd_locator)
+#define RetlLocatorEquals(a, b)		RelFileLocatorEquals(a, b)
+#else
+typedef RelFileNode RetlFileLocator;
+#define RetlSmgrLocator(smgr)		(&(smgr)->smgr_rnode.node)
+#define RetlRelationLocator(rel)	((rel)->rd_node)
+#define RetlLocatorEquals(a, b)		RelFileNodeEquals(a, b)
+#endif
+
+/* 17 removed old_snapshot_threshold. */
+#if PG_VERSION_NUM >= 170000
+#define RetlTestForOldSnapshot(snapshot, rel, page)		((void) 0)
+#else
+#define RetlTestForOldSnapshot(snapshot, rel, page)		TestForOldSnapshot(snapshot, rel, page)
+#endif
+
+/* 16 replaced pg_class_ownercheck by object_ownercheck. */
+#if PG_VERSION_NUM >= 160000
+#define RetlOwnsRelation(relid)		object_ownercheck(RelationRelationId, relid, GetUserId())
+#else
+#define RetlOwnsRelation(relid)		pg_class_ownercheck(relid, GetUserId())
+#endif
+
+/* 17 renamed the counters of transaction ids. */
+#if PG_VERSION_NUM >= 170000
+#define RetlOldestClogXid()			(TransamVariables->oldestClogXid)
+#else
+#define RetlOldestClogXid()			(ShmemVariableCache->oldestClogXid)
+#endif
+
+#endif							/* RETLDB_COMPAT_H */

@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *	  The retldb.* configuration parameters.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_SETTINGS_H
+#define RETLDB_SETTINGS_H
+
+#include "postgres.h"
+
+extern int	retldb_compression; /* RetlCompressionId */
+extern int	retldb_compression_level;	/* 0 = the codec's default */
+extern int	retldb_row_group_rows;
+extern int	retldb_row_group_size;	/* kB of raw data */
+extern int	retldb_vector_rows; /* power of two */
+extern int	retldb_write_memory;	/* kB, all buffers of a backend */
+extern int	retldb_row_store_rows;	/* rows of a command that stay in the row store */
+extern bool retldb_enable_columnar_scan;
+extern bool retldb_enable_skipping;
+extern bool retldb_skip_damaged_groups;
+extern int	retldb_force_encoding;	/* RetlEncodingId or -1 */
+
+/* Define them; called once when the library is loaded. */
+extern void RetlDefineSettings(void);
+
+#endif							/* RETLDB_SETTINGS_H */

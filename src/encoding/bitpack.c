@@ -1,0 +1,365 @@
+/*-------------------------------------------------------------------------
+ *
+ * bitpack.c
+ *	  BITPACK: frame of reference and bit packing of integers.  Pure C.
+ *
+ * Serves RETL_PHYS_INT.  Each piece stores its smallest value and, in as few
+ * bits as the largest needs, the differences from it; they are unsigned and
+ * have at most 8 * width bits.
+ *
+ * Payload, empty if there are no values:
+ *
+ *	OFFSET		SIZE	DESCRIPTION
+ *	0			1		b, the bits of a difference, 0 to 8 * width
+ *	1			width	the smallest value
+ *	1 + width	...		count differences of b bits (bitpacking.h, "Bits"):
+ *						(count * b + 7) / 8 bytes
+ *
+ * Example: the int2 values -1, 0, 2 are 02 | FF FF | 34 - differences 0, 1, 3
+ * in two bits each: binary 11 01 00.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "encoding/bitpacking.h"
+#include "encoding/descriptors.h"
+#include "encoding/valueops.h"
+
+/* Values handled at a time; a multiple of 8. */
+#define BLOCK_VALUES		512
+
+/* The payload of a piece with at least one value. */
+typedef struct BitpackPiece
+{
+	const uint8_t *bits;
+	size_t		bitsSize;
+	unsigned	bitWidth;
+	int64_t		smallest;
+} BitpackPiece;
+
+/* Integers of PostgreSQL's widths. */
+static bool
+BitpackApplies(RetlPhysType type, uint16_t width)
+{
+	return type == RETL_PHYS_INT &&
+		(width == 1 || width == 2 || width == 4 || width == 8);
+}
+
+/* Smallest and largest of "count" values, in a loop of constant width. */
+static inline void
+RangeOf(const uint8_t *fixed, uint16_t width, uint32_t count,
+		int64_t *smallest, int64_t *largest)
+{
+	int64_t		low = INT64_MAX;
+	int64_t		high = INT64_MIN;
+	uint32_t	i;
+
+	for (i = 0; i < count; i++)
+	{
+		int64_t		value = RetlLoadInt(fixed + (size_t) i * width, width);
+
+		low = value < low ? value : low;
+		high = value > high ? value : high;
+	}
+	*smallest = low;
+	*largest = high;
+}
+
+/* Smallest and largest of the values; there is at least one. */
+static void
+ValueRange(const RetlValues *values, int64_t *smallest, int64_t *largest)
+{
+	switch (values->width)
+	{
+		case 1:
+			RangeOf(values->fixed, 1, values->count, smallest, largest);
+			break;
+		case 2:
+			RangeOf(values->fixed, 2, values->count, smallest, largest);
+			break;
+		case 4:
+			RangeOf(values->fixed, 4, values->count, smallest, largest);
+			break;
+		default:
+			RangeOf(values->fixed, 8, values->count, smallest, largest);
+			break;
+	}
+}
+
+/* Bits of the differences between these two values. */
+static unsigned
+DifferenceBits(int64_t smallest, int64_t largest)
+{
+	return RetlBitWidth((uint64_t) largest - (uint64_t) smallest);
+}
+
+/* RetlEncoding.analyse: exact. */
+static uint64_t
+BitpackAnalyse(const RetlValues *values, uint32_t pieceRows, const RetlArena *arena)
+{
+	uint64_t	size = 0;
+	uint32_t	first;
+	uint32_t	part;
+
+	(void) arena;
+	for (first = 0; first < values->count; first += part)
+	{
+		RetlValues	piece;
+		int64_t		smallest;
+		int64_t		largest;
+
+		part = values->count - first < pieceRows ? values->count - first : pieceRows;
+		piece = RetlValuesSlice(values, first, part);
+		ValueRange(&piece, &smallest, &largest);
+		size += 1 + values->width +
+			RetlBitsSize(part, DifferenceBits(smallest, largest));
+	}
+	return size;
+}
+
+/* Differences of "count" values from the smallest. */
+static void
+Differences(const uint8_t *fixed, uint16_t width, uint32_t count, int64_t smallest,
+			uint64_t *differences)
+{
+	uint32_t	i;
+
+	for (i = 0; i < count; i++)
+		differences[i] = (uint64_t) RetlLoadInt(fixed + (size_t) i * width, width) -
+			(uint64_t) smallest;
+}
+
+/* RetlEncoding.encode. */
+static void
+BitpackEncode(RetlEncodingState *state, const RetlValues *values, uint32_t first,
+			  RetlBytes *out)
+{
+	uint64_t	block[BLOCK_VALUES];
+	int64_t		smallest;
+	int64_t		largest;
+	unsigned	bitWidth;
+	size_t		size;
+	uint8_t    *dst;
+	uint32_t	done;
+
+	(void) state;
+	(void) first;
+	if (values->count == 0)
+		return;
+	ValueRange(values, &smallest, &largest);
+	bitWidth = DifferenceBits(smallest, largest);
+	size = 1 + values->width + (size_t) RetlBitsSize(values->count, bitWidth);
+	dst = RetlBytesReserve(out, size);
+	out->length += size;
+	*dst++ = (uint8_t) bitWidth;
+	memcpy(dst, &smallest, values->width);	/* little-endian: the low bytes */
+	dst += values->width;
+	for (done = 0; done < values->count; done += BLOCK_VALUES)
+	{
+		uint32_t	rest = values->count - done;
+		uint32_t	part = rest < BLOCK_VALUES ? rest : BLOCK_VALUES;
+
+		Differences(values->fixed + (size_t) done * values->width, values->width,
+					part, smallest, block);
+		RetlBitsPack(dst, block, part, bitWidth);
+		dst += RetlBitsSize(part, bitWidth);
+	}
+}
+
+/* Understand and check a payload; count is not 0. */
+static bool
+OpenPiece(BitpackPiece *piece, const uint8_t *src, size_t srcSize, uint16_t width,
+		  uint32_t count, const char **error)
+{
+	if (count > RETLDB_MAX_PACKED)
+		return RetlDamaged(error, "bit-packed piece has too many values");
+	if (srcSize < 1 + (size_t) width)
+		return RetlDamaged(error, "bit-packed piece is truncated");
+	piece->bitWidth = src[0];
+	if (piece->bitWidth > 8U * width)
+		return RetlDamaged(error, "bit-packed piece has an impossible bit width");
+	piece->smallest = RetlLoadInt(src + 1, width);
+	piece->bits = src + 1 + width;
+	piece->bitsSize = srcSize - 1 - width;
+	if (piece->bitsSize != RetlBitsSize(count, piece->bitWidth))
+		return RetlDamaged(error, "bit-packed piece has the wrong length");
+	return true;
+}
+
+/* Is the payload of no values what it must be? */
+static bool
+CheckEmpty(size_t srcSize, const char **error)
+{
+	if (srcSize != 0)
+		return RetlDamaged(error, "bit-packed piece has the wrong length");
+	return true;
+}
+
+/* RetlEncoding.decode. */
+static bool
+BitpackDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+			  RetlPhysType type, uint16_t width, uint32_t count,
+			  RetlDecoded *result, const RetlArena *arena, const char **error)
+{
+	BitpackPiece piece;
+
+	(void) state;
+	(void) type;
+	(void) arena;
+	if (count == 0)
+		return CheckEmpty(srcSize, error);
+	if (!OpenPiece(&piece, src, srcSize, width, count, error))
+		return false;
+	RetlBitsUnpack(piece.bits, piece.bitsSize, 0, count, piece.bitWidth,
+				   (uint64_t) piece.smallest, result->fixed, width);
+	return true;
+}
+
+/* RetlEncoding.fetch. */
+static bool
+BitpackFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+			 RetlPhysType type, uint16_t width, uint32_t count, uint32_t index,
+			 RetlDecoded *result, const RetlArena *arena, const char **error)
+{
+	BitpackPiece piece;
+	uint64_t	value;
+
+	(void) state;
+	(void) type;
+	(void) arena;
+	if (index >= count)
+		return RetlDamaged(error, "value index is out of range");
+	if (!OpenPiece(&piece, src, srcSize, width, count, error))
+		return false;
+	value = (uint64_t) piece.smallest + RetlBitsFetch(piece.bits, index, piece.bitWidth);
+	memcpy(result->fixed, &value, width);
+	return true;
+}
+
+/* What a comparison means for the differences: (low <= difference <= high) != negate. */
+typedef struct DifferenceRange
+{
+	uint64_t	low;			/* low > high: none */
+	uint64_t	high;
+	bool		negate;
+} DifferenceRange;
+
+/* Translate "value op constant" for a piece. */
+static DifferenceRange
+TranslateComparison(const BitpackPiece *piece, RetlCompareOp op, int64_t constant)
+{
+	const DifferenceRange none = {1, 0, false};
+	const DifferenceRange all = {1, 0, true};
+	DifferenceRange range = {0, RetlBitMask(piece->bitWidth), false};
+	uint64_t	difference = (uint64_t) constant - (uint64_t) piece->smallest;
+
+	/* A constant outside the frame compares the same way with all values. */
+	if (constant < piece->smallest)
+		return RetlCompareHolds(op, 1) ? all : none;
+	if (difference > range.high)
+		return RetlCompareHolds(op, -1) ? all : none;
+	switch (op)
+	{
+		case RETL_LT:
+			if (difference == 0)
+				return none;
+			range.high = difference - 1;
+			break;
+		case RETL_LE:
+			range.high = difference;
+			break;
+		case RETL_GE:
+			range.low = difference;
+			break;
+		case RETL_GT:
+			if (difference == range.high)
+				return none;
+			range.low = difference + 1;
+			break;
+		default:
+			range.low = difference;
+			range.high = difference;
+			range.negate = (op == RETL_NE);
+			break;
+	}
+	return range;
+}
+
+/* Match differences of at most 32 bits. */
+static void
+MatchNarrow(const BitpackPiece *piece, uint32_t count, const DifferenceRange *range,
+			uint8_t *matches)
+{
+	uint32_t	block[BLOCK_VALUES];
+	uint32_t	first;
+
+	for (first = 0; first < count; first += BLOCK_VALUES)
+	{
+		uint32_t	part = count - first < BLOCK_VALUES ? count - first : BLOCK_VALUES;
+
+		RetlBitsUnpack(piece->bits, piece->bitsSize, first, part, piece->bitWidth, 0,
+					   block, sizeof(block[0]));
+		RetlMatchRange32(block, part, (uint32_t) range->low, (uint32_t) range->high,
+						 range->negate, matches, first);
+	}
+}
+
+/* Match differences of any width. */
+static void
+MatchWide(const BitpackPiece *piece, uint32_t count, const DifferenceRange *range,
+		  uint8_t *matches)
+{
+	uint64_t	block[BLOCK_VALUES];
+	uint32_t	first;
+
+	for (first = 0; first < count; first += BLOCK_VALUES)
+	{
+		uint32_t	part = count - first < BLOCK_VALUES ? count - first : BLOCK_VALUES;
+
+		RetlBitsUnpack(piece->bits, piece->bitsSize, first, part, piece->bitWidth, 0,
+					   block, sizeof(block[0]));
+		RetlMatchRange64(block, part, range->low, range->high, range->negate,
+						 matches, first);
+	}
+}
+
+/* RetlEncoding.filter: compares differences, without adding the smallest value. */
+static bool
+BitpackFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+			  RetlPhysType type, uint16_t width, uint32_t count,
+			  RetlCompareOp op, const uint8_t *constant, size_t constantLength,
+			  uint8_t *matches, const RetlArena *arena, const char **error)
+{
+	BitpackPiece piece;
+	DifferenceRange range;
+
+	(void) state;
+	(void) arena;
+	if (!RetlConstantFits(type, width, constantLength))
+		return RetlDamaged(error, "constant of the filter has the wrong length");
+	if (count == 0)
+		return CheckEmpty(srcSize, error);
+	if (!OpenPiece(&piece, src, srcSize, width, count, error))
+		return false;
+	range = TranslateComparison(&piece, op, RetlLoadInt(constant, width));
+	if (range.low > range.high)
+	{
+		if (range.negate)
+			RetlMatchSet(matches, 0, count);
+	}
+	else if (piece.bitWidth <= 32)
+		MatchNarrow(&piece, count, &range, matches);
+	else
+		MatchWide(&piece, count, &range, matches);
+	return true;
+}
+
+const RetlEncoding RetlBitpackEncoding = {
+	.id = RETL_ENCODING_BITPACK,
+	.name = "bitpack",
+	.applies = BitpackApplies,
+	.analyse = BitpackAnalyse,
+	.encode = BitpackEncode,
+	.decode = BitpackDecode,
+	.fetch = BitpackFetch,
+	.filter = BitpackFilter,
+};

@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * bitpacking.h
+ *	  Arrays of small unsigned numbers in few bits; shared by the encodings.
+ *	  Pure C.
+ *
+ * Bits.  "count" numbers of "width" bits (0 to 64) take RetlBitsSize bytes:
+ * bit b of the array is bit (b % 8) of byte (b / 8), number i occupies the bits
+ * [i * width, (i + 1) * width), lowest first; the bits left over in the last
+ * byte are zero when written and ignored when read.  Eight numbers always begin
+ * at a byte boundary.
+ *
+ * Packed array.  Numbers of 32 bits with their frame of reference:
+ *
+ *	OFFSET	SIZE	DESCRIPTION
+ *	0		1		width of the differences in bits, 0 to 32
+ *	1		4		base, the smallest number
+ *	5		...		bits of (number - base)
+ *
+ * A packed array of no numbers has no bytes at all.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_BITPACKING_H
+#define RETLDB_BITPACKING_H
+
+#include "encoding/encoding.h"
+
+/* Bytes of a packed array before its bits. */
+#define RETLDB_PACKED_HEADER	5
+
+/* More numbers than this no array has; readers refuse them. */
+#define RETLDB_MAX_PACKED		RETLDB_MAX_GROUP_ROWS
+
+/* Bits that "number" needs: 0 for 0, 64 for the largest. */
+static inline unsigned
+RetlBitWidth(uint64_t number)
+{
+	return number == 0 ? 0 : 64 - (unsigned) __builtin_clzll(number);
+}
+
+/* The largest number of so many bits. */
+static inline uint64_t
+RetlBitMask(unsigned width)
+{
+	return width == 0 ? 0 : UINT64_MAX >> (64 - width);
+}
+
+/* Bytes that "count" numbers of "width" bits take. */
+static inline uint64_t
+RetlBitsSize(uint64_t count, unsigned width)
+{
+	return (count * width + 7) / 8;
+}
+
+/*
+ * Write numbers, none longer than width bits, into the RetlBitsSize bytes at
+ * dst.  May be called for parts of an array whose counts, but the last one,
+ * are multiples of 8.
+ */
+extern void RetlBitsPack(uint8_t *dst, const uint64_t *numbers, uint32_t count,
+						 unsigned width);
+
+/*
+ * Read numbers [first, first + count) of the bits at src, add base to each
+ * (modulo the destination's size), and store them as integers of dstWidth
+ * (1, 2, 4 or 8) bytes.  "first" is a multiple of 8, width at most 8 *
+ * dstWidth, and src holds srcSize >= RetlBitsSize(first + count, width) bytes.
+ */
+extern void RetlBitsUnpack(const uint8_t *src, size_t srcSize, uint32_t first,
+						   uint32_t count, unsigned width, uint64_t base,
+						   void *dst, unsigned dstWidth);
+
+/* Number "index" of the bits at src, which reach at least that far. */
+extern uint64_t RetlBitsFetch(const uint8_t *src, uint32_t index, unsigned width);
+
+/*
+ * For each number n of an array of "count": set bit "first + i" of "matches" if
+ * (low <= n <= high) is not "negate".  "first" is a multiple of 8; the bits
+ * were zero.  low > high is the empty range.
+ */
+extern void RetlMatchRange32(const uint32_t *numbers, uint32_t count,
+							 uint32_t low, uint32_t high, bool negate,
+							 uint8_t *matches, uint32_t first);
+extern void RetlMatchRange64(const uint64_t *numbers, uint32_t count,
+							 uint64_t low, uint64_t high, bool negate,
+							 uint8_t *matches, uint32_t first);
+
+/* Set bits [first, first + count) of "matches". */
+extern void RetlMatchSet(uint8_t *matches, uint32_t first, uint32_t count);
+
+/* A packed array as found in a source. */
+typedef struct RetlPacked
+{
+	const uint8_t *bits;
+	size_t		bitsSize;		/* exactly what count and width need */
+	uint32_t	count;
+	uint32_t	base;
+	unsigned	width;
+	size_t		size;			/* bytes of the whole packed array */
+} RetlPacked;
+
+/* Bytes of a packed array of numbers between these two. */
+extern uint64_t RetlPackedSize(uint32_t count, uint32_t smallest, uint32_t largest);
+
+/* Append a packed array. */
+extern void RetlPackedAppend(RetlBytes *out, const uint32_t *numbers, uint32_t count);
+
+/*
+ * Understand the packed array of "count" numbers that the source begins with;
+ * false and error if it is damaged or does not fit the source.
+ */
+extern bool RetlPackedOpen(RetlPacked *packed, const uint8_t *src, size_t srcSize,
+						   uint32_t count, const char **error);
+
+/* Numbers [first, first + count), first being a multiple of 8. */
+extern void RetlPackedRead(const RetlPacked *packed, uint32_t first, uint32_t count,
+						   uint32_t *numbers);
+
+/* Number "index". */
+extern uint32_t RetlPackedFetch(const RetlPacked *packed, uint32_t index);
+
+/* Sum of the first "count" numbers. */
+extern uint64_t RetlPackedSum(const RetlPacked *packed, uint32_t count);
+
+/*
+ * The numbers are lengths of consecutive runs: which run holds position
+ * "index"?  False if the runs end before it.
+ */
+extern bool RetlPackedFindRun(const RetlPacked *packed, uint64_t index, uint32_t *run);
+
+#endif							/* RETLDB_BITPACKING_H */

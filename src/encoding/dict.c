@@ -1,0 +1,677 @@
+/*-------------------------------------------------------------------------
+ *
+ * dict.c
+ *	  DICT: codes into a dictionary of the chunk's distinct values.  Pure C.
+ *
+ * Serves every type.  The dictionary holds each distinct value (by its bytes)
+ * once, in dictionary order (valueops.h): numeric for INT and FLOAT, bytewise
+ * for others.  The order lets a filter turn a comparison of values into one
+ * range of codes.
+ *
+ * Chunk-wide state:
+ *
+ *	OFFSET	SIZE	DESCRIPTION
+ *	0		4		d, the number of distinct values
+ *	4		...		the values in strictly rising dictionary order: a PLAIN
+ *					payload (plain.c) of d values
+ *
+ * Payload of a piece, empty if there are no values; every code is below d:
+ *
+ *	OFFSET	SIZE	DESCRIPTION
+ *	0		1		kind: 0 codes, 1 runs of codes
+ *
+ *	kind 0:
+ *	1		...		the codes: a packed array (bitpacking.h) of count numbers
+ *
+ *	kind 1:
+ *	1		4		r, the number of runs, 1 to count
+ *	5		n		their lengths, each at least 1, together count: a packed
+ *					array of r numbers
+ *	5 + n	...		their codes: a packed array of r numbers
+ *
+ * The writer takes the smaller kind for each piece.  Example: with the
+ * dictionary "no", "yes", which is 02 00 00 00 | 01 02 00 00 00 02 | 6E 6F 79
+ * 65 73, the values "yes", "no", "yes" are 00 | 01 00 00 00 00 | 05.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "encoding/bitpacking.h"
+#include "encoding/descriptors.h"
+#include "encoding/distinct.h"
+#include "encoding/valueops.h"
+
+#define DICT_HEADER			4
+#define PIECE_KIND_SIZE		1
+#define PIECE_RUNS_HEADER	5
+
+#define PIECE_CODES			0
+#define PIECE_RUNS			1
+
+/* Of a writer: "codes" and nothing else.  Of a reader: the rest. */
+struct RetlEncodingState
+{
+	const uint32_t *codes;		/* of all values of the chunk */
+
+	uint32_t	entryCount;
+	const uint8_t *fixed;		/* the entries of a fixed-width type, or */
+	const uint8_t *bytes;		/* entry i: bytes[starts[i] .. + lengths[i]) */
+	uint32_t   *starts;
+	uint32_t   *lengths;
+};
+
+/* The payload of a piece with at least one value. */
+typedef struct DictPiece
+{
+	uint32_t	runCount;		/* 0: no runs, a code for each value */
+	RetlPacked	lengths;
+	RetlPacked	codes;
+} DictPiece;
+
+/* ---------------------------------------------------------------------
+ * Writing
+ * ---------------------------------------------------------------------
+ */
+
+/* Any type. */
+static bool
+DictApplies(RetlPhysType type, uint16_t width)
+{
+	return RetlPlainEncoding.applies(type, width);
+}
+
+/*
+ * Bytes that the codes take, about: in every piece codes of the whole width, or
+ * runs of which the changes say how many there are.
+ */
+static uint64_t
+CodesSize(const RetlDistinct *distinct, uint32_t count, uint32_t pieceRows)
+{
+	uint64_t	pieces = count / pieceRows + (count % pieceRows != 0);
+	unsigned	codeWidth = RetlBitWidth(distinct->count - 1);
+	uint64_t	runs = distinct->changes + pieces - 1;
+	unsigned	lengthWidth = RetlBitWidth(count / runs * 4);
+	uint64_t	asCodes = pieces * (PIECE_KIND_SIZE + RETLDB_PACKED_HEADER) +
+		RetlBitsSize(count, codeWidth);
+	uint64_t	asRuns = pieces * (PIECE_RUNS_HEADER + 2 * RETLDB_PACKED_HEADER) +
+		RetlBitsSize(runs, codeWidth + lengthWidth);
+
+	return asRuns < asCodes ? asRuns : asCodes;
+}
+
+/* Distinct values of more bytes than this cannot pay. */
+static uint64_t
+EntriesLimit(const RetlValues *values, uint32_t pieceRows, const RetlArena *arena)
+{
+	uint64_t	limit = RetlValuesRawSize(values);
+	uint64_t	packed;
+
+	if (values->type == RETL_PHYS_BYTES)
+		limit /= RETLDB_TEXT_COMPRESSION;
+	if (values->type == RETL_PHYS_INT)
+	{
+		packed = RetlBitpackEncoding.analyse(values, pieceRows, arena);
+		limit = packed < limit ? packed : limit;
+	}
+	return limit < RETLDB_UNIT_RAW_MAX / 2 ? limit : RETLDB_UNIT_RAW_MAX / 2;
+}
+
+/*
+ * RetlEncoding.analyse: close.  Gives up where the distinct values alone are
+ * more than the values would be without a dictionary.
+ */
+static uint64_t
+DictAnalyse(const RetlValues *values, uint32_t pieceRows, const RetlArena *arena)
+{
+	RetlDistinct distinct;
+	uint64_t	entries;
+
+	if (values->count == 0)
+		return DICT_HEADER;
+	if (values->count > RETLDB_MAX_GROUP_ROWS)
+		return RETLDB_NEVER;
+	if (RetlDistinctHopeless(values, arena) ||
+		!RetlDistinctCollect(&distinct, values, EntriesLimit(values, pieceRows, arena),
+							 NULL, arena))
+		return RETLDB_NEVER;
+
+	/* Lengths in the dictionary: two bytes each will do. */
+	entries = distinct.bytes;
+	if (values->type == RETL_PHYS_BYTES)
+		entries += RETLDB_PACKED_HEADER + UINT64_C(2) * distinct.count;
+	return DICT_HEADER + entries + CodesSize(&distinct, values->count, pieceRows);
+}
+
+/* The distinct values in order, as an array of their own. */
+static RetlValues
+CollectEntries(const RetlDistinct *distinct, const RetlValues *values,
+			   const uint32_t *order, const RetlArena *arena)
+{
+	RetlValues	entries = *values;
+	uint8_t    *bytes = RetlArenaAlloc(arena, distinct->bytes > 0 ? (size_t) distinct->bytes : 1);
+	uint32_t   *offsets = NULL;
+	size_t		size = 0;
+	uint32_t	i;
+
+	if (values->type == RETL_PHYS_BYTES)
+		offsets = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) distinct->count + 1));
+	for (i = 0; i < distinct->count; i++)
+	{
+		uint32_t	length;
+		const uint8_t *value = RetlValueAt(values, distinct->firsts[order[i]], &length);
+
+		if (offsets != NULL)
+			offsets[i] = (uint32_t) size;
+		if (length > 0)
+			memcpy(bytes + size, value, length);
+		size += length;
+	}
+	if (offsets != NULL)
+		offsets[distinct->count] = (uint32_t) size;
+	entries.count = distinct->count;
+	entries.fixed = offsets == NULL ? bytes : NULL;
+	entries.offsets = offsets;
+	entries.bytes = offsets != NULL ? bytes : NULL;
+	return entries;
+}
+
+/* RetlEncoding.prepare: the dictionary, and the code of every value of the chunk. */
+static RetlEncodingState *
+DictPrepare(const RetlValues *values, const RetlArena *arena, RetlBytes *out)
+{
+	RetlEncodingState *state = RetlArenaAlloc(arena, sizeof(RetlEncodingState));
+	uint32_t   *codes = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) values->count + 1));
+	RetlDistinct distinct;
+	RetlValues	entries;
+	uint32_t   *order;
+	uint32_t   *rank;
+	uint32_t	i;
+
+	(void) RetlDistinctCollect(&distinct, values, UINT64_MAX, codes, arena);
+	order = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) distinct.count + 1));
+	rank = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) distinct.count + 1));
+	RetlDistinctSort(&distinct, values, order, arena);
+	for (i = 0; i < distinct.count; i++)
+		rank[order[i]] = i;
+	for (i = 0; i < values->count; i++)
+		codes[i] = rank[codes[i]];
+
+	RetlBytesAppend(out, &distinct.count, DICT_HEADER);
+	entries = CollectEntries(&distinct, values, order, arena);
+	RetlPlainEncoding.encode(NULL, &entries, 0, out);
+	memset(state, 0, sizeof(*state));
+	state->codes = codes;
+	return state;
+}
+
+/* Smallest and largest of at least one number. */
+static void
+RangeOf(const uint32_t *numbers, uint32_t count, uint32_t *smallest, uint32_t *largest)
+{
+	uint32_t	i;
+
+	*smallest = UINT32_MAX;
+	*largest = 0;
+	for (i = 0; i < count; i++)
+	{
+		*smallest = numbers[i] < *smallest ? numbers[i] : *smallest;
+		*largest = numbers[i] > *largest ? numbers[i] : *largest;
+	}
+}
+
+/* How many runs have the codes, and how long is the longest? */
+static uint32_t
+CountRuns(const uint32_t *codes, uint32_t count, uint32_t *longest)
+{
+	uint32_t	runCount = 0;
+	uint32_t	start = 0;
+	uint32_t	i;
+
+	*longest = 0;
+	for (i = 1; i <= count; i++)
+		if (i == count || codes[i] != codes[i - 1])
+		{
+			*longest = i - start > *longest ? i - start : *longest;
+			start = i;
+			runCount++;
+		}
+	return runCount;
+}
+
+/* Append a piece of kind 1. */
+static void
+AppendRuns(const uint32_t *codes, uint32_t count, uint32_t runCount, RetlBytes *out)
+{
+	uint32_t   *lengths = RetlArenaAlloc(out->arena, sizeof(uint32_t) * runCount);
+	uint32_t   *runCodes = RetlArenaAlloc(out->arena, sizeof(uint32_t) * runCount);
+	const uint8_t kind = PIECE_RUNS;
+	uint32_t	run = 0;
+	uint32_t	start = 0;
+	uint32_t	i;
+
+	for (i = 1; i <= count; i++)
+		if (i == count || codes[i] != codes[i - 1])
+		{
+			lengths[run] = i - start;
+			runCodes[run++] = codes[start];
+			start = i;
+		}
+	RetlBytesAppend(out, &kind, PIECE_KIND_SIZE);
+	RetlBytesAppend(out, &runCount, sizeof(runCount));
+	RetlPackedAppend(out, lengths, runCount);
+	RetlPackedAppend(out, runCodes, runCount);
+}
+
+/* RetlEncoding.encode: of the state's codes; the values are not looked at. */
+static void
+DictEncode(RetlEncodingState *state, const RetlValues *values, uint32_t first,
+		   RetlBytes *out)
+{
+	const uint32_t *codes = state->codes + first;
+	const uint8_t kind = PIECE_CODES;
+	uint32_t	smallest;
+	uint32_t	largest;
+	uint32_t	longest;
+	uint32_t	runCount;
+	uint64_t	asRuns;
+
+	if (values->count == 0)
+		return;
+	RangeOf(codes, values->count, &smallest, &largest);
+	runCount = CountRuns(codes, values->count, &longest);
+	asRuns = sizeof(runCount) + RetlPackedSize(runCount, 1, longest) +
+		RetlPackedSize(runCount, smallest, largest);
+	if (asRuns < RetlPackedSize(values->count, smallest, largest))
+	{
+		AppendRuns(codes, values->count, runCount, out);
+		return;
+	}
+	RetlBytesAppend(out, &kind, PIECE_KIND_SIZE);
+	RetlPackedAppend(out, codes, values->count);
+}
+
+/* ---------------------------------------------------------------------
+ * Reading
+ * ---------------------------------------------------------------------
+ */
+
+/* Where an entry of the dictionary begins, and its length. */
+static const uint8_t *
+EntryAt(const RetlEncodingState *state, uint16_t width, uint32_t code, uint32_t *length)
+{
+	if (state->starts == NULL)
+	{
+		*length = width;
+		return state->fixed + (size_t) code * width;
+	}
+	*length = state->lengths[code];
+	return state->bytes + state->starts[code];
+}
+
+/* Are the entries in strictly rising order? */
+static bool
+CheckOrder(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
+		   const char **error)
+{
+	uint32_t	i;
+
+	for (i = 1; i < state->entryCount; i++)
+	{
+		uint32_t	beforeLength;
+		uint32_t	length;
+		const uint8_t *before = EntryAt(state, width, i - 1, &beforeLength);
+		const uint8_t *entry = EntryAt(state, width, i, &length);
+
+		if (RetlOrderValues(type, width, before, beforeLength, entry, length) >= 0)
+			return RetlDamaged(error, "dictionary is not in order");
+	}
+	return true;
+}
+
+/* Read the entries; the source is what follows the dictionary's header. */
+static bool
+OpenEntries(RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+			RetlPhysType type, uint16_t width, const RetlArena *arena,
+			const char **error)
+{
+	uint32_t	count = state->entryCount;
+	RetlDecoded entries;
+
+	if (type != RETL_PHYS_BYTES)
+	{
+		if (srcSize != (uint64_t) count * width)
+			return RetlDamaged(error, "dictionary has the wrong length");
+		state->fixed = src;
+		return true;
+	}
+
+	/* Distinct strings: all but one have a byte at least. */
+	if (count > 0 && count - 1 > srcSize)
+		return RetlDamaged(error, "dictionary has the wrong length");
+	state->starts = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) count + 1));
+	state->lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) count + 1));
+	memset(&entries, 0, sizeof(entries));
+	entries.starts = state->starts;
+	entries.lengths = state->lengths;
+	if (!RetlPlainEncoding.decode(NULL, src, srcSize, type, width, count,
+								  &entries, arena, error))
+		return false;
+	state->bytes = entries.bytes;
+	return true;
+}
+
+/* RetlEncoding.open: the entries stay in the source. */
+static RetlEncodingState *
+DictOpen(const uint8_t *src, size_t srcSize, RetlPhysType type, uint16_t width,
+		 const RetlArena *arena, const char **error)
+{
+	RetlEncodingState *state;
+
+	if (srcSize < DICT_HEADER)
+	{
+		*error = "dictionary is truncated";
+		return NULL;
+	}
+	if (RetlLoad32(src) > RETLDB_MAX_GROUP_ROWS)
+	{
+		*error = "dictionary has too many entries";
+		return NULL;
+	}
+	state = RetlArenaAlloc(arena, sizeof(RetlEncodingState));
+	memset(state, 0, sizeof(*state));
+	state->entryCount = RetlLoad32(src);
+	if (!OpenEntries(state, src + DICT_HEADER, srcSize - DICT_HEADER, type, width,
+					 arena, error) ||
+		!CheckOrder(state, type, width, error))
+		return NULL;
+	return state;
+}
+
+/* Check what decode and filter were given, before memory is asked for. */
+static bool
+CheckCall(const RetlEncodingState *state, size_t srcSize, uint32_t count,
+		  const char **error)
+{
+	if (state == NULL)
+		return RetlDamaged(error, "chunk has no dictionary");
+	if (count > RETLDB_MAX_PACKED)
+		return RetlDamaged(error, "dictionary codes are too many");
+	if (count == 0 && srcSize != 0)
+		return RetlDamaged(error, "dictionary codes have the wrong length");
+	return true;
+}
+
+/* Understand a payload; count is not 0.  Lengths and codes are not looked at yet. */
+static bool
+OpenPiece(DictPiece *piece, const uint8_t *src, size_t srcSize, uint32_t count,
+		  const char **error)
+{
+	const uint8_t *end = src + srcSize;
+	uint32_t	codeCount = count;
+
+	piece->runCount = 0;
+	if (srcSize < PIECE_KIND_SIZE)
+		return RetlDamaged(error, "dictionary codes are truncated");
+	if (src[0] == PIECE_RUNS)
+	{
+		if (srcSize < PIECE_RUNS_HEADER)
+			return RetlDamaged(error, "dictionary codes are truncated");
+		codeCount = RetlLoad32(src + PIECE_KIND_SIZE);
+		if (codeCount == 0 || codeCount > count)
+			return RetlDamaged(error, "dictionary codes have an impossible number of runs");
+		piece->runCount = codeCount;
+		src += PIECE_RUNS_HEADER;
+		if (!RetlPackedOpen(&piece->lengths, src, (size_t) (end - src), codeCount, error))
+			return false;
+		src += piece->lengths.size;
+	}
+	else if (src[0] == PIECE_CODES)
+		src += PIECE_KIND_SIZE;
+	else
+		return RetlDamaged(error, "dictionary codes are of an unknown kind");
+	if (!RetlPackedOpen(&piece->codes, src, (size_t) (end - src), codeCount, error))
+		return false;
+	if (piece->codes.size != (size_t) (end - src))
+		return RetlDamaged(error, "dictionary codes have the wrong length");
+	return true;
+}
+
+/*
+ * Are all codes below the number of entries?  A code that is not makes the
+ * difference negative, or is itself beyond any number of entries; either way
+ * the highest bit shows it, in a loop that every processor can vectorise.
+ */
+static bool
+CheckCodes(const RetlEncodingState *state, const uint32_t *codes, uint32_t count,
+		   const char **error)
+{
+	uint32_t	last = state->entryCount - 1;
+	uint32_t	bad = 0;
+	uint32_t	i;
+
+	for (i = 0; i < count; i++)
+		bad |= codes[i] | (last - codes[i]);
+	if (bad >> 31 || state->entryCount == 0)
+		return RetlDamaged(error, "dictionary code is out of range");
+	return true;
+}
+
+/* Expand the runs of a piece into a code for each of its "count" values. */
+static bool
+ExpandRuns(const DictPiece *piece, const uint32_t *runCodes, uint32_t count,
+		   uint32_t *codes, const RetlArena *arena, const char **error)
+{
+	uint32_t   *lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * piece->runCount);
+	uint32_t	done = 0;
+	uint32_t	run;
+
+	RetlPackedRead(&piece->lengths, 0, piece->runCount, lengths);
+	for (run = 0; run < piece->runCount; run++)
+	{
+		uint32_t	end;
+
+		if (lengths[run] == 0 || lengths[run] > count - done)
+			return RetlDamaged(error, "lengths of code runs do not add up");
+		for (end = done + lengths[run]; done < end; done++)
+			codes[done] = runCodes[run];
+	}
+	if (done != count)
+		return RetlDamaged(error, "lengths of code runs do not add up");
+	return true;
+}
+
+/* The code of each value of a piece, all of them valid; count is not 0. */
+static bool
+ReadCodes(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+		  uint32_t count, uint32_t *codes, const RetlArena *arena, const char **error)
+{
+	DictPiece	piece;
+	uint32_t   *runCodes;
+
+	if (!OpenPiece(&piece, src, srcSize, count, error))
+		return false;
+	if (piece.runCount == 0)
+	{
+		RetlPackedRead(&piece.codes, 0, count, codes);
+		return CheckCodes(state, codes, count, error);
+	}
+	runCodes = RetlArenaAlloc(arena, sizeof(uint32_t) * piece.runCount);
+	RetlPackedRead(&piece.codes, 0, piece.runCount, runCodes);
+	return CheckCodes(state, runCodes, piece.runCount, error) &&
+		ExpandRuns(&piece, runCodes, count, codes, arena, error);
+}
+
+/* Copy the entry of each code; W is a constant where that is faster. */
+#define GATHER_LOOP(W) \
+	for (i = 0; i < count; i++) \
+		memcpy(dst + (size_t) i * (W), entries + (size_t) codes[i] * (W), (W))
+
+/* Replace valid codes by fixed-width values. */
+static void
+GatherFixed(uint8_t *restrict dst, const uint8_t *restrict entries, uint16_t width,
+			const uint32_t *restrict codes, uint32_t count)
+{
+	uint32_t	i;
+
+	switch (width)
+	{
+		case 1:
+			GATHER_LOOP(1);
+			break;
+		case 2:
+			GATHER_LOOP(2);
+			break;
+		case 4:
+			GATHER_LOOP(4);
+			break;
+		case 8:
+			GATHER_LOOP(8);
+			break;
+		case 16:
+			GATHER_LOOP(16);
+			break;
+		default:
+			GATHER_LOOP(width);
+			break;
+	}
+}
+
+/* RetlEncoding.decode.  Byte strings stay in the dictionary. */
+static bool
+DictDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+		   RetlPhysType type, uint16_t width, uint32_t count,
+		   RetlDecoded *result, const RetlArena *arena, const char **error)
+{
+	uint32_t   *codes;
+	uint32_t	i;
+
+	if (!CheckCall(state, srcSize, count, error))
+		return false;
+	if (count == 0)
+		return true;
+
+	/* The codes of byte strings become the starts where they are. */
+	if (type == RETL_PHYS_BYTES)
+		codes = result->starts;
+	else
+		codes = RetlArenaAlloc(arena, sizeof(uint32_t) * count);
+	if (!ReadCodes(state, src, srcSize, count, codes, arena, error))
+		return false;
+	if (type != RETL_PHYS_BYTES)
+	{
+		GatherFixed(result->fixed, state->fixed, width, codes, count);
+		return true;
+	}
+	result->bytes = state->bytes;
+	for (i = 0; i < count; i++)
+	{
+		uint32_t	code = codes[i];
+
+		result->lengths[i] = state->lengths[code];
+		result->starts[i] = state->starts[code];
+	}
+	return true;
+}
+
+/* RetlEncoding.fetch. */
+static bool
+DictFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+		  RetlPhysType type, uint16_t width, uint32_t count, uint32_t index,
+		  RetlDecoded *result, const RetlArena *arena, const char **error)
+{
+	DictPiece	piece;
+	uint32_t	code;
+
+	(void) arena;
+	if (state == NULL)
+		return RetlDamaged(error, "chunk has no dictionary");
+	if (index >= count)
+		return RetlDamaged(error, "value index is out of range");
+	if (!OpenPiece(&piece, src, srcSize, count, error))
+		return false;
+	if (piece.runCount > 0 && !RetlPackedFindRun(&piece.lengths, index, &index))
+		return RetlDamaged(error, "lengths of code runs do not add up");
+	code = RetlPackedFetch(&piece.codes, index);
+	if (code >= state->entryCount)
+		return RetlDamaged(error, "dictionary code is out of range");
+	if (type != RETL_PHYS_BYTES)
+	{
+		memcpy(result->fixed, state->fixed + (size_t) code * width, width);
+		return true;
+	}
+	result->bytes = state->bytes;
+	result->starts[0] = state->starts[code];
+	result->lengths[0] = state->lengths[code];
+	return true;
+}
+
+/*
+ * The number of entries that compare lower than the constant, or, if
+ * "orEqual", lower or equal.
+ */
+static uint32_t
+EntriesBelow(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
+			 const uint8_t *constant, size_t constantLength, bool orEqual)
+{
+	uint32_t	low = 0;
+	uint32_t	high = state->entryCount;
+
+	while (low < high)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+		uint32_t	length;
+		const uint8_t *entry = EntryAt(state, width, middle, &length);
+		int			cmp = RetlCompareValues(type, width, entry, length,
+											constant, constantLength);
+
+		if (cmp < 0 || (orEqual && cmp == 0))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* RetlEncoding.filter: equal values are neighbours, so any comparison is a range of codes. */
+static bool
+DictFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+		   RetlPhysType type, uint16_t width, uint32_t count,
+		   RetlCompareOp op, const uint8_t *constant, size_t constantLength,
+		   uint8_t *matches, const RetlArena *arena, const char **error)
+{
+	uint32_t   *codes;
+	uint32_t	from = 0;
+	uint32_t	to;				/* matching codes: from <= code < to */
+
+	if (!CheckCall(state, srcSize, count, error))
+		return false;
+	if (!RetlConstantFits(type, width, constantLength))
+		return RetlDamaged(error, "constant of the filter has the wrong length");
+	if (count == 0)
+		return true;
+	codes = RetlArenaAlloc(arena, sizeof(uint32_t) * count);
+	if (!ReadCodes(state, src, srcSize, count, codes, arena, error))
+		return false;
+	to = state->entryCount;
+	if (op != RETL_LT && op != RETL_LE)
+		from = EntriesBelow(state, type, width, constant, constantLength, op == RETL_GT);
+	if (op != RETL_GE && op != RETL_GT)
+		to = EntriesBelow(state, type, width, constant, constantLength, op != RETL_LT);
+	if (from < to)
+		RetlMatchRange32(codes, count, from, to - 1, op == RETL_NE, matches, 0);
+	else if (op == RETL_NE)
+		RetlMatchSet(matches, 0, count);
+	return true;
+}
+
+const RetlEncoding RetlDictEncoding = {
+	.id = RETL_ENCODING_DICT,
+	.name = "dict",
+	.applies = DictApplies,
+	.analyse = DictAnalyse,
+	.prepare = DictPrepare,
+	.encode = DictEncode,
+	.open = DictOpen,
+	.decode = DictDecode,
+	.fetch = DictFetch,
+	.filter = DictFilter,
+};

@@ -1,0 +1,206 @@
+/*-------------------------------------------------------------------------
+ *
+ * encoding.h
+ *	  The contract between encodings and their users.  Pure C.
+ *
+ * An encoding turns an array of non-null values of one physical type into
+ * bytes and back.  It knows nothing of tables, nulls or pages.  One file per
+ * encoding, each with one RetlEncoding descriptor; the table of them is in
+ * encoding.c.  Adding one: a file, a RetlEncodingId, a line in the table.
+ *
+ * Life cycle, which is also the order of the descriptor's fields:
+ *
+ *	analyse		how small would these values get?
+ *	prepare		chunk-wide state (a dictionary), once for each chunk
+ *	encode		the values of one piece -> bytes
+ *	open		chunk-wide state from the bytes on disk, once for each chunk
+ *	decode		bytes -> the values of one piece
+ *	fetch		bytes -> one value of a piece
+ *	filter		values of a piece that satisfy a comparison, without decoding
+ *				them all (optional, NULL = decode and compare)
+ *
+ * Input to decode, fetch, filter and open comes from disk and is not trusted:
+ * every length, count and offset is checked; what is wrong is answered with
+ * false, and "error" then says what (a static string).  They never read
+ * outside the source nor write outside what the caller gave.
+ *
+ * Memory comes from the caller through RetlArena and is never freed here; the
+ * caller drops all of it at once.  An arena's allocator does not return on
+ * failure (palloc raises an error; the tests abort).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_ENCODING_H
+#define RETLDB_ENCODING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/format.h"
+
+/* Where encodings get memory from. */
+typedef struct RetlArena
+{
+	void	   *(*allocate) (void *context, size_t size);
+	void	   *context;
+} RetlArena;
+
+static inline void *
+RetlArenaAlloc(const RetlArena *arena, size_t size)
+{
+	return arena->allocate(arena->context, size);
+}
+
+/*
+ * An array of non-null values.
+ *
+ * Fixed-width types: count * width bytes in "fixed", no alignment promised.
+ * RETL_PHYS_BYTES: value i is bytes[offsets[i] .. offsets[i + 1]), offsets has
+ * count + 1 entries, rising; offsets[0] need not be 0.
+ */
+typedef struct RetlValues
+{
+	RetlPhysType type;
+	uint16_t	width;			/* 0 for RETL_PHYS_BYTES */
+	uint32_t	count;
+	const uint8_t *fixed;
+	const uint32_t *offsets;
+	const uint8_t *bytes;
+} RetlValues;
+
+/*
+ * Where decode puts its result.
+ *
+ * Fixed-width: "fixed" has room for count * width bytes (the caller's).
+ * RETL_PHYS_BYTES: decode sets "bytes" to memory of the arena, of the source,
+ * or of the chunk state, whichever needs no copy; values need not lie in order
+ * nor side by side: value i is bytes[starts[i] .. starts[i] + lengths[i]).
+ */
+typedef struct RetlDecoded
+{
+	uint8_t    *fixed;
+	const uint8_t *bytes;
+	uint32_t   *starts;			/* room for count entries (the caller's) */
+	uint32_t   *lengths;		/* room for count entries (the caller's) */
+} RetlDecoded;
+
+/* A growing byte string in an arena. */
+typedef struct RetlBytes
+{
+	uint8_t    *data;
+	size_t		length;
+	size_t		capacity;
+	const RetlArena *arena;
+} RetlBytes;
+
+extern void RetlBytesInit(RetlBytes *bytes, const RetlArena *arena, size_t capacity);
+extern void RetlBytesReset(RetlBytes *bytes);
+
+/* Make room for "extra" more bytes; returns where they begin.  Length is unchanged. */
+extern uint8_t *RetlBytesReserve(RetlBytes *bytes, size_t extra);
+extern void RetlBytesAppend(RetlBytes *bytes, const void *data, size_t length);
+
+/* Chunk-wide state of an encoding, its own business. */
+typedef struct RetlEncodingState RetlEncodingState;
+
+/* Not applicable, or so bad that nobody wants it. */
+#define RETLDB_NEVER	UINT64_MAX
+
+/* Comparison for filter: value "op" constant. */
+typedef enum RetlCompareOp
+{
+	RETL_LT, RETL_LE, RETL_EQ, RETL_GE, RETL_GT, RETL_NE
+} RetlCompareOp;
+
+typedef struct RetlEncoding
+{
+	RetlEncodingId id;
+	const char *name;			/* as EXPLAIN, views and settings show it */
+
+	/* Is it for values of this type and width at all? */
+	bool		(*applies) (RetlPhysType type, uint16_t width);
+
+	/*
+	 * Bytes that encoding all values of a chunk in pieces of pieceRows would
+	 * take, before compression; RETLDB_NEVER if it should not be used.  An
+	 * estimate is allowed (a sample may be looked at), but must be
+	 * deterministic.
+	 */
+	uint64_t	(*analyse) (const RetlValues *values, uint32_t pieceRows,
+							const RetlArena *arena);
+
+	/*
+	 * Chunk-wide state for encode over all values of the chunk, and its bytes
+	 * for the disk appended to "out".  NULL where an encoding has none: then
+	 * state is NULL everywhere.
+	 */
+	RetlEncodingState *(*prepare) (const RetlValues *values, const RetlArena *arena,
+								   RetlBytes *out);
+
+	/*
+	 * Append the encoded form of a piece to "out".  "values" are those of the
+	 * piece; "first" is the index of its first value among the chunk's.
+	 */
+	void		(*encode) (RetlEncodingState *state, const RetlValues *values,
+						   uint32_t first, RetlBytes *out);
+
+	/* The state again from what prepare appended; NULL and error if damaged. */
+	RetlEncodingState *(*open) (const uint8_t *src, size_t srcSize,
+								RetlPhysType type, uint16_t width,
+								const RetlArena *arena, const char **error);
+
+	/* Decode exactly "count" values from exactly srcSize bytes. */
+	bool		(*decode) (const RetlEncodingState *state,
+						   const uint8_t *src, size_t srcSize,
+						   RetlPhysType type, uint16_t width, uint32_t count,
+						   RetlDecoded *result, const RetlArena *arena,
+						   const char **error);
+
+	/* Decode value "index" of "count" into result's entry 0. */
+	bool		(*fetch) (const RetlEncodingState *state,
+						  const uint8_t *src, size_t srcSize,
+						  RetlPhysType type, uint16_t width, uint32_t count,
+						  uint32_t index,
+						  RetlDecoded *result, const RetlArena *arena,
+						  const char **error);
+
+	/*
+	 * Set bit i of "matches" ((count + 7) / 8 bytes, zeroed by the caller) for
+	 * each value i that satisfies the comparison.  For RETL_PHYS_INT and
+	 * RETL_PHYS_FLOAT the constant is a value of that width, and the order is
+	 * the numeric one (NaN equal to itself and above all, as PostgreSQL has
+	 * it); else it is a byte string of constantLength bytes, and only RETL_EQ
+	 * and RETL_NE are asked for.
+	 */
+	bool		(*filter) (const RetlEncodingState *state,
+						   const uint8_t *src, size_t srcSize,
+						   RetlPhysType type, uint16_t width, uint32_t count,
+						   RetlCompareOp op,
+						   const uint8_t *constant, size_t constantLength,
+						   uint8_t *matches, const RetlArena *arena,
+						   const char **error);
+} RetlEncoding;
+
+/* The descriptor, or NULL for an id this version does not know. */
+extern const RetlEncoding *RetlEncodingById(int encodingId);
+
+/* The descriptor by name, or NULL. */
+extern const RetlEncoding *RetlEncodingByName(const char *name);
+
+/*
+ * The encoding whose analysis promises the fewest bytes (ties: the one that
+ * decodes faster, which is the lower id), or "forced" where it applies and
+ * forced >= 0.  Never NULL: PLAIN serves all.
+ */
+extern const RetlEncoding *RetlEncodingChoose(const RetlValues *values,
+											  uint32_t pieceRows, int forced,
+											  const RetlArena *arena);
+
+/* Part of an array of values. */
+extern RetlValues RetlValuesSlice(const RetlValues *values, uint32_t first, uint32_t count);
+
+/* Bytes of the values themselves. */
+extern uint64_t RetlValuesRawSize(const RetlValues *values);
+
+#endif							/* RETLDB_ENCODING_H */

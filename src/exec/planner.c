@@ -1,0 +1,532 @@
+/*-------------------------------------------------------------------------
+ *
+ * planner.c
+ *	  Offers columnar scans to the planner.
+ *
+ * The hook adds paths to those of core and takes none away: a plain one, a
+ * partial one for parallel plans, and ones parameterised by other tables where
+ * zone maps promise that most of the table can be skipped.
+ *
+ * Not offered are
+ *	- scans whose rows will be locked, updated or deleted: these go through the
+ *	  access method's own scan;
+ *	- scans that need system columns other than ctid and tableoid, for rows of
+ *	  a columnar scan have no tuple header;
+ *	- samples;
+ *	- any scan of a table with indexes while enable_seqscan is off, for that
+ *	  setting asks for the index, and a columnar scan is a sequential one.
+ *
+ * Planning reads nothing of the table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_statistic.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/plancat.h"
+#include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/spccache.h"
+#include "utils/syscache.h"
+
+#include "am/retldb_am.h"
+#include "base/settings.h"
+#include "exec/exec.h"
+#include "exec/retldb_exec.h"
+
+/* A row of a vector costs less than forming a tuple does. */
+#define RETLDB_ROW_COST_SHARE			0.8
+
+/* Parameterised paths are made only if they read less than this share. */
+#define RETLDB_MAX_PARAMETERISED_SHARE	0.5
+
+/* ... and no more of them for a table than this. */
+#define RETLDB_MAX_PARAMETERISED_PATHS	8
+
+/* Width taken for a variable-length column nothing is known of. */
+#define RETLDB_UNKNOWN_WIDTH			32
+
+static set_rel_pathlist_hook_type previousPathlistHook = NULL;
+
+/* What the paths of one table have in common. */
+typedef struct PathContext
+{
+	PlannerInfo *root;
+	RelOptInfo *rel;
+	RangeTblEntry *rte;
+	double		columnShare;	/* of the table's bytes in the needed columns */
+} PathContext;
+
+/*
+ * Is the relation a retldb table?  The planner holds a lock on it.  If so,
+ * *columnShare is what the columns in attnums (offset by
+ * FirstLowInvalidHeapAttributeNumber) take of its bytes, about.
+ */
+static bool
+IsColumnarTable(RelOptInfo *rel, Oid relid, Bitmapset *attnums, double *columnShare)
+{
+	Relation	relation = table_open(relid, NoLock);
+	TupleDesc	tupdesc = RelationGetDescr(relation);
+	bool		all = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attnums);
+	double		total = 0;
+	double		needed = 0;
+	int			i;
+
+	if (relation->rd_tableam != RetlGetTableAmRoutine())
+	{
+		table_close(relation, NoLock);
+		return false;
+	}
+
+	for (i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+		int32		width = rel->attr_widths[attribute->attnum - rel->min_attr];
+
+		if (attribute->attisdropped)
+			continue;
+		if (width <= 0)
+			width = attribute->attlen > 0 ? attribute->attlen : RETLDB_UNKNOWN_WIDTH;
+		total += width;
+		if (all || bms_is_member(attribute->attnum - FirstLowInvalidHeapAttributeNumber, attnums))
+			needed += width;
+	}
+	table_close(relation, NoLock);
+
+	*columnShare = total > 0 ? needed / total : 1.0;
+	return true;
+}
+
+/*
+ * Columns that a scan has to hand out or look at, offset by
+ * FirstLowInvalidHeapAttributeNumber.
+ */
+static Bitmapset *
+NeededColumns(RelOptInfo *rel)
+{
+	Bitmapset  *attnums = NULL;
+	ListCell   *lc;
+
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attnums);
+	foreach(lc, rel->baserestrictinfo)
+		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &attnums);
+	return attnums;
+}
+
+/* Are there system columns among them that a columnar scan does not have? */
+static bool
+NeedsTupleHeader(Bitmapset *attnums)
+{
+	int			i = -1;
+
+	while ((i = bms_next_member(attnums, i)) >= 0)
+	{
+		int			attnum = i + FirstLowInvalidHeapAttributeNumber;
+
+		if (attnum >= 0)
+			break;
+		if (attnum != SelfItemPointerAttributeNumber && attnum != TableOidAttributeNumber)
+			return true;
+	}
+	return false;
+}
+
+/* Will rows of this relation be locked, updated or deleted? */
+static bool
+IsLockedOrChanged(PlannerInfo *root, Index rti)
+{
+	ListCell   *lc;
+
+	if (root->parse->resultRelation == (int) rti ||
+		bms_is_member(rti, root->all_result_relids))
+		return true;
+
+	foreach(lc, root->rowMarks)
+	{
+		PlanRowMark *mark = lfirst_node(PlanRowMark, lc);
+
+		if (mark->rti == rti && RowMarkRequiresRowShareLock(mark->markType))
+			return true;
+	}
+	return false;
+}
+
+/* Correlation of a column with the order of the rows; 0 if not known. */
+static double
+ColumnCorrelation(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid),
+										Int16GetDatum(attnum), BoolGetDatum(false));
+	AttStatsSlot slot;
+	double		correlation = 0;
+
+	if (!HeapTupleIsValid(tuple))
+		return 0;
+	if (get_attstatsslot(&slot, tuple, STATISTIC_KIND_CORRELATION, InvalidOid,
+						 ATTSTATSSLOT_NUMBERS))
+	{
+		if (slot.nnumbers == 1)
+			correlation = slot.numbers[0];
+		free_attstatsslot(&slot);
+	}
+	ReleaseSysCache(tuple);
+	return correlation;
+}
+
+/*
+ * Share of the table that will be read if a column is tested with these
+ * clauses.  As with indexes, the truth is taken to lie between two extremes by
+ * the square of the correlation: the matching rows stand together, or are
+ * spread over all vectors.
+ */
+static double
+ReadShareOfColumn(const PathContext *context, AttrNumber attnum, List *clauses)
+{
+	double		correlation = ColumnCorrelation(context->rte->relid, attnum);
+	double		weight = correlation * correlation;
+	double		tuples = Max(context->rel->tuples, 1.0);
+	double		together;
+
+	if (weight < 0.01)
+		return 1.0;
+
+	/* at both ends a vector is read for the sake of a part of it */
+	together = clauselist_selectivity(context->root, clauses, context->rel->relid,
+									  JOIN_INNER, NULL) +
+		retldb_vector_rows / tuples;
+	return weight * Min(together, 1.0) + (1.0 - weight);
+}
+
+/* Share of the table that will be read under these clauses: the best column's. */
+static double
+ReadShare(const PathContext *context, List *clauses)
+{
+	double		share = 1.0;
+	Bitmapset  *seen = NULL;
+	ListCell   *lc;
+
+	if (!retldb_enable_skipping)
+		return share;
+
+	foreach(lc, clauses)
+	{
+		AttrNumber	attnum = RetlSkipTestColumn(context->root, context->rel, lfirst(lc));
+		List	   *sameColumn = NIL;
+		ListCell   *other;
+
+		if (attnum == InvalidAttrNumber || bms_is_member(attnum, seen))
+			continue;
+		seen = bms_add_member(seen, attnum);
+
+		for_each_cell(other, clauses, lc)
+		{
+			if (RetlSkipTestColumn(context->root, context->rel, lfirst(other)) == attnum)
+				sameColumn = lappend(sameColumn, lfirst(other));
+		}
+		share = Min(share, ReadShareOfColumn(context, attnum, sameColumn));
+	}
+	return share;
+}
+
+/* By how much workers divide the work; as core reckons. */
+static double
+ParallelDivisor(const Path *path)
+{
+	double		divisor = path->parallel_workers;
+
+	if (parallel_leader_participation)
+		divisor += Max(0.0, 1.0 - 0.3 * path->parallel_workers);
+	return divisor;
+}
+
+/*
+ * Set rows and costs of a path, after the manner of cost_seqscan(): only the
+ * needed columns' pages are read, and only the share that is not skipped.
+ */
+static void
+CostScan(const PathContext *context, Path *path, double readShare)
+{
+	RelOptInfo *rel = context->rel;
+	ParamPathInfo *info = path->param_info;
+	QualCost	qualCost = rel->baserestrictcost;
+	double		pageCost;
+	double		vectors = ceil(rel->tuples / retldb_vector_rows);
+	Cost		startup;
+	Cost		diskRun;
+	Cost		cpuRun;
+
+	path->rows = info ? info->ppi_rows : rel->rows;
+
+	if (info)
+	{
+		QualCost	joinCost;
+
+		cost_qual_eval(&joinCost, info->ppi_clauses, context->root);
+		qualCost.startup += joinCost.startup;
+		qualCost.per_tuple += joinCost.per_tuple;
+	}
+
+	get_tablespace_page_costs(rel->reltablespace, NULL, &pageCost);
+	diskRun = pageCost * rel->pages * context->columnShare * readShare;
+
+	startup = qualCost.startup + path->pathtarget->cost.startup;
+	cpuRun = (cpu_tuple_cost * RETLDB_ROW_COST_SHARE + qualCost.per_tuple) *
+		rel->tuples * readShare;
+	cpuRun += path->pathtarget->cost.per_tuple * path->rows;
+
+	/* looking at zone maps is not free, which counts in nested loops */
+	if (readShare < 1.0)
+		cpuRun += cpu_operator_cost * vectors;
+
+	if (path->parallel_workers > 0)
+	{
+		double		divisor = ParallelDivisor(path);
+
+		cpuRun /= divisor;
+		path->rows = clamp_row_est(path->rows / divisor);
+	}
+
+	path->startup_cost = startup;
+	path->total_cost = startup + cpuRun + diskRun;
+}
+
+/* A path of the scan; its costs are not set. */
+static CustomPath *
+MakePath(const PathContext *context, Relids requiredOuter, int parallelWorkers)
+{
+	CustomPath *path = makeNode(CustomPath);
+	RelOptInfo *rel = context->rel;
+
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = rel;
+	path->path.pathtarget = rel->reltarget;
+	path->path.param_info = get_baserel_parampathinfo(context->root, rel, requiredOuter);
+	path->path.parallel_aware = parallelWorkers > 0;
+	path->path.parallel_safe = rel->consider_parallel;
+	path->path.parallel_workers = parallelWorkers;
+	path->path.pathkeys = NIL;
+	path->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN | CUSTOMPATH_SUPPORT_PROJECTION;
+	path->methods = &RetlScanPathMethods;
+	return path;
+}
+
+/* The plain path, and the partial one for parallel plans. */
+static void
+AddPlainPaths(const PathContext *context)
+{
+	RelOptInfo *rel = context->rel;
+	double		readShare = ReadShare(context, rel->baserestrictinfo);
+	CustomPath *path = MakePath(context, rel->lateral_relids, 0);
+	int			workers;
+
+	CostScan(context, &path->path, readShare);
+	add_path(rel, &path->path);
+
+	/* processes could not agree on which groups are damaged */
+	if (!rel->consider_parallel || rel->lateral_relids != NULL || retldb_skip_damaged_groups)
+		return;
+
+	workers = compute_parallel_worker(rel, rel->pages, -1, max_parallel_workers_per_gather);
+	if (workers <= 0)
+		return;
+	path = MakePath(context, NULL, workers);
+	CostScan(context, &path->path, readShare);
+	add_partial_path(rel, &path->path);
+}
+
+/* The column of the table that an equivalence member is, or InvalidAttrNumber. */
+static AttrNumber
+MemberColumn(RelOptInfo *rel, EquivalenceMember *member)
+{
+	Node	   *node = (Node *) member->em_expr;
+
+	while (node != NULL && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	if (node == NULL || !IsA(node, Var) || ((Var *) node)->varno != (int) rel->relid)
+		return InvalidAttrNumber;
+	return Max(((Var *) node)->varattno, InvalidAttrNumber);
+}
+
+/* Is an equivalence member the column asked for? */
+static bool
+MemberIsColumn(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec,
+			   EquivalenceMember *member, void *attnum)
+{
+	return MemberColumn(rel, member) == *(AttrNumber *) attnum;
+}
+
+/* Columns of the table that are in equivalence classes. */
+static Bitmapset *
+EquivalenceColumns(const PathContext *context)
+{
+	Bitmapset  *attnums = NULL;
+	int			i = -1;
+
+	while ((i = bms_next_member(context->rel->eclass_indexes, i)) >= 0)
+	{
+		EquivalenceClass *ec = list_nth_node(EquivalenceClass, context->root->eq_classes, i);
+		ListCell   *lc;
+
+		if (ec->ec_has_const)
+			continue;
+		foreach(lc, ec->ec_members)
+		{
+			AttrNumber	attnum = MemberColumn(context->rel, lfirst_node(EquivalenceMember, lc));
+
+			if (attnum != InvalidAttrNumber)
+				attnums = bms_add_member(attnums, attnum);
+		}
+	}
+	return attnums;
+}
+
+/* Join clauses that could be moved into the scan, and might let it skip. */
+static List *
+FindJoinClauses(const PathContext *context)
+{
+	RelOptInfo *rel = context->rel;
+	List	   *clauses = NIL;
+	ListCell   *lc;
+
+	foreach(lc, rel->joininfo)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
+
+		if (join_clause_is_movable_to(rinfo, rel))
+			clauses = lappend(clauses, rinfo);
+	}
+
+	if (rel->has_eclass_joins)
+	{
+		Bitmapset  *attnums = EquivalenceColumns(context);
+		int			i = -1;
+
+		while ((i = bms_next_member(attnums, i)) >= 0)
+		{
+			AttrNumber	attnum = (AttrNumber) i;
+
+			clauses = list_concat(clauses,
+								  generate_implied_equalities_for_column(context->root, rel,
+																		 MemberIsColumn,
+																		 &attnum,
+																		 rel->lateral_referencers));
+		}
+	}
+	return clauses;
+}
+
+/* Is a set of relations among these? */
+static bool
+IsAmongSets(List *sets, Relids relids)
+{
+	ListCell   *lc;
+
+	foreach(lc, sets)
+	{
+		if (bms_equal((Relids) lfirst(lc), relids))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Paths to be run again and again with keys from other tables.  They pay only
+ * where the table is ordered by the column, so that zone maps find the few
+ * vectors a key may be in.
+ */
+static void
+AddParameterisedPaths(const PathContext *context)
+{
+	RelOptInfo *rel = context->rel;
+	List	   *made = NIL;
+	ListCell   *lc;
+
+	if (!retldb_enable_skipping)
+		return;
+
+	foreach(lc, FindJoinClauses(context))
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
+		Relids		requiredOuter;
+		CustomPath *path;
+		double		readShare;
+
+		if (RetlSkipTestColumn(context->root, rel, rinfo) == InvalidAttrNumber)
+			continue;
+		readShare = ReadShare(context, list_make1(rinfo));
+		if (readShare > RETLDB_MAX_PARAMETERISED_SHARE)
+			continue;
+
+		requiredOuter = bms_union(rinfo->required_relids, rel->lateral_relids);
+		requiredOuter = bms_del_member(requiredOuter, rel->relid);
+		if (IsAmongSets(made, requiredOuter))
+			continue;
+		made = lappend(made, requiredOuter);
+
+		path = MakePath(context, requiredOuter, 0);
+		CostScan(context, &path->path, Min(readShare, ReadShare(context, rel->baserestrictinfo)));
+		add_path(rel, &path->path);
+
+		if (list_length(made) >= RETLDB_MAX_PARAMETERISED_PATHS)
+			break;
+	}
+}
+
+/* Is this a relation that a columnar scan could be offered for? */
+static bool
+IsCandidate(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	if (!retldb_enable_columnar_scan)
+		return false;
+	if (rel->reloptkind != RELOPT_BASEREL && rel->reloptkind != RELOPT_OTHER_MEMBER_REL)
+		return false;
+	if (rte->rtekind != RTE_RELATION || rte->inh || rte->tablesample != NULL)
+		return false;
+	if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_MATVIEW)
+		return false;
+	if (!enable_seqscan && rel->indexlist != NIL)
+		return false;
+	return !IS_DUMMY_REL(rel) && !IsLockedOrChanged(root, rti);
+}
+
+/* set_rel_pathlist_hook: core has made its paths, add ours. */
+static void
+AddScanPaths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	PathContext context = {.root = root,.rel = rel,.rte = rte};
+	Bitmapset  *attnums;
+
+	if (previousPathlistHook)
+		previousPathlistHook(root, rel, rti, rte);
+
+	if (!IsCandidate(root, rel, rti, rte))
+		return;
+
+	attnums = NeededColumns(rel);
+	if (NeedsTupleHeader(attnums) ||
+		!IsColumnarTable(rel, rte->relid, attnums, &context.columnShare))
+		return;
+
+	AddPlainPaths(&context);
+	AddParameterisedPaths(&context);
+}
+
+/* Install planner hooks and custom scan methods; called once at load time. */
+void
+RetlInstallExecHooks(void)
+{
+	RegisterCustomScanMethods(&RetlScanPlanMethods);
+
+	previousPathlistHook = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = AddScanPaths;
+}

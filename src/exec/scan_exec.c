@@ -1,0 +1,503 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan_exec.c
+ *	  Execution of the custom scan "RetldbScan".
+ *
+ * The node hands out rows of a table scan in a virtual slot that has values
+ * for the needed columns and nulls for the others.  The columns that the
+ * conditions need are fetched first; the other ones only for rows that pass,
+ * so that they are not even read where no row of a vector does.
+ *
+ * The table scan begins, and keys of skip tests are computed, at the first
+ * call for a row: EXPLAIN computes nothing, and by then it is known whether
+ * this is a parallel scan.
+ *
+ * Values of by-reference columns point into the current vector or into the
+ * pinned page of the row store, and are valid until the next row is asked for.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/tableam.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/rel.h"
+
+#include "base/settings.h"
+#include "exec/exec.h"
+
+static void BeginScanNode(CustomScanState *node, EState *estate, int eflags);
+static TupleTableSlot *ExecScanNode(CustomScanState *node);
+static void EndScanNode(CustomScanState *node);
+static void RescanScanNode(CustomScanState *node);
+
+static const CustomExecMethods ScanExecMethods = {
+	.CustomName = "RetldbScan",
+	.BeginCustomScan = BeginScanNode,
+	.ExecCustomScan = ExecScanNode,
+	.EndCustomScan = EndScanNode,
+	.ReScanCustomScan = RescanScanNode,
+	.EstimateDSMCustomScan = RetlScanEstimateShared,
+	.InitializeDSMCustomScan = RetlScanInitShared,
+	.ReInitializeDSMCustomScan = RetlScanReinitShared,
+	.InitializeWorkerCustomScan = RetlScanInitWorker,
+	.ShutdownCustomScan = RetlScanShutdown,
+	.ExplainCustomScan = RetlScanExplain
+};
+
+/* Make the state of a node, to be filled by BeginScanNode. */
+Node *
+RetlScanCreateState(CustomScan *plan)
+{
+	RetlScanState *state = (RetlScanState *) newNode(sizeof(RetlScanState), T_CustomScanState);
+
+	state->css.methods = &ScanExecMethods;
+	return (Node *) state;
+}
+
+/* ---------------------------------------------------------------------
+ * Beginning
+ * ---------------------------------------------------------------------
+ */
+
+/* Columns an expression of the plan refers to, all of them for a whole row. */
+static Bitmapset *
+ColumnsOf(Node *node, Index scanrelid, TupleDesc tupdesc)
+{
+	Bitmapset  *found = NULL;
+	Bitmapset  *attnums = NULL;
+	int			i;
+
+	pull_varattnos(node, scanrelid, &found);
+	for (i = 0; i < tupdesc->natts; i++)
+	{
+		AttrNumber	attnum = i + 1;
+
+		if (TupleDescAttr(tupdesc, i)->attisdropped)
+			continue;
+		if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, found) ||
+			bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, found))
+			attnums = bms_add_member(attnums, attnum);
+	}
+	bms_free(found);
+	return attnums;
+}
+
+/* Append columns to those of the node. */
+static void
+AddColumns(RetlScanState *state, Bitmapset *attnums)
+{
+	int			attnum = -1;
+
+	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
+	{
+		state->columns[state->columnCount++].attnum = (AttrNumber) attnum;
+		state->lastAttnum = Max(state->lastAttnum, attnum);
+	}
+}
+
+/* Find out which columns are needed, and in which order to fetch them. */
+static void
+SetColumns(RetlScanState *state)
+{
+	Scan	   *plan = (Scan *) state->css.ss.ps.plan;
+	TupleDesc	tupdesc = RelationGetDescr(state->css.ss.ss_currentRelation);
+	Bitmapset  *inQual = ColumnsOf((Node *) plan->plan.qual, plan->scanrelid, tupdesc);
+	Bitmapset  *inResult = ColumnsOf((Node *) plan->plan.targetlist, plan->scanrelid, tupdesc);
+
+	state->columns = palloc0(sizeof(RetlScanColumn) *
+							 (bms_num_members(inQual) + bms_num_members(inResult) + 1));
+	AddColumns(state, inQual);
+	state->qualColumnCount = state->columnCount;
+	state->lastQualAttnum = state->lastAttnum;
+	AddColumns(state, bms_difference(inResult, inQual));
+
+	state->attnums = bms_union(inQual, inResult);
+}
+
+/* Make the slots; columns that are not needed are null in every row. */
+static void
+SetSlots(RetlScanState *state, EState *estate)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+
+	memset(slot->tts_values, 0, sizeof(Datum) * slot->tts_tupleDescriptor->natts);
+	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+
+	state->rowStoreSlot = ExecInitExtraTupleSlot(estate, slot->tts_tupleDescriptor,
+												 &TTSOpsHeapTuple);
+}
+
+/* Prepare the node; nothing is read yet. */
+static void
+BeginScanNode(CustomScanState *node, EState *estate, int eflags)
+{
+	RetlScanState *state = (RetlScanState *) node;
+	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
+	List	   *tests = (List *) list_nth(plan->custom_private, RETL_PRIVATE_TESTS);
+
+	SetColumns(state);
+	SetSlots(state, estate);
+
+	if (tests != NIL && retldb_enable_skipping && (eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+		state->skipKeys = RetlSkipKeysCreate(tests, plan->custom_exprs, &node->ss.ps);
+}
+
+/*
+ * Compute the keys of skip tests and begin the table scan, or begin it again.
+ * The keys of a scan that is under way never change.
+ */
+static void
+StartScan(RetlScanState *state)
+{
+	ScanState  *ss = &state->css.ss;
+	const RetlZoneFilter *filter = NULL;
+	MemoryContext oldContext;
+
+	oldContext = MemoryContextSwitchTo(ss->ps.state->es_query_cxt);
+
+	if (state->skipKeys != NULL)
+	{
+		if (!state->keysValid)
+			RetlSkipKeysEvaluate(state->skipKeys, ss->ps.ps_ExprContext);
+		filter = RetlSkipKeysGetFilter(state->skipKeys);
+	}
+	state->keysValid = true;
+
+	if (state->scan == NULL)
+	{
+		/* an empty set would mean all columns; 0 is none */
+		Bitmapset  *attnums = state->attnums != NULL ? state->attnums : bms_make_singleton(0);
+
+		state->scan = RetlTableScanBegin(ss->ss_currentRelation, ss->ps.state->es_snapshot,
+										 attnums, filter,
+										 state->shared ? RetlSharedScanGet(state->shared) : NULL);
+	}
+	MemoryContextSwitchTo(oldContext);
+}
+
+/* ---------------------------------------------------------------------
+ * Rows
+ * ---------------------------------------------------------------------
+ */
+
+/* Forget what is known of the current vector. */
+static void
+ForgetVectors(RetlScanState *state)
+{
+	int			i;
+
+	for (i = 0; i < state->columnCount; i++)
+		state->columns[i].vector = NULL;
+	state->hasVector = false;
+}
+
+/* The scan has turned to a row of a row group: is it in the vector we know? */
+static inline void
+TurnToVectorRow(RetlScanState *state, const RetlScanRow *row)
+{
+	/* row numbers rise with TIDs, RETLDB_ROWS_PER_BLOCK to the block */
+	uint64		base = (uint64) ItemPointerGetBlockNumberNoCheck(&row->tid) *
+		RETLDB_ROWS_PER_BLOCK + ItemPointerGetOffsetNumberNoCheck(&row->tid) - row->vectorRow;
+
+	if (unlikely(!state->hasVector || base != state->vectorBase))
+	{
+		ForgetVectors(state);
+		state->vectorBase = base;
+		state->hasVector = true;
+		if (state->workerStats != NULL)
+			RetlScanReportStats(state);
+	}
+}
+
+/* The scan has turned to a row of the row store. */
+static void
+TurnToRowStoreRow(RetlScanState *state, const RetlScanRow *row)
+{
+	if (state->hasVector)
+		ForgetVectors(state);
+	/* the scan keeps the page pinned */
+	ExecStoreHeapTuple(row->tuple, state->rowStoreSlot, false);
+}
+
+/* Put columns [from, to) of a row of the row store into the scan slot. */
+static void
+FetchFromRowStore(RetlScanState *state, TupleTableSlot *slot, int from, int to,
+				  AttrNumber lastAttnum)
+{
+	TupleTableSlot *source = state->rowStoreSlot;
+	int			i;
+
+	slot_getsomeattrs(source, lastAttnum);
+	for (i = from; i < to; i++)
+	{
+		int			column = state->columns[i].attnum - 1;
+
+		slot->tts_values[column] = source->tts_values[column];
+		slot->tts_isnull[column] = source->tts_isnull[column];
+	}
+}
+
+/* Put columns [from, to) of a row of a row group into the scan slot. */
+static inline void
+FetchFromVector(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row,
+				int from, int to)
+{
+	int			i;
+
+	for (i = from; i < to; i++)
+	{
+		RetlScanColumn *column = &state->columns[i];
+		int			index = column->attnum - 1;
+
+		if (unlikely(column->vector == NULL))
+			column->vector = RetlTableScanGetVector(state->scan, column->attnum);
+		slot->tts_values[index] = RetlVectorGetDatum(column->vector, row->vectorRow,
+													 &slot->tts_isnull[index]);
+	}
+}
+
+/* Take the current row's columns for the conditions. */
+static inline void
+FetchQualColumns(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row)
+{
+	slot->tts_tid = row->tid;
+	if (likely(!row->inRowStore))
+	{
+		TurnToVectorRow(state, row);
+		FetchFromVector(state, slot, row, 0, state->qualColumnCount);
+	}
+	else
+	{
+		TurnToRowStoreRow(state, row);
+		FetchFromRowStore(state, slot, 0, state->qualColumnCount, state->lastQualAttnum);
+	}
+}
+
+/* Take the other columns, the conditions hold. */
+static inline void
+FetchResultColumns(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row)
+{
+	if (likely(!row->inRowStore))
+		FetchFromVector(state, slot, row, state->qualColumnCount, state->columnCount);
+	else
+		FetchFromRowStore(state, slot, state->qualColumnCount, state->columnCount,
+						  state->lastAttnum);
+}
+
+/* What the node returns for the row in the scan slot. */
+static inline TupleTableSlot *
+ProjectRow(RetlScanState *state, TupleTableSlot *slot)
+{
+	ProjectionInfo *projection = state->css.ss.ps.ps_ProjInfo;
+
+	return projection != NULL ? ExecProject(projection) : slot;
+}
+
+/* What the node returns at the end. */
+static TupleTableSlot *
+NoRow(RetlScanState *state)
+{
+	ProjectionInfo *projection = state->css.ss.ps.ps_ProjInfo;
+
+	ExecClearTuple(state->css.ss.ss_ScanTupleSlot);
+	if (projection != NULL)
+		return ExecClearTuple(projection->pi_state.resultslot);
+	return state->css.ss.ss_ScanTupleSlot;
+}
+
+/* Make an empty scan slot hold the row that its columns are filled with. */
+static inline void
+OpenSlot(RetlScanState *state, TupleTableSlot *slot)
+{
+	ExecClearTuple(slot);
+	ExecStoreVirtualTuple(slot);
+	slot->tts_tableOid = RelationGetRelid(state->css.ss.ss_currentRelation);
+	state->css.ss.ps.ps_ExprContext->ecxt_scantuple = slot;
+}
+
+/* The next row that meets the conditions. */
+static TupleTableSlot *
+NextRow(RetlScanState *state)
+{
+	ScanState  *ss = &state->css.ss;
+	ExprContext *econtext = ss->ps.ps_ExprContext;
+	ExprState  *qual = ss->ps.qual;
+	TupleTableSlot *slot = ss->ss_ScanTupleSlot;
+	ScanDirection direction = ss->ps.state->es_direction;
+
+	ResetExprContext(econtext);
+	if (unlikely(state->scan == NULL || !state->keysValid))
+		StartScan(state);
+
+	OpenSlot(state, slot);
+	for (;;)
+	{
+		RetlScanRow *row;
+
+		CHECK_FOR_INTERRUPTS();
+
+		row = RetlTableScanNext(state->scan, direction);
+		if (row == NULL)
+		{
+			ForgetVectors(state);
+			ExecClearTuple(state->rowStoreSlot);
+			return NoRow(state);
+		}
+
+		FetchQualColumns(state, slot, row);
+		if (qual == NULL || ExecQual(qual, econtext))
+		{
+			FetchResultColumns(state, slot, row);
+			return ProjectRow(state, slot);
+		}
+		InstrCountFiltered1(ss, 1);
+		ResetExprContext(econtext);
+	}
+}
+
+/* ---------------------------------------------------------------------
+ * EvalPlanQual
+ * ---------------------------------------------------------------------
+ */
+
+/* Are we to deliver a certain row of this table, for a recheck of conditions? */
+static bool
+IsRecheck(RetlScanState *state)
+{
+	EPQState   *epq = state->css.ss.ps.state->es_epq_active;
+	Index		index = ((Scan *) state->css.ss.ps.plan)->scanrelid - 1;
+
+	return epq != NULL && (epq->relsubs_done[index] || epq->relsubs_slot[index] != NULL ||
+						   epq->relsubs_rowmark[index] != NULL);
+}
+
+/* Make a slot that the access method can store a row in. */
+static void
+MakeRecheckSlot(RetlScanState *state)
+{
+	Relation	rel = state->css.ss.ss_currentRelation;
+	EState	   *estate = state->css.ss.ps.state;
+	MemoryContext oldContext = MemoryContextSwitchTo(estate->es_query_cxt);
+
+	state->recheckSlot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel),
+												table_slot_callbacks(rel));
+	MemoryContextSwitchTo(oldContext);
+}
+
+/* The row to check, or NULL if there is none. */
+static TupleTableSlot *
+RowToRecheck(RetlScanState *state)
+{
+	ScanState  *ss = &state->css.ss;
+	EPQState   *epq = ss->ps.state->es_epq_active;
+	Index		scanrelid = ((Scan *) ss->ps.plan)->scanrelid;
+	TupleTableSlot *slot;
+
+	if (epq->relsubs_done[scanrelid - 1])
+		return NULL;
+	epq->relsubs_done[scanrelid - 1] = true;
+
+	slot = epq->relsubs_slot[scanrelid - 1];
+	if (slot == NULL)
+	{
+		/* the scan slot is virtual, which the access method does not take */
+		if (state->recheckSlot == NULL)
+			MakeRecheckSlot(state);
+		slot = state->recheckSlot;
+		if (!EvalPlanQualFetchRowMark(epq, scanrelid, slot))
+			return NULL;
+	}
+	return TupIsNull(slot) ? NULL : slot;
+}
+
+/*
+ * ExecScan()'s part for EvalPlanQual.  We do not use ExecScan() for it: our
+ * expressions are compiled for the virtual slot, which the row has to be
+ * copied into.
+ */
+static TupleTableSlot *
+RecheckRow(RetlScanState *state)
+{
+	ScanState  *ss = &state->css.ss;
+	TupleTableSlot *slot = ss->ss_ScanTupleSlot;
+	TupleTableSlot *row = RowToRecheck(state);
+
+	if (row == NULL)
+		return NoRow(state);
+
+	ResetExprContext(ss->ps.ps_ExprContext);
+	ExecCopySlot(slot, row);
+	slot->tts_tid = row->tts_tid;
+	slot->tts_tableOid = row->tts_tableOid;
+	ss->ps.ps_ExprContext->ecxt_scantuple = slot;
+
+	if (ss->ps.qual != NULL && !ExecQual(ss->ps.qual, ss->ps.ps_ExprContext))
+	{
+		InstrCountFiltered1(ss, 1);
+		return NoRow(state);
+	}
+	return ProjectRow(state, slot);
+}
+
+/* ---------------------------------------------------------------------
+ * Callbacks
+ * ---------------------------------------------------------------------
+ */
+
+/* Return the next row. */
+static TupleTableSlot *
+ExecScanNode(CustomScanState *node)
+{
+	RetlScanState *state = (RetlScanState *) node;
+
+	if (unlikely(node->ss.ps.state->es_epq_active != NULL) && IsRecheck(state))
+		return RecheckRow(state);
+	return NextRow(state);
+}
+
+/* End the running scan, if any; what it counted is kept. */
+void
+RetlScanEndScan(RetlScanState *state)
+{
+	if (state->scan == NULL)
+		return;
+
+	ExecClearTuple(state->rowStoreSlot);
+	ForgetVectors(state);
+	RetlScanStatsAdd(&state->pastStats, RetlTableScanGetStats(state->scan));
+	RetlTableScanEnd(state->scan);
+	state->scan = NULL;
+}
+
+/* End of the node. */
+static void
+EndScanNode(CustomScanState *node)
+{
+	RetlScanEndScan((RetlScanState *) node);
+}
+
+/*
+ * Start again from the beginning, maybe with other parameters.  Keys are
+ * computed when the first row is asked for.
+ */
+static void
+RescanScanNode(CustomScanState *node)
+{
+	RetlScanState *state = (RetlScanState *) node;
+
+	if (state->skipKeys != NULL && RetlSkipKeysMayChange(state->skipKeys))
+		state->keysValid = false;
+
+	if (state->scan != NULL)
+	{
+		ExecClearTuple(state->rowStoreSlot);
+		ForgetVectors(state);
+		RetlTableScanRescan(state->scan);
+	}
+	ExecScanReScan(&node->ss);
+}

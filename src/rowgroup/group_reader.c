@@ -1,0 +1,395 @@
+/*-------------------------------------------------------------------------
+ *
+ * group_reader.c
+ *	  Random access to the vectors of a row group, column by column.
+ *
+ * Opening a group reads the footer's header.  A column's footer entry and chunk
+ * header are read when the column is first asked for, its dictionary and units
+ * when a vector needs them.
+ *
+ * Memory: what belongs to a column is in a context of its own, which is reset
+ * when the reader turns to another group; the values of a vector are in a
+ * context below that, reset for each vector.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/errors.h"
+#include "rowgroup/footer_format.h"
+#include "rowgroup/group_reader_state.h"
+#include "rowgroup/read_context.h"
+
+RetlGroupReader *
+RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy, RetlReadStats *stats)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "retldb row group reader",
+												  ALLOCSET_DEFAULT_SIZES);
+	RetlGroupReader *reader = MemoryContextAllocZero(context, sizeof(RetlGroupReader));
+
+	reader->rel = rel;
+	reader->strategy = strategy;
+	reader->stats = stats != NULL ? stats : &reader->ownStats;
+	reader->context = context;
+	reader->groupContext = AllocSetContextCreate(context, "retldb row group",
+												 ALLOCSET_SMALL_SIZES);
+	reader->columnCapacity = Max(RelationGetNumberOfAttributes(rel), 1);
+	reader->columns = MemoryContextAllocZero(context,
+											 reader->columnCapacity * sizeof(RetlColumnReader *));
+	return reader;
+}
+
+/* Raise what is wrong with the footer or a column. */
+static void pg_attribute_noreturn()
+ReportProblem(RetlGroupReader *reader, const char *columnName, const char *problem,
+			  bool unsupported)
+{
+	if (unsupported)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("row group %llu of table \"%s\" cannot be read: %s",
+						(unsigned long long) reader->entry.groupId,
+						RelationGetRelationName(reader->rel), problem),
+				 errhint("It was written by a newer version of retldb.")));
+	RetlReportDamagedGroup(reader->rel, reader->entry.groupId, columnName, problem);
+}
+
+/* Forget the group the reader was at. */
+static void
+CloseGroup(RetlGroupReader *reader)
+{
+	reader->open = false;
+	reader->blockCount = 0;
+	for (int i = 0; i < reader->columnCapacity; i++)
+	{
+		RetlColumnReader *column = reader->columns[i];
+
+		if (column != NULL)
+		{
+			column->opened = false;
+			MemoryContextReset(column->context);
+		}
+	}
+	MemoryContextReset(reader->groupContext);
+}
+
+void
+RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
+{
+	RetlReadContext readContext;
+	MemoryContext oldContext;
+	const char *problem;
+	bool		unsupported;
+
+	CloseGroup(reader);
+	reader->entry = *entry;
+	if (entry->footerLength < sizeof(RetlFooterHeader) ||
+		entry->footerLength > entry->dataLength ||
+		entry->footerOffset != entry->dataLength - entry->footerLength)
+		ReportProblem(reader, NULL, "footer is outside the row group", false);
+
+	RetlReadContextPush(&readContext, reader->rel, entry->groupId, NULL);
+	oldContext = MemoryContextSwitchTo(reader->groupContext);
+	RetlBytesReaderInit(&reader->bytes, reader->rel, entry, reader->strategy);
+	RetlBytesReaderRead(&reader->bytes, entry->footerOffset, sizeof(reader->footer),
+						&reader->footer);
+	MemoryContextSwitchTo(oldContext);
+	RetlReadContextPop(&readContext);
+
+	problem = RetlFooterHeaderProblem(&reader->footer, entry, &unsupported);
+	if (problem != NULL)
+		ReportProblem(reader, NULL, problem, unsupported);
+	reader->open = true;
+}
+
+void
+RetlGroupReaderFree(RetlGroupReader *reader)
+{
+	MemoryContextDelete(reader->context);
+}
+
+uint32
+RetlGroupReaderRowCount(const RetlGroupReader *reader)
+{
+	Assert(reader->open);
+	return reader->footer.rowCount;
+}
+
+uint32
+RetlGroupReaderVectorRows(const RetlGroupReader *reader)
+{
+	Assert(reader->open);
+	return reader->footer.vectorRows;
+}
+
+uint32
+RetlGroupReaderVectorCount(const RetlGroupReader *reader)
+{
+	Assert(reader->open);
+	return RetlVectorCount(reader->footer.rowCount, reader->footer.vectorRows);
+}
+
+const RetlFooterColumn *
+RetlGroupReaderRawColumn(RetlGroupReader *reader, uint32 i)
+{
+	Assert(reader->open && i < reader->footer.columnCount);
+
+	if (i < reader->blockFirst || i >= reader->blockFirst + reader->blockCount)
+	{
+		uint32		first = i / RETLDB_FOOTER_BLOCK * RETLDB_FOOTER_BLOCK;
+		uint32		count = Min(reader->footer.columnCount - first, RETLDB_FOOTER_BLOCK);
+
+		reader->blockCount = 0;
+		RetlBytesReaderRead(&reader->bytes,
+							reader->entry.footerOffset + sizeof(RetlFooterHeader) +
+							first * sizeof(RetlFooterColumn),
+							count * sizeof(RetlFooterColumn), reader->block);
+		reader->blockFirst = first;
+		reader->blockCount = count;
+	}
+	return &reader->block[i - reader->blockFirst];
+}
+
+/*
+ * Entries are ordered by column id, and ids begin at 1, so the entry is at
+ * index columnId - 1 or, if columns had been dropped, some places before.
+ */
+bool
+RetlGroupReaderFindColumn(RetlGroupReader *reader, uint32 columnId,
+						  RetlFooterColumn *column, const char **problem, bool *unsupported)
+{
+	uint32		i = Min(columnId, reader->footer.columnCount);
+
+	while (i-- > 0)
+	{
+		*column = *RetlGroupReaderRawColumn(reader, i);
+		*problem = RetlFooterColumnProblem(column, &reader->footer,
+										   reader->entry.footerOffset, unsupported);
+		if (*problem != NULL)
+			return false;
+		if (column->columnId == columnId)
+			return true;
+		if (column->columnId < columnId)
+			return false;
+	}
+	*problem = NULL;
+	return false;
+}
+
+/* Name of an attribute, also of a dropped one. */
+static const char *
+ColumnName(RetlGroupReader *reader, AttrNumber attnum)
+{
+	return NameStr(TupleDescAttr(RelationGetDescr(reader->rel), attnum - 1)->attname);
+}
+
+/* The column's reader, made if it is not there yet. */
+static RetlColumnReader *
+GetColumn(RetlGroupReader *reader, AttrNumber attnum)
+{
+	RetlColumnReader *column;
+
+	Assert(reader->open);
+	Assert(attnum > 0 && attnum <= RelationGetNumberOfAttributes(reader->rel));
+
+	if (attnum > reader->columnCapacity)
+	{
+		int			natts = RelationGetNumberOfAttributes(reader->rel);
+
+		reader->columns = repalloc(reader->columns, natts * sizeof(RetlColumnReader *));
+		memset(reader->columns + reader->columnCapacity, 0,
+			   (natts - reader->columnCapacity) * sizeof(RetlColumnReader *));
+		reader->columnCapacity = natts;
+	}
+	column = reader->columns[attnum - 1];
+	if (column == NULL)
+	{
+		column = MemoryContextAllocZero(reader->context, sizeof(RetlColumnReader));
+		RetlColumnTypeInit(&column->type,
+						   TupleDescAttr(RelationGetDescr(reader->rel), attnum - 1));
+		column->context = AllocSetContextCreate(reader->context, "retldb column",
+												ALLOCSET_SMALL_SIZES);
+		reader->columns[attnum - 1] = column;
+	}
+	return column;
+}
+
+/* The value of all rows of a column that the group has not. */
+static void
+OpenMissing(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
+{
+	TupleDesc	tupdesc = RelationGetDescr(reader->rel);
+
+	column->present = false;
+	column->missing = (Datum) 0;
+	column->missingIsNull = true;
+	if (TupleDescAttr(tupdesc, attnum - 1)->attisdropped)
+		return;
+	column->missing = getmissingattr(tupdesc, attnum, &column->missingIsNull);
+	if (!column->missingIsNull)
+	{
+		MemoryContext oldContext = MemoryContextSwitchTo(column->context);
+
+		column->missing = datumCopy(column->missing, column->type.byValue,
+									column->type.typeLength);
+		MemoryContextSwitchTo(oldContext);
+	}
+}
+
+/* Find the column in the group and read its chunk header. */
+static void
+OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
+{
+	const char *name = ColumnName(reader, attnum);
+	RetlFooterColumn entry;
+	const char *problem = NULL;
+	bool		unsupported = false;
+	bool		dropped = TupleDescAttr(RelationGetDescr(reader->rel), attnum - 1)->attisdropped;
+
+	MemoryContextReset(column->context);
+	column->builderReady = false;
+	column->vectorIndex = UINT32_MAX;
+	column->present = !dropped &&
+		RetlGroupReaderFindColumn(reader, (uint32) attnum, &entry, &problem, &unsupported);
+	if (problem != NULL)
+		ReportProblem(reader, name, problem, unsupported);
+	if (!column->present)
+		OpenMissing(reader, column, attnum);
+	else
+	{
+		if (entry.physType != column->type.physType || entry.width != column->type.width)
+			ReportProblem(reader, name, "stored type does not match the column's type", false);
+		problem = RetlChunkOpen(&column->chunk, &reader->bytes, &reader->footer, &entry,
+								MemoryContextStrdup(column->context, name), reader->stats,
+								column->context);
+		if (problem != NULL)
+			ReportProblem(reader, name, problem, false);
+	}
+	column->opened = true;
+}
+
+/* Build the vector, with everything that must be there before. */
+static void
+BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum, uint32 index)
+{
+	uint32		vectorRows = reader->footer.vectorRows;
+	const char *problem;
+
+	if (!column->builderReady)
+	{
+		RetlVectorBuilderInit(&column->builder, &column->type,
+							  Min(vectorRows, reader->footer.rowCount), column->context);
+		column->builderReady = true;
+	}
+	column->vectorIndex = UINT32_MAX;
+	if (column->present)
+	{
+		problem = RetlVectorBuild(&column->builder, &column->chunk, index);
+		if (problem != NULL)
+			ReportProblem(reader, ColumnName(reader, attnum), problem, false);
+	}
+	else
+		RetlVectorBuildConstant(&column->builder, column->missing, column->missingIsNull,
+								index * vectorRows,
+								Min(vectorRows, reader->footer.rowCount - index * vectorRows));
+	column->vectorIndex = index;
+}
+
+const RetlVector *
+RetlGroupReaderGetVector(RetlGroupReader *reader, AttrNumber attnum, uint32 index)
+{
+	RetlColumnReader *column = GetColumn(reader, attnum);
+	RetlReadContext readContext;
+
+	Assert(index < RetlGroupReaderVectorCount(reader));
+
+	if (column->opened && column->vectorIndex == index)
+		return &column->builder.vector;
+
+	RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
+						ColumnName(reader, attnum));
+	if (!column->opened)
+		OpenColumn(reader, column, attnum);
+	BuildVector(reader, column, attnum, index);
+	RetlReadContextPop(&readContext);
+	return &column->builder.vector;
+}
+
+/*
+ * Where the chunk has no statistics of its vectors, those of the chunk stand
+ * for each; its null count is the vector's if all rows are alike.
+ */
+static bool
+ZoneOfChunk(const RetlChunkReader *chunk, uint32 rowCount, RetlZone *zone)
+{
+	*zone = chunk->column.zone;
+	if (chunk->view.vectorCount == 1 || zone->nullCount == 0)
+		return true;
+	if (zone->nullCount != chunk->view.rowCount)
+		return false;
+	zone->nullCount = rowCount;
+	return true;
+}
+
+bool
+RetlGroupReaderGetVectorZone(RetlGroupReader *reader, AttrNumber attnum,
+							 uint32 index, RetlZone *zone, uint32 *rowCount)
+{
+	RetlColumnReader *column = GetColumn(reader, attnum);
+	const char *problem;
+
+	Assert(index < RetlGroupReaderVectorCount(reader));
+
+	if (!column->opened)
+	{
+		RetlReadContext readContext;
+
+		RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
+							ColumnName(reader, attnum));
+		OpenColumn(reader, column, attnum);
+		RetlReadContextPop(&readContext);
+	}
+	if (!column->present)
+		return false;
+
+	*rowCount = Min(reader->footer.vectorRows,
+					reader->footer.rowCount - index * reader->footer.vectorRows);
+	if (column->chunk.view.zones == NULL)
+		return ZoneOfChunk(&column->chunk, *rowCount, zone);
+	*zone = column->chunk.view.zones[index];
+	problem = RetlZoneProblem(zone, *rowCount);
+	if (problem == NULL && zone->keyKind != column->chunk.column.zone.keyKind)
+		problem = "statistics of a vector have a wrong key kind";
+	if (problem != NULL)
+		ReportProblem(reader, ColumnName(reader, attnum), problem, false);
+	return true;
+}
+
+uint32
+RetlGroupReaderColumnCount(const RetlGroupReader *reader)
+{
+	Assert(reader->open);
+	return reader->footer.columnCount;
+}
+
+void
+RetlGroupReaderGetChunkInfo(RetlGroupReader *reader, uint32 i, RetlChunkInfo *info)
+{
+	RetlReadContext readContext;
+	const char *problem;
+	bool		unsupported;
+
+	RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId, NULL);
+	info->column = *RetlGroupReaderRawColumn(reader, i);
+	RetlReadContextPop(&readContext);
+	problem = RetlFooterColumnProblem(&info->column, &reader->footer,
+									  reader->entry.footerOffset, &unsupported);
+	if (problem != NULL)
+		ReportProblem(reader, NULL, problem, unsupported);
+}

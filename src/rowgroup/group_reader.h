@@ -1,0 +1,94 @@
+/*-------------------------------------------------------------------------
+ *
+ * group_reader.h
+ *	  Random access to the vectors of a row group, column by column.
+ *
+ * A column's chunk is not looked at before the first call that names it, so
+ * columns nobody asks for are never read.  Damage raises
+ * ERRCODE_DATA_CORRUPTED with relation, row group and column in the message or
+ * its context.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_GROUP_READER_H
+#define RETLDB_GROUP_READER_H
+
+#include "postgres.h"
+
+#include "access/attnum.h"
+
+#include "storage/directory.h"
+#include "vector/vector.h"
+
+typedef struct RetlGroupReader RetlGroupReader;
+
+/* What reading cost so far; kept by the caller, one for a scan. */
+typedef struct RetlReadStats
+{
+	uint64		chunksOpened;
+	uint64		unitsRead;
+	uint64		vectorsDecoded; /* columns x vectors */
+	uint64		bytesRead;		/* of compressed data */
+} RetlReadStats;
+
+/*
+ * A reader in a memory context of its own below CurrentMemoryContext, to be
+ * used for any number of groups of this table, one after the other.  stats may
+ * be NULL.
+ */
+extern RetlGroupReader *RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy,
+											  RetlReadStats *stats);
+
+/* Turn to a COMPLETE group: reads and checks its footer (header part only). */
+extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry);
+
+extern void RetlGroupReaderFree(RetlGroupReader *reader);
+
+extern uint32 RetlGroupReaderRowCount(const RetlGroupReader *reader);
+extern uint32 RetlGroupReaderVectorRows(const RetlGroupReader *reader);
+extern uint32 RetlGroupReaderVectorCount(const RetlGroupReader *reader);
+
+/*
+ * Vector "index" of a column.  Valid until the next call for this column, or
+ * the next Open.  Asking again for the same vector costs nothing.  Columns added
+ * after the group was written yield their missing value.
+ */
+extern const RetlVector *RetlGroupReaderGetVector(RetlGroupReader *reader,
+												  AttrNumber attnum, uint32 index);
+
+/*
+ * Statistics of a vector of a column; false if none are known.  zone->nullCount
+ * is exact, *rowCount is the vector's.
+ */
+extern bool RetlGroupReaderGetVectorZone(RetlGroupReader *reader, AttrNumber attnum,
+										 uint32 index, RetlZone *zone, uint32 *rowCount);
+
+/*
+ * Check a column's chunk completely: checksums, structure, every piece decodes,
+ * statistics agree with the values.  Returns NULL or a palloc'd text of what is
+ * wrong; errors of page reads are still raised.  attnum may name a column that
+ * the footer has and the table has dropped.
+ */
+extern char *RetlGroupReaderVerifyColumn(RetlGroupReader *reader, AttrNumber attnum);
+
+/*
+ * Check the footer itself (all column entries, overlaps, order, lengths
+ * against the entry), and that the directory's zone entries of this group equal
+ * the footer's; directory may be NULL, then the zone entries are not looked at.
+ * NULL or a palloc'd text.
+ */
+extern char *RetlGroupReaderVerifyFooter(RetlGroupReader *reader,
+										 const RetlDirectory *directory,
+										 const RetlGroup *group);
+
+/* Description of one column's chunk, for inspection functions. */
+typedef struct RetlChunkInfo
+{
+	RetlFooterColumn column;	/* the footer's entry */
+} RetlChunkInfo;
+
+/* Number of columns in the footer, and the i-th (from 0). */
+extern uint32 RetlGroupReaderColumnCount(const RetlGroupReader *reader);
+extern void RetlGroupReaderGetChunkInfo(RetlGroupReader *reader, uint32 i, RetlChunkInfo *info);
+
+#endif							/* RETLDB_GROUP_READER_H */

@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * group_reader_state.h
+ *	  The inside of a row group reader, for group_reader.c and group_verify.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_GROUP_READER_STATE_H
+#define RETLDB_GROUP_READER_STATE_H
+
+#include "postgres.h"
+
+#include "rowgroup/chunk_reader.h"
+#include "rowgroup/column_type.h"
+#include "rowgroup/group_reader.h"
+#include "rowgroup/vector_builder.h"
+
+/* Footer entries read at once. */
+#define RETLDB_FOOTER_BLOCK		32
+
+/* A column of the group the reader is at. */
+typedef struct RetlColumnReader
+{
+	/* fixed */
+	RetlColumnType type;
+	MemoryContext context;		/* reset when the group changes */
+
+	/* of the current group */
+	bool		opened;			/* the rest is valid */
+	bool		present;		/* the group has this column */
+	RetlChunkReader chunk;		/* if so */
+	Datum		missing;		/* if not: its value */
+	bool		missingIsNull;
+	bool		builderReady;
+	RetlVectorBuilder builder;
+	uint32		vectorIndex;	/* of builder.vector; UINT32_MAX: none */
+} RetlColumnReader;
+
+struct RetlGroupReader
+{
+	/* fixed */
+	Relation	rel;
+	BufferAccessStrategy strategy;
+	RetlReadStats *stats;		/* the caller's, or ownStats */
+	RetlReadStats ownStats;
+	MemoryContext context;
+	MemoryContext groupContext; /* reset when the group changes */
+	int			columnCapacity;
+	RetlColumnReader **columns; /* [attnum - 1]; NULL until asked for */
+
+	/* the group */
+	bool		open;
+	RetlGroupEntry entry;
+	RetlFooterHeader footer;
+	RetlBytesReader bytes;
+
+	/* footer entries [blockFirst, blockFirst + blockCount), not checked yet */
+	uint32		blockFirst;
+	uint32		blockCount;
+	RetlFooterColumn block[RETLDB_FOOTER_BLOCK];
+};
+
+/* Entry i of the footer, as it was read. */
+extern const RetlFooterColumn *RetlGroupReaderRawColumn(RetlGroupReader *reader, uint32 i);
+
+/*
+ * Find a column's entry in the footer, checked; false if it has none.  Damage on
+ * the way is answered in *problem.
+ */
+extern bool RetlGroupReaderFindColumn(RetlGroupReader *reader, uint32 columnId,
+									  RetlFooterColumn *column, const char **problem,
+									  bool *unsupported);
+
+#endif							/* RETLDB_GROUP_READER_STATE_H */

@@ -1,0 +1,370 @@
+/*-------------------------------------------------------------------------
+ *
+ * group_writer.c
+ *	  Collects rows in memory and writes them as a row group.
+ *
+ * A row is added in two phases.  The first may fail: values are detoasted, the
+ * row's size is checked, large values are compressed, and every column makes
+ * room.  The second cannot fail and copies the values.  So a writer is never
+ * left with half a row.
+ *
+ * What goes to disk, in this order: overflow values, the chunks by column, the
+ * footer.  Then the zone maps, and last the directory's entry, which makes the
+ * group COMPLETE.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "format/checksum.h"
+#include "rowgroup/chunk_writer.h"
+#include "rowgroup/column_buffer.h"
+#include "rowgroup/group_writer.h"
+#include "rowgroup/overflow.h"
+#include "rowgroup/row_size.h"
+#include "storage/group_bytes.h"
+#include "storage/table_header.h"
+
+/* A variable-length value of the row being added. */
+typedef struct RowValue
+{
+	const char *data;			/* without varlena header */
+	Size		length;
+	bool		overflowed;
+	RetlOverflowValue overflow; /* if so */
+} RowValue;
+
+struct RetlGroupWriter
+{
+	/* fixed at creation */
+	MemoryContext context;		/* everything but the following */
+	MemoryContext rowContext;	/* of the row being added */
+	MemoryContext overflowContext;	/* overflow frames */
+	TupleDesc	tupdesc;
+	RetlWriteOptions options;
+	bool		rowSizeMatters;
+	RetlColumnBuffer *columns;	/* [natts]; of dropped ones nothing is used */
+
+	/* the row being added */
+	Datum	   *datums;			/* [natts], detoasted */
+	RowValue   *row;			/* [natts], variable-length columns only */
+	RetlOverflowList pending;	/* its overflow frames */
+
+	/* all rows added */
+	uint32		rowCount;
+	Size		rawBytes;
+	Size		largestArena;	/* of any column */
+	RetlOverflowList overflow;
+};
+
+RetlGroupWriter *
+RetlGroupWriterCreate(TupleDesc tupdesc, const RetlWriteOptions *options, MemoryContext parent)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "retldb row group writer",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext oldContext = MemoryContextSwitchTo(context);
+	RetlGroupWriter *writer = palloc0(sizeof(RetlGroupWriter));
+
+	Assert(options->groupRows > 0 && options->groupRows <= RETLDB_MAX_GROUP_ROWS);
+	Assert(options->vectorRows >= RETLDB_MIN_VECTOR_ROWS &&
+		   options->vectorRows <= RETLDB_MAX_VECTOR_ROWS &&
+		   (options->vectorRows & (options->vectorRows - 1)) == 0);
+
+	writer->context = context;
+	writer->rowContext = AllocSetContextCreate(context, "retldb row",
+											   ALLOCSET_DEFAULT_SIZES);
+	writer->overflowContext = AllocSetContextCreate(context, "retldb overflow values",
+													ALLOCSET_DEFAULT_SIZES);
+	writer->tupdesc = CreateTupleDescCopy(tupdesc);
+	writer->options = *options;
+	writer->rowSizeMatters = RetlRowSizeMatters(tupdesc);
+	writer->columns = palloc0(Max(tupdesc->natts, 1) * sizeof(RetlColumnBuffer));
+	writer->datums = palloc0(Max(tupdesc->natts, 1) * sizeof(Datum));
+	writer->row = palloc0(Max(tupdesc->natts, 1) * sizeof(RowValue));
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(writer->tupdesc, i);
+		RetlColumnType type;
+
+		if (att->attisdropped)
+			continue;
+		RetlColumnTypeInit(&type, att);
+		RetlColumnBufferInit(&writer->columns[i], &type, context);
+	}
+	MemoryContextSwitchTo(oldContext);
+	return writer;
+}
+
+/* Find the bytes of the variable-length values, detoasted. */
+static void
+DetoastRow(RetlGroupWriter *writer, const Datum *values, const bool *nulls)
+{
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(writer->tupdesc, i);
+		RowValue   *value = &writer->row[i];
+
+		if (att->attisdropped || nulls[i])
+			continue;
+		writer->datums[i] = values[i];
+		if (att->attlen == -1)
+		{
+			struct varlena *flat = PG_DETOAST_DATUM_PACKED(values[i]);
+
+			writer->datums[i] = PointerGetDatum(flat);
+			value->data = VARDATA_ANY(flat);
+			value->length = VARSIZE_ANY_EXHDR(flat);
+		}
+		else if (att->attlen == -2)
+		{
+			value->data = DatumGetCString(values[i]);
+			value->length = strlen(value->data);
+		}
+	}
+}
+
+/* Compress a large value; it is in the pending list then. */
+static void
+PackValue(RetlGroupWriter *writer, RetlColumnBuffer *column, RowValue *value)
+{
+	RetlOverflowValue *overflow = &value->overflow;
+	uint64		before = writer->pending.length;
+
+	memset(overflow, 0, sizeof(*overflow));
+	if (column->type.keyKind != RETL_KEY_NONE)
+		overflow->keyExact = RetlZoneKeyFromBytes(column->type.keyKind, column->type.physType,
+												  column->type.width, value->data,
+												  value->length, overflow->key);
+	RetlOverflowPack(&writer->pending, value->data, (uint32) value->length,
+					 writer->options.compression, writer->options.compressionLevel,
+					 writer->overflowContext);
+	overflow->ref.rawLength = (uint32) value->length;
+	overflow->ref.storedLength = writer->pending.length - before;
+	overflow->ref.offset = writer->overflow.length + before;
+}
+
+/* Make room for the row in every column. */
+static void
+ReserveRow(RetlGroupWriter *writer, const bool *nulls)
+{
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(writer->tupdesc, i);
+		RetlColumnBuffer *column = &writer->columns[i];
+		RowValue   *value = &writer->row[i];
+
+		if (att->attisdropped)
+			continue;
+		if (!nulls[i] && att->attlen < 0)
+		{
+			value->overflowed = value->length > RETLDB_OVERFLOW_THRESHOLD;
+			if (value->overflowed)
+				PackValue(writer, column, value);
+		}
+		RetlColumnBufferReserve(column, writer->rowCount, nulls[i], value->length,
+								value->overflowed);
+	}
+}
+
+/* Copy the row into the columns.  Cannot fail. */
+static void
+StoreRow(RetlGroupWriter *writer, const bool *nulls)
+{
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(writer->tupdesc, i);
+		RetlColumnBuffer *column = &writer->columns[i];
+		RowValue   *value = &writer->row[i];
+
+		if (att->attisdropped)
+			continue;
+		if (nulls[i])
+			RetlColumnBufferAddNull(column, writer->rowCount);
+		else if (att->attbyval)
+		{
+			/* a by-value Datum holds its value in the low bytes */
+			RetlColumnBufferAddFixed(column, &writer->datums[i]);
+			writer->rawBytes += (Size) att->attlen;
+		}
+		else if (att->attlen > 0)
+		{
+			RetlColumnBufferAddFixed(column, DatumGetPointer(writer->datums[i]));
+			writer->rawBytes += (Size) att->attlen;
+		}
+		else if (value->overflowed)
+		{
+			RetlColumnBufferAddOverflow(column, &value->overflow);
+			writer->rawBytes += (Size) value->overflow.ref.storedLength;
+		}
+		else
+		{
+			RetlColumnBufferAddBytes(column, value->data, value->length);
+			writer->rawBytes += value->length;
+			writer->largestArena = Max(writer->largestArena, column->bytesLength);
+		}
+	}
+	RetlOverflowMove(&writer->overflow, &writer->pending);
+	writer->rowCount++;
+}
+
+void
+RetlGroupWriterAppend(RetlGroupWriter *writer, const Datum *values, const bool *nulls)
+{
+	MemoryContext oldContext;
+
+	Assert(writer->rowCount < RETLDB_MAX_GROUP_ROWS);
+
+	/* what a row that failed has left behind */
+	RetlOverflowDiscard(&writer->pending);
+
+	MemoryContextReset(writer->rowContext);
+	oldContext = MemoryContextSwitchTo(writer->rowContext);
+	DetoastRow(writer, values, nulls);
+	if (writer->rowSizeMatters)
+		RetlRowSizeCheck(writer->tupdesc, writer->datums, nulls);
+	ReserveRow(writer, nulls);
+	MemoryContextSwitchTo(oldContext);
+
+	StoreRow(writer, nulls);
+}
+
+uint32
+RetlGroupWriterRowCount(const RetlGroupWriter *writer)
+{
+	return writer->rowCount;
+}
+
+Size
+RetlGroupWriterMemory(const RetlGroupWriter *writer)
+{
+	return MemoryContextMemAllocated(writer->context, true);
+}
+
+bool
+RetlGroupWriterIsFull(const RetlGroupWriter *writer)
+{
+	return writer->rowCount >= writer->options.groupRows ||
+		writer->rawBytes >= writer->options.groupBytes ||
+		writer->largestArena >= RETLDB_COLUMN_BYTES_MAX;
+}
+
+/* Encode and write one column; its footer entry and zone entry are filled in. */
+static void
+WriteColumn(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEntry *entry,
+			int columnIndex, RetlFooterColumn *column, RetlZoneEntry *zoneEntry)
+{
+	Form_pg_attribute att = TupleDescAttr(writer->tupdesc, columnIndex);
+	RetlEncodedChunk chunk;
+
+	RetlChunkEncode(&writer->columns[columnIndex], writer->rowCount, entry->groupId,
+					(uint32) att->attnum, &writer->options, &chunk);
+	*column = chunk.column;
+	column->columnId = (uint32) att->attnum;
+	column->typeOid = att->atttypid;
+	column->typmod = att->atttypmod;
+	column->chunkOffset = RetlBytesWriterAppend(bytes, chunk.header, chunk.headerLength);
+	RetlBytesWriterAppend(bytes, chunk.units, chunk.unitsLength);
+	column->checksum = RetlCrc32cWithout(0, column, sizeof(*column),
+										 offsetof(RetlFooterColumn, checksum));
+
+	zoneEntry->groupIdLow = (uint32) entry->groupId;
+	zoneEntry->rowCount = writer->rowCount;
+	zoneEntry->zone = column->zone;
+}
+
+/* Write the columns; returns how many there are. */
+static uint32
+WriteColumns(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEntry *entry,
+			 RetlFooterColumn *columns, RetlZoneEntry *zoneEntries)
+{
+	MemoryContext columnContext = AllocSetContextCreate(CurrentMemoryContext,
+														"retldb column encoding",
+														ALLOCSET_DEFAULT_SIZES);
+	uint32		columnCount = 0;
+
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+	{
+		MemoryContext oldContext;
+
+		CHECK_FOR_INTERRUPTS();
+		if (TupleDescAttr(writer->tupdesc, i)->attisdropped)
+		{
+			zoneEntries[i].groupIdLow = (uint32) entry->groupId;
+			continue;
+		}
+		oldContext = MemoryContextSwitchTo(columnContext);
+		WriteColumn(writer, bytes, entry, i, &columns[columnCount++], &zoneEntries[i]);
+		MemoryContextSwitchTo(oldContext);
+		MemoryContextReset(columnContext);
+	}
+	MemoryContextDelete(columnContext);
+	return columnCount;
+}
+
+/* Write the footer. */
+static void
+WriteFooter(const RetlGroupWriter *writer, RetlBytesWriter *bytes, RetlGroupEntry *entry,
+			uint64 overflowOffset, const RetlFooterColumn *columns, uint32 columnCount)
+{
+	RetlFooterHeader header;
+
+	memset(&header, 0, sizeof(header));
+	header.magic = RETLDB_FOOTER_MAGIC;
+	header.version = RETLDB_FORMAT_VERSION;
+	header.groupId = entry->groupId;
+	header.rowBase = entry->rowBase;
+	header.rowCount = writer->rowCount;
+	header.vectorRows = writer->options.vectorRows;
+	header.columnCount = columnCount;
+	header.writerXid = entry->writerXid;
+	header.schemaFingerprint = RetlSchemaFingerprint(writer->tupdesc);
+	header.overflowOffset = overflowOffset;
+	header.overflowLength = writer->overflow.length;
+	header.checksum = RetlCrc32cWithout(0, &header, sizeof(header),
+										offsetof(RetlFooterHeader, checksum));
+
+	entry->rowCount = writer->rowCount;
+	entry->footerOffset = RetlBytesWriterAppend(bytes, &header, sizeof(header));
+	if (columnCount > 0)
+		RetlBytesWriterAppend(bytes, columns, columnCount * sizeof(RetlFooterColumn));
+	entry->dataLength = RetlBytesWriterPosition(bytes);
+	entry->footerLength = (uint32) (entry->dataLength - entry->footerOffset);
+}
+
+void
+RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group)
+{
+	MemoryContext writeContext = AllocSetContextCreate(writer->context, "retldb group write",
+													   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext oldContext = MemoryContextSwitchTo(writeContext);
+	int			natts = writer->tupdesc->natts;
+	RetlFooterColumn *columns = palloc0(Max(natts, 1) * sizeof(RetlFooterColumn));
+	RetlZoneEntry *zoneEntries = palloc0(Max(natts, 1) * sizeof(RetlZoneEntry));
+	RetlBytesWriter *bytes;
+	uint64		overflowOffset;
+	uint32		columnCount;
+	uint32		usedPages;
+
+	Assert(writer->rowCount > 0 && writer->rowCount <= group->entry.rowCapacity);
+
+	bytes = RetlBytesWriterBegin(rel, group);
+	overflowOffset = RetlOverflowWrite(&writer->overflow, bytes);
+	columnCount = WriteColumns(writer, bytes, &group->entry, columns, zoneEntries);
+	WriteFooter(writer, bytes, &group->entry, overflowOffset, columns, columnCount);
+	usedPages = RetlBytesWriterEnd(bytes);
+	RetlZoneMapWrite(rel, group, zoneEntries, natts);
+	RetlDirectoryComplete(rel, group, usedPages);
+
+	MemoryContextSwitchTo(oldContext);
+	MemoryContextDelete(writeContext);
+}
+
+void
+RetlGroupWriterFree(RetlGroupWriter *writer)
+{
+	MemoryContextDelete(writer->context);
+}

@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ *
+ * group_writer.h
+ *	  Collects rows in memory and writes them as a row group.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_GROUP_WRITER_H
+#define RETLDB_GROUP_WRITER_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+
+#include "storage/directory.h"
+
+/* How a group is written; fixed when it is begun. */
+typedef struct RetlWriteOptions
+{
+	RetlCompressionId compression;
+	int			compressionLevel;	/* 0 = the codec's default */
+	uint32		groupRows;		/* rows after which a group is full */
+	Size		groupBytes;		/* raw bytes after which it is full */
+	uint32		vectorRows;		/* power of two */
+	int			forcedEncoding; /* RetlEncodingId, or -1 (tests) */
+} RetlWriteOptions;
+
+typedef struct RetlGroupWriter RetlGroupWriter;
+
+/*
+ * A writer for rows of this descriptor, in a memory context of its own below
+ * "parent".  The descriptor is copied.
+ */
+extern RetlGroupWriter *RetlGroupWriterCreate(TupleDesc tupdesc, const RetlWriteOptions *options,
+											  MemoryContext parent);
+
+/*
+ * Add a row.  Values are copied (and detoasted).  Raises
+ * ERRCODE_PROGRAM_LIMIT_EXCEEDED for a row that heap would refuse as too big;
+ * the writer is then as before the call.
+ */
+extern void RetlGroupWriterAppend(RetlGroupWriter *writer, const Datum *values, const bool *nulls);
+
+extern uint32 RetlGroupWriterRowCount(const RetlGroupWriter *writer);
+extern Size RetlGroupWriterMemory(const RetlGroupWriter *writer);	/* bytes it holds now */
+extern bool RetlGroupWriterIsFull(const RetlGroupWriter *writer);
+
+/*
+ * Encode and write everything as the given LOADING group, and publish it.  The
+ * rows stay in memory until RetlGroupWriterFree: a failed write can be reported
+ * again but not be lost silently.
+ */
+extern void RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group);
+
+extern void RetlGroupWriterFree(RetlGroupWriter *writer);
+
+#endif							/* RETLDB_GROUP_WRITER_H */

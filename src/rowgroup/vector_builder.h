@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * vector_builder.h
+ *	  Turns the pieces of a chunk into vectors.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_VECTOR_BUILDER_H
+#define RETLDB_VECTOR_BUILDER_H
+
+#include "postgres.h"
+
+#include "rowgroup/chunk_reader.h"
+#include "rowgroup/column_type.h"
+#include "vector/vector.h"
+
+typedef struct RetlVectorBuilder
+{
+	/* fixed */
+	RetlColumnType type;
+	uint32		stride;			/* of by-reference values of fixed width, aligned */
+	MemoryContext dataContext;	/* reset for each vector */
+
+	/* buffers for vectorRows rows */
+	RetlVector	vector;			/* the vector built last */
+	bool	   *nulls;
+	char	   *fixed;			/* fixed width */
+	char	   *strided;		/* fixed width, where stride is not width */
+	char	  **pointers;		/* variable length, or strided */
+	uint32	   *starts;			/* variable length */
+	uint32	   *lengths;
+} RetlVectorBuilder;
+
+/*
+ * Prepare for vectors of up to vectorRows rows.  All memory comes from
+ * "context", but for the values of variable length: they are in a context below
+ * it and go with the next vector.
+ */
+extern void RetlVectorBuilderInit(RetlVectorBuilder *builder, const RetlColumnType *type,
+								  uint32 vectorRows, MemoryContext context);
+
+/* Build vector "index" of a chunk in builder->vector.  NULL or what is wrong. */
+extern const char *RetlVectorBuild(RetlVectorBuilder *builder, RetlChunkReader *chunk,
+								   uint32 index);
+
+/* Build a vector all of whose rows have this value. */
+extern void RetlVectorBuildConstant(RetlVectorBuilder *builder, Datum value, bool isnull,
+									uint32 firstRow, uint32 rowCount);
+
+#endif							/* RETLDB_VECTOR_BUILDER_H */

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * zone_builder.h
+ *	  Computes the statistics (RetlZone) of values.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_ZONE_BUILDER_H
+#define RETLDB_ZONE_BUILDER_H
+
+#include "postgres.h"
+
+#include "encoding/encoding.h"
+#include "rowgroup/column_type.h"
+
+typedef struct RetlZoneBuilder
+{
+	RetlKeyKind kind;
+	RetlPhysType physType;
+	uint16		width;
+	bool		hasRange;
+	bool		exact;			/* all keys so far were */
+	uint8		min[RETLDB_KEY_LENGTH];
+	uint8		max[RETLDB_KEY_LENGTH];
+} RetlZoneBuilder;
+
+extern void RetlZoneBuilderInit(RetlZoneBuilder *builder, RetlKeyKind kind,
+								RetlPhysType physType, uint16 width);
+
+/* Take in one key. */
+extern void RetlZoneBuilderAddKey(RetlZoneBuilder *builder,
+								  const uint8 key[RETLDB_KEY_LENGTH], bool exact);
+
+/* Take in one stored value. */
+extern void RetlZoneBuilderAddValue(RetlZoneBuilder *builder, const void *data, Size length);
+
+/* Take in all these values. */
+extern void RetlZoneBuilderAddValues(RetlZoneBuilder *builder, const RetlValues *values);
+
+/* The statistics of what was taken in. */
+extern void RetlZoneBuilderFinish(const RetlZoneBuilder *builder, uint32 nullCount,
+								  RetlZone *zone);
+
+/* An empty zone, to merge others into. */
+extern void RetlZoneInit(RetlZone *zone, RetlKeyKind kind);
+extern void RetlZoneMerge(RetlZone *into, const RetlZone *zone);
+
+#endif							/* RETLDB_ZONE_BUILDER_H */

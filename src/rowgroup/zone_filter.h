@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * zone_filter.h
+ *	  Can a row group or vector with these statistics hold a matching row?
+ *
+ * A filter is a tree of AND, OR and tests of one column each.  It is made by
+ * the planner side, its keys are filled in before each (re)scan, and it is
+ * evaluated here on zones.  The answer is one-sided: "no" is certain, "maybe"
+ * is not.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_ZONE_FILTER_H
+#define RETLDB_ZONE_FILTER_H
+
+#include "postgres.h"
+
+#include "access/attnum.h"
+
+#include "format/format.h"
+
+typedef enum RetlZoneTestKind
+{
+	RETL_TEST_ALWAYS,			/* nothing known: maybe */
+	RETL_TEST_NEVER,			/* comparison with null: no row matches */
+	RETL_TEST_LT,
+	RETL_TEST_LE,
+	RETL_TEST_EQ,
+	RETL_TEST_GE,
+	RETL_TEST_GT,
+	RETL_TEST_IS_NULL,
+	RETL_TEST_IS_NOT_NULL,
+	RETL_TEST_AND,
+	RETL_TEST_OR
+} RetlZoneTestKind;
+
+typedef struct RetlZoneFilter
+{
+	RetlZoneTestKind kind;
+	/* tests */
+	AttrNumber	attnum;
+	RetlKeyKind keyKind;		/* zones of another kind answer "maybe" */
+	bool		keyExact;		/* key was made of the whole constant */
+	uint8		key[RETLDB_KEY_LENGTH];
+	/* AND, OR */
+	int			argCount;
+	struct RetlZoneFilter **args;
+} RetlZoneFilter;
+
+/* Where the evaluation gets zones from; false = nothing known of this column. */
+typedef bool (*RetlZoneSource) (void *context, AttrNumber attnum, RetlZone *zone, uint32 *rowCount);
+
+/* May a row match?  A NULL filter always may. */
+extern bool RetlZoneFilterMayMatch(const RetlZoneFilter *filter, RetlZoneSource source, void *context);
+
+/* Test of one column against one zone. */
+extern bool RetlZoneTestMayMatch(const RetlZoneFilter *test, const RetlZone *zone, uint32 rowCount);
+
+#endif							/* RETLDB_ZONE_FILTER_H */

@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * column_page.c
+ *	  Column pages: pages of a table's main fork that are not heap pages.
+ *
+ * This file knows the form of a column page and nothing of what is in it.
+ * Callers may assume that a page which passed RetlPageCheck is byte for byte
+ * what was written there last, except for what vacuum changes in PostgreSQL's
+ * page header.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "base/errors.h"
+#include "format/checksum.h"
+#include "storage/column_page.h"
+
+StaticAssertDecl(BLCKSZ == RETLDB_PAGE_SIZE, "retldb needs pages of 8 kB");
+StaticAssertDecl(SizeOfPageHeaderData == RETLDB_PG_HEADER_SIZE, "size of PostgreSQL's page header");
+
+/*
+ * Does the page have the outer form of a column page?  Heap pages never have:
+ * they have no special space.
+ */
+bool
+RetlPageIsColumnPage(Page page)
+{
+	PageHeader	header = (PageHeader) page;
+
+	return header->pd_lower == SizeOfPageHeaderData &&
+		header->pd_upper == SizeOfPageHeaderData &&
+		header->pd_special == SizeOfPageHeaderData &&
+		RetlPageGetHeader(page)->magic == RETLDB_PAGE_MAGIC;
+}
+
+/*
+ * Make an empty column page in memory of a page's size.
+ */
+void
+RetlPageInit(Page page, RetlPageKind kind, uint64 groupId, uint32 sequence)
+{
+	RetlPageHeader *header;
+
+	PageInit(page, BLCKSZ, BLCKSZ - SizeOfPageHeaderData);
+	header = RetlPageGetHeader(page);
+	header->magic = RETLDB_PAGE_MAGIC;
+	header->version = RETLDB_PAGE_VERSION;
+	header->kind = kind;
+	header->groupId = groupId;
+	header->sequence = sequence;
+}
+
+/*
+ * Checksum of a column page that stands at a block.
+ */
+static uint32
+PageChecksum(Page page, BlockNumber blkno)
+{
+	uint32		crc = RetlCrc32c(0, &blkno, sizeof(blkno));
+
+	return RetlCrc32cWithout(crc, RetlPageGetHeader(page),
+							 BLCKSZ - RETLDB_PG_HEADER_SIZE,
+							 offsetof(RetlPageHeader, checksum));
+}
+
+/*
+ * Set the checksum; the last step before a changed page is logged.
+ */
+void
+RetlPageSetChecksum(Page page, BlockNumber blkno)
+{
+	RetlPageGetHeader(page)->checksum = PageChecksum(page, blkno);
+}
+
+/*
+ * What is wrong with this page, or NULL; continues "The page has ...".
+ */
+const char *
+RetlPageProblem(Page page, BlockNumber blkno, RetlPageKind kind, uint64 groupId,
+				uint32 sequence, bool checkChecksum)
+{
+	RetlPageHeader *header = RetlPageGetHeader(page);
+
+	if (PageIsNew(page))
+		return "nothing but zeroes";
+	if (!RetlPageIsColumnPage(page))
+		return "not the form of a column page";
+	if (header->version != RETLDB_PAGE_VERSION)
+		return "an unsupported page version";
+	if (header->kind != kind)
+		return "an unexpected kind";
+	if (header->groupId != groupId)
+		return "an unexpected owner";
+	if (header->sequence != sequence)
+		return "an unexpected sequence number";
+	if (header->used > RETLDB_PAYLOAD_SIZE)
+		return "an invalid length";
+	if (checkChecksum && header->checksum != PageChecksum(page, blkno))
+		return "a wrong checksum";
+	return NULL;
+}
+
+/*
+ * Check a page; raises ERRCODE_DATA_CORRUPTED.
+ */
+void
+RetlPageCheck(Relation rel, Page page, BlockNumber blkno, RetlPageKind kind,
+			  uint64 groupId, uint32 sequence)
+{
+	const char *problem = RetlPageProblem(page, blkno, kind, groupId, sequence, true);
+
+	if (problem != NULL)
+		RetlReportDamagedPage(rel, blkno, problem);
+}
+
+/*
+ * Read, lock and check a page.  The block must be within the fork.
+ */
+Buffer
+RetlPageRead(Relation rel, BlockNumber blkno, RetlPageKind kind, uint64 groupId,
+			 uint32 sequence, int lockMode, BufferAccessStrategy strategy)
+{
+	Buffer		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, blkno, RBM_NORMAL, strategy);
+
+	LockBuffer(buffer, lockMode);
+	RetlPageCheck(rel, BufferGetPage(buffer), blkno, kind, groupId, sequence);
+	return buffer;
+}

@@ -1,0 +1,121 @@
+/*-------------------------------------------------------------------------
+ *
+ * directory.h
+ *	  The directory of row groups: reservation, completion, release; reading.
+ *
+ * Life of a group's entry: RetlDirectoryReserve hands out id and row numbers,
+ * the caller inserts the anchor, RetlDirectoryAddGroup makes the entry
+ * (LOADING), the page writer adds runs to it, RetlDirectoryComplete publishes
+ * it (COMPLETE).  VACUUM calls RetlDirectoryFree for groups whose anchor is
+ * gone.  None of this is transactional: whether a group exists for somebody is
+ * the anchor's business alone.
+ *
+ * Locking: structure (slots, header counters) is changed under LockPage() of
+ * the header block in ExclusiveLock, taken here and held briefly; the order is
+ * page lock, then relation extension lock, then buffer locks: header,
+ * directory page.  A LOADING entry's runs are changed only by its writer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_DIRECTORY_H
+#define RETLDB_DIRECTORY_H
+
+#include "postgres.h"
+
+#include "storage/block.h"
+#include "storage/bufmgr.h"
+#include "utils/relcache.h"
+
+#include "format/format.h"
+
+/* Where an entry stands. */
+typedef struct RetlSlot
+{
+	BlockNumber block;			/* the directory page */
+	uint16		pageIndex;		/* its index */
+	uint16		slot;			/* the slot on it */
+} RetlSlot;
+
+typedef struct RetlGroup
+{
+	RetlGroupEntry entry;
+	RetlSlot	slot;
+} RetlGroup;
+
+/* What is needed to find a directory page's zone maps. */
+typedef struct RetlZoneMapRef
+{
+	BlockNumber zoneStart;
+	uint32		zonePageCount;
+	uint16		zoneColumns;
+	uint16		zoneColumnsPerPage;
+	uint16		slotCapacity;
+} RetlZoneMapRef;
+
+/* A copy of the directory at one moment, palloc'd in one context. */
+typedef struct RetlDirectory
+{
+	RetlFileHeader *header;
+	int			pageCount;
+	RetlZoneMapRef *pages;		/* [pageCount]; zoneColumns = 0 if the page is damaged (rescue) */
+	int			groupCount;
+	RetlGroup  *groups;			/* all but UNUSED ones, ordered by rowBase */
+} RetlDirectory;
+
+/*
+ * Read the directory.  Take the snapshot first: a group that is visible to the
+ * snapshot is then sure to be in it.  With retldb.skip_damaged_groups, damaged
+ * directory pages are passed over with a warning.
+ */
+extern RetlDirectory *RetlDirectoryRead(Relation rel);
+
+/* All page runs of a group, palloc'd; checks the run list page. */
+extern RetlRun *RetlGroupGetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount);
+
+/* Is this entry plausible in itself?  NULL or a static text. */
+extern const char *RetlGroupEntryProblem(const RetlGroupEntry *entry, BlockNumber nblocks);
+
+/* Reserve a group id and rowCapacity row numbers (rounded up to 256). */
+extern void RetlDirectoryReserve(Relation rel, uint32 rowCapacity,
+								 uint64 *groupId, uint64 *rowBase);
+
+/*
+ * Add the entry of a reserved group whose anchor stands at anchorTid.  If a
+ * FREE slot is at hand its pages are taken over: entry->runs then is not empty.
+ */
+extern void RetlDirectoryAddGroup(Relation rel, uint64 groupId, uint64 rowBase,
+								  uint32 rowCapacity, ItemPointer anchorTid,
+								  uint64 writerXid, RetlGroup *group);
+
+/* Append a run of pages to a LOADING group's entry (and to *group). */
+extern void RetlDirectoryAddRun(Relation rel, RetlGroup *group, RetlRun run);
+
+/*
+ * Publish a group; the caller has set rowCount, vectorRows, dataLength,
+ * footerOffset and footerLength in group->entry and written all pages and zone entries.  Pages
+ * past usedPages are given back if they are worth it.
+ */
+extern void RetlDirectoryComplete(Relation rel, RetlGroup *group, uint32 usedPages);
+
+/* Release the pages of a group whose anchor is gone (VACUUM only). */
+extern void RetlDirectoryFree(Relation rel, const RetlGroup *group);
+
+/* ---- zone maps ---- */
+
+/*
+ * Write the entries of a group, one for each column id 1..columnCount; before
+ * RetlDirectoryComplete.
+ */
+extern void RetlZoneMapWrite(Relation rel, const RetlGroup *group,
+							 const RetlZoneEntry *entries, int columnCount);
+
+/*
+ * Read a column's entries of all slots of a directory page into
+ * entries[RETLDB_DIRECTORY_SLOTS].  False if there is no room for this column
+ * (then nothing is known).  An entry counts only if its groupIdLow is the
+ * group's and rowCount is not 0.
+ */
+extern bool RetlZoneMapRead(Relation rel, const RetlDirectory *directory, int pageIndex,
+							uint32 columnId, RetlZoneEntry *entries);
+
+#endif							/* RETLDB_DIRECTORY_H */

@@ -1,0 +1,258 @@
+/*-------------------------------------------------------------------------
+ *
+ * directory_read.c
+ *	  Reading the directory of row groups.
+ *
+ * Nothing that is read here is trusted: every entry is checked against the
+ * limits of the format and the length of the fork before anybody follows it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/errors.h"
+#include "base/settings.h"
+#include "storage/column_page.h"
+#include "storage/directory.h"
+#include "storage/table_header.h"
+
+/*
+ * Do these runs lie within the fork, past the header page?
+ */
+static bool
+RunsAreSound(const RetlRun *runs, int count, BlockNumber nblocks)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (runs[i].start == RETLDB_HEADER_BLOCK || runs[i].length == 0 ||
+			(uint64) runs[i].start + runs[i].length > nblocks)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Is this entry plausible in itself?  NULL or a static text.
+ */
+const char *
+RetlGroupEntryProblem(const RetlGroupEntry *entry, BlockNumber nblocks)
+{
+	if (entry->state > RETL_GROUP_FREE)
+		return "an invalid state";
+	if (entry->state == RETL_GROUP_UNUSED)
+		return NULL;
+	if (entry->location != RETL_LOCATION_FORK)
+		return "an unsupported location";
+	if (entry->runCount > RETLDB_INLINE_RUNS + RETLDB_RUN_LIST_CAPACITY ||
+		!RunsAreSound(entry->runs, Min(entry->runCount, RETLDB_INLINE_RUNS), nblocks))
+		return "page runs outside the table";
+	if (entry->runListBlock == RETLDB_NO_BLOCK
+		? entry->runCount > RETLDB_INLINE_RUNS
+		: entry->runListBlock >= nblocks)
+		return "an invalid run list";
+	if (entry->state == RETL_GROUP_FREE)
+		return NULL;
+	if (entry->groupId == 0)
+		return "no group id";
+	if (entry->rowBase % RETLDB_ROWS_PER_BLOCK != 0 ||
+		entry->rowBase > RETLDB_MAX_ROW_NUMBER ||
+		entry->rowCapacity > RETLDB_MAX_GROUP_ROWS ||
+		entry->rowCount > entry->rowCapacity)
+		return "invalid row numbers";
+	if (entry->anchorBlock == RETLDB_HEADER_BLOCK || entry->anchorBlock >= nblocks ||
+		entry->anchorOffset == 0)
+		return "an anchor outside the table";
+	if (entry->stubMapRoot != RETLDB_NO_BLOCK || entry->deleteVersionRoot != RETLDB_NO_BLOCK)
+		return "unsupported row changes";
+	if (entry->state == RETL_GROUP_LOADING)
+		return NULL;
+	if (entry->rowCount == 0)
+		return "no rows";
+	if (entry->vectorRows < RETLDB_MIN_VECTOR_ROWS || entry->vectorRows > RETLDB_MAX_VECTOR_ROWS)
+		return "an invalid vector size";
+	if (entry->dataLength > (uint64) entry->pageCount * RETLDB_PAYLOAD_SIZE ||
+		entry->footerOffset > entry->dataLength ||
+		entry->footerLength != entry->dataLength - entry->footerOffset)
+		return "invalid lengths";
+	return NULL;
+}
+
+/*
+ * Report a damaged directory page; with retldb.skip_damaged_groups as a
+ * warning.
+ */
+static void
+ReportDamagedDirectory(Relation rel, BlockNumber block, const char *problem)
+{
+	if (!retldb_skip_damaged_groups)
+		RetlReportDamagedPage(rel, block, problem);
+	ereport(WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("skipping damaged directory page in block %u of table \"%s\"",
+					block, RelationGetRelationName(rel)),
+			 errdetail("The page has %s.", problem)));
+}
+
+/*
+ * Is the content of a directory page usable?
+ */
+static const char *
+DirectoryPageProblem(const RetlDirectoryPage *page, BlockNumber nblocks)
+{
+	if (page->slotCapacity == 0 || page->slotCapacity > RETLDB_DIRECTORY_SLOTS)
+		return "an invalid number of slots";
+	if (page->zoneColumnsPerPage == 0 ||
+		page->zoneColumnsPerPage * page->slotCapacity * sizeof(RetlZoneEntry) > RETLDB_PAYLOAD_SIZE ||
+		page->zoneColumns != page->zoneColumnsPerPage * page->zonePageCount ||
+		(uint64) page->zoneStart + page->zonePageCount > nblocks)
+		return "an invalid zone map";
+	return NULL;
+}
+
+/*
+ * Copy the used entries of a directory page to the array.
+ */
+static void
+CollectEntries(Relation rel, RetlDirectory *directory, const RetlDirectoryPage *page,
+			   BlockNumber block, int pageIndex, BlockNumber nblocks)
+{
+	for (int i = 0; i < page->slotCapacity; i++)
+	{
+		const RetlGroupEntry *entry = &page->slots[i];
+		const char *problem = RetlGroupEntryProblem(entry, nblocks);
+		RetlGroup  *group;
+
+		if (problem != NULL)
+		{
+			if (!retldb_skip_damaged_groups)
+				RetlReportDamagedGroup(rel, entry->groupId, NULL, psprintf("%s in the directory", problem));
+			ereport(WARNING,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("skipping damaged row group %llu of table \"%s\"",
+							(unsigned long long) entry->groupId, RelationGetRelationName(rel)),
+					 errdetail("Its directory entry has %s.", problem)));
+			continue;
+		}
+		if (entry->state == RETL_GROUP_UNUSED)
+			continue;
+		group = &directory->groups[directory->groupCount++];
+		group->entry = *entry;
+		group->slot.block = block;
+		group->slot.pageIndex = pageIndex;
+		group->slot.slot = i;
+	}
+}
+
+/*
+ * Read one directory page.  A damaged one leaves nothing, if that is wanted.
+ */
+static void
+ReadDirectoryPage(Relation rel, RetlDirectory *directory, int pageIndex, BlockNumber nblocks)
+{
+	BlockNumber block = directory->header->directoryBlocks[pageIndex];
+	RetlZoneMapRef *ref = &directory->pages[pageIndex];
+	RetlDirectoryPage *content;
+	PGAlignedBlock copy;
+	Page		page = (Page) copy.data;
+	Buffer		buffer;
+	const char *problem;
+
+	if (block == RETLDB_HEADER_BLOCK || block >= nblocks)
+	{
+		ReportDamagedDirectory(rel, RETLDB_HEADER_BLOCK, "an invalid directory block");
+		return;
+	}
+	buffer = ReadBuffer(rel, block);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(page, BufferGetPage(buffer), BLCKSZ);
+	UnlockReleaseBuffer(buffer);
+
+	content = (RetlDirectoryPage *) RetlPageGetPayload(page);
+	problem = RetlPageProblem(page, block, RETL_PAGE_DIRECTORY, 0, pageIndex, true);
+	if (problem == NULL)
+		problem = DirectoryPageProblem(content, nblocks);
+	if (problem != NULL)
+	{
+		ReportDamagedDirectory(rel, block, problem);
+		return;
+	}
+	ref->zoneStart = content->zoneStart;
+	ref->zonePageCount = content->zonePageCount;
+	ref->zoneColumns = content->zoneColumns;
+	ref->zoneColumnsPerPage = content->zoneColumnsPerPage;
+	ref->slotCapacity = content->slotCapacity;
+	CollectEntries(rel, directory, content, block, pageIndex, nblocks);
+}
+
+static int
+CompareGroups(const void *a, const void *b)
+{
+	const RetlGroup *left = a;
+	const RetlGroup *right = b;
+
+	if (left->entry.rowBase != right->entry.rowBase)
+		return left->entry.rowBase < right->entry.rowBase ? -1 : 1;
+	return 0;
+}
+
+/*
+ * Read the directory.  The length of the fork is taken after the header, so
+ * that everything the header knows is within it.
+ */
+RetlDirectory *
+RetlDirectoryRead(Relation rel)
+{
+	RetlDirectory *directory = palloc0(sizeof(RetlDirectory));
+	BlockNumber nblocks;
+
+	directory->header = palloc(sizeof(RetlFileHeader));
+	RetlHeaderRead(rel, directory->header);
+
+	directory->pageCount = directory->header->directoryPageCount;
+	directory->pages = palloc0(sizeof(RetlZoneMapRef) * Max(directory->pageCount, 1));
+	directory->groups = MemoryContextAllocHuge(CurrentMemoryContext,
+											   sizeof(RetlGroup) * RETLDB_DIRECTORY_SLOTS *
+											   Max(directory->pageCount, 1));
+	for (int i = 0; i < directory->pageCount; i++)
+	{
+		/* entries may name blocks that were added since the last look */
+		nblocks = RelationGetNumberOfBlocks(rel);
+		ReadDirectoryPage(rel, directory, i, nblocks);
+	}
+	qsort(directory->groups, directory->groupCount, sizeof(RetlGroup), CompareGroups);
+	return directory;
+}
+
+/*
+ * All page runs of a group, palloc'd with room for one more.
+ */
+RetlRun *
+RetlGroupGetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
+{
+	RetlRun    *runs = palloc(sizeof(RetlRun) * (entry->runCount + 1));
+	int			inlineCount = Min(entry->runCount, RETLDB_INLINE_RUNS);
+
+	Assert(entry->runCount <= RETLDB_INLINE_RUNS + RETLDB_RUN_LIST_CAPACITY);
+	memcpy(runs, entry->runs, sizeof(RetlRun) * inlineCount);
+	*runCount = entry->runCount;
+
+	if (entry->runCount > RETLDB_INLINE_RUNS)
+	{
+		int			rest = entry->runCount - RETLDB_INLINE_RUNS;
+		Buffer		buffer = RetlPageRead(rel, entry->runListBlock, RETL_PAGE_RUN_LIST,
+										  entry->groupId, 0, BUFFER_LOCK_SHARE, NULL);
+		RetlRunListPage *list = (RetlRunListPage *) RetlPageGetPayload(BufferGetPage(buffer));
+		bool		sound = list->count == rest && list->next == RETLDB_NO_BLOCK;
+
+		if (sound)
+			memcpy(runs + inlineCount, list->runs, sizeof(RetlRun) * rest);
+		UnlockReleaseBuffer(buffer);
+		if (!sound || !RunsAreSound(runs, *runCount, RelationGetNumberOfBlocks(rel)))
+			RetlReportDamagedPage(rel, entry->runListBlock, "an invalid list of page runs");
+	}
+	return runs;
+}

@@ -1,0 +1,280 @@
+/*-------------------------------------------------------------------------
+ *
+ * group_bytes.c
+ *	  A row group's byte string over its data pages.
+ *
+ * Byte b of the string is byte b % RETLDB_PAYLOAD_SIZE of the payload of the
+ * group's page number b / RETLDB_PAYLOAD_SIZE, counting through its runs.
+ *
+ * The writer collects pages in memory.  First it writes over pages that the
+ * group inherited from a dead one, then it appends: many pages under one hold
+ * of the extension lock, so that concurrent loaders get long runs.  Each run
+ * is entered in the directory as soon as it exists.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "base/errors.h"
+#include "storage/column_page.h"
+#include "storage/group_bytes.h"
+#include "storage/page_alloc.h"
+
+/* Pages collected before they are written: 2 MB. */
+#define WRITER_PAGES	256
+
+struct RetlBytesWriter
+{
+	Relation	rel;
+	RetlGroup  *group;
+	BufferAccessStrategy strategy;
+	uint32		inheritedPages; /* pages the group had when we began */
+	uint32		writtenPages;
+	uint64		position;
+	char	   *images;			/* [WRITER_PAGES] */
+	uint32		imageCount;		/* full ones, and perhaps a part */
+	uint32		lastUsed;		/* payload bytes in the last image */
+};
+
+/*
+ * Start writing the byte string of a LOADING group.
+ */
+RetlBytesWriter *
+RetlBytesWriterBegin(Relation rel, RetlGroup *group)
+{
+	RetlBytesWriter *writer = palloc0(sizeof(RetlBytesWriter));
+
+	writer->rel = rel;
+	writer->group = group;
+	writer->strategy = GetAccessStrategy(BAS_BULKWRITE);
+	writer->inheritedPages = group->entry.pageCount;
+	writer->images = palloc((Size) WRITER_PAGES * BLCKSZ);
+	return writer;
+}
+
+/*
+ * Write images over inherited pages, as far as there are any; returns how many
+ * that were.
+ */
+static uint32
+WriteInherited(RetlBytesWriter *writer)
+{
+	uint32		done = 0;
+	uint32		before = 0;		/* pages of the runs before this one */
+	int			count;
+	RetlRun    *runs;
+
+	if (writer->writtenPages >= writer->inheritedPages)
+		return 0;
+	runs = RetlGroupGetRuns(writer->rel, &writer->group->entry, &count);
+	for (int i = 0; i < count && done < writer->imageCount; i++)
+	{
+		uint32		page = writer->writtenPages + done;
+
+		if (page < before + runs[i].length)
+		{
+			uint32		skip = page - before;
+			uint32		n = Min(runs[i].length - skip, writer->imageCount - done);
+
+			RetlPagesOverwrite(writer->rel, runs[i].start + skip,
+							   writer->images + (Size) done * BLCKSZ, n, writer->strategy);
+			done += n;
+		}
+		before += runs[i].length;
+	}
+	pfree(runs);
+	return done;
+}
+
+/*
+ * Write all collected images.
+ */
+static void
+FlushImages(RetlBytesWriter *writer)
+{
+	uint32		done;
+
+	if (writer->imageCount == 0)
+		return;
+	RetlPageGetHeader((Page) (writer->images + (Size) (writer->imageCount - 1) * BLCKSZ))->used =
+		writer->lastUsed;
+
+	done = WriteInherited(writer);
+	if (done < writer->imageCount)
+		RetlDirectoryAddRun(writer->rel, writer->group,
+							RetlPagesAppend(writer->rel, writer->images + (Size) done * BLCKSZ,
+											writer->imageCount - done, writer->strategy));
+	writer->writtenPages += writer->imageCount;
+	writer->imageCount = 0;
+	writer->lastUsed = 0;
+}
+
+/*
+ * Begin another page image.
+ */
+static void
+AddImage(RetlBytesWriter *writer)
+{
+	if (writer->imageCount == WRITER_PAGES)
+		FlushImages(writer);
+	else if (writer->imageCount > 0)
+		RetlPageGetHeader((Page) (writer->images + (Size) (writer->imageCount - 1) * BLCKSZ))->used =
+			writer->lastUsed;
+	RetlPageInit((Page) (writer->images + (Size) writer->imageCount * BLCKSZ),
+				 RETL_PAGE_DATA, writer->group->entry.groupId,
+				 writer->writtenPages + writer->imageCount);
+	writer->imageCount++;
+	writer->lastUsed = 0;
+}
+
+/*
+ * Append; returns the offset where the data begin.
+ */
+uint64
+RetlBytesWriterAppend(RetlBytesWriter *writer, const void *data, Size length)
+{
+	uint64		start = writer->position;
+	const char *from = data;
+
+	while (length > 0)
+	{
+		Size		n;
+
+		if (writer->imageCount == 0 || writer->lastUsed == RETLDB_PAYLOAD_SIZE)
+			AddImage(writer);
+		n = Min(length, RETLDB_PAYLOAD_SIZE - writer->lastUsed);
+		memcpy(RetlPageGetPayload((Page) (writer->images + (Size) (writer->imageCount - 1) * BLCKSZ)) +
+			   writer->lastUsed, from, n);
+		writer->lastUsed += n;
+		writer->position += n;
+		from += n;
+		length -= n;
+	}
+	return start;
+}
+
+/*
+ * Offset of the next byte.
+ */
+uint64
+RetlBytesWriterPosition(const RetlBytesWriter *writer)
+{
+	return writer->position;
+}
+
+/*
+ * Write what is left; returns the number of pages used.
+ */
+uint32
+RetlBytesWriterEnd(RetlBytesWriter *writer)
+{
+	uint32		pages;
+
+	FlushImages(writer);
+	pages = writer->writtenPages;
+	FreeAccessStrategy(writer->strategy);
+	pfree(writer->images);
+	pfree(writer);
+	return pages;
+}
+
+/*
+ * Make ready to read a group's bytes.
+ */
+void
+RetlBytesReaderInit(RetlBytesReader *reader, Relation rel, const RetlGroupEntry *entry,
+					BufferAccessStrategy strategy)
+{
+	uint64		pages = 0;
+
+	reader->rel = rel;
+	reader->strategy = strategy;
+	reader->groupId = entry->groupId;
+	reader->dataLength = entry->dataLength;
+	reader->runs = RetlGroupGetRuns(rel, entry, &reader->runCount);
+	for (int i = 0; i < reader->runCount; i++)
+		pages += reader->runs[i].length;
+	if (reader->dataLength > pages * RETLDB_PAYLOAD_SIZE)
+		RetlReportDamagedGroup(rel, entry->groupId, NULL, "fewer pages than its length needs");
+}
+
+/*
+ * Block that holds page "index" of the group, which must have it.
+ */
+BlockNumber
+RetlBytesReaderBlock(const RetlBytesReader *reader, uint32 index)
+{
+	for (int i = 0; i < reader->runCount; i++)
+	{
+		if (index < reader->runs[i].length)
+			return reader->runs[i].start + index;
+		index -= reader->runs[i].length;
+	}
+	elog(ERROR, "page index is out of range");
+}
+
+/*
+ * Raise an error if [offset, offset + length) is not in the byte string.
+ */
+static void
+CheckRange(const RetlBytesReader *reader, uint64 offset, uint64 length)
+{
+	if (offset > reader->dataLength || length > reader->dataLength - offset)
+		RetlReportDamagedGroup(reader->rel, reader->groupId, NULL, "an offset beyond its end");
+}
+
+/*
+ * Copy bytes [offset, offset + length) to dst.
+ */
+void
+RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
+{
+	char	   *to = dst;
+
+	CheckRange(reader, offset, length);
+	while (length > 0)
+	{
+		uint32		index = offset / RETLDB_PAYLOAD_SIZE;
+		uint32		within = offset % RETLDB_PAYLOAD_SIZE;
+		Size		n = Min(length, RETLDB_PAYLOAD_SIZE - within);
+		BlockNumber block = RetlBytesReaderBlock(reader, index);
+		Buffer		buffer = ReadBufferExtended(reader->rel, MAIN_FORKNUM, block,
+												RBM_NORMAL, reader->strategy);
+		Page		page;
+		const char *problem;
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buffer);
+		problem = RetlPageProblem(page, block, RETL_PAGE_DATA, reader->groupId, index, false);
+		if (problem == NULL && within + n > RetlPageGetHeader(page)->used)
+			problem = "fewer bytes than expected";
+		if (problem != NULL)
+			RetlReportDamagedGroup(reader->rel, reader->groupId, NULL,
+								   psprintf("block %u has %s", block, problem));
+		memcpy(to, RetlPageGetPayload(page) + within, n);
+		UnlockReleaseBuffer(buffer);
+
+		to += n;
+		offset += n;
+		length -= n;
+	}
+}
+
+/*
+ * Ask the kernel to read the pages of a range soon.
+ */
+void
+RetlBytesReaderPrefetch(RetlBytesReader *reader, uint64 offset, uint64 length)
+{
+	uint32		last;
+
+	if (length == 0)
+		return;
+	CheckRange(reader, offset, length);
+	last = (offset + length - 1) / RETLDB_PAYLOAD_SIZE;
+	for (uint32 index = offset / RETLDB_PAYLOAD_SIZE; index <= last; index++)
+		PrefetchBuffer(reader->rel, MAIN_FORKNUM, RetlBytesReaderBlock(reader, index));
+}

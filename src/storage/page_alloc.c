@@ -1,0 +1,181 @@
+/*-------------------------------------------------------------------------
+ *
+ * page_alloc.c
+ *	  Putting finished column pages into the table's main fork.
+ *
+ * Pages are made in local memory and copied to shared buffers in batches of as
+ * many as one WAL record takes (32).  A page never exists in the fork without
+ * its final content, but for the moment between extension and copying, during
+ * which we hold its lock; what a crash or an error leaves then are pages of
+ * zeroes, which vacuum gives to the row store.
+ *
+ * The visibility map bits are set together with PD_ALL_VISIBLE, for otherwise
+ * the first vacuum would read, and with checksums log, all pages again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/visibilitymap.h"
+#include "access/xlog.h"
+#include "access/xloginsert.h"
+#include "catalog/pg_control.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+
+#include "storage/column_page.h"
+#include "storage/page_alloc.h"
+
+/* Pages to a WAL record. */
+#define BATCH_PAGES		XLR_MAX_BLOCK_ID
+
+/*
+ * Fill locked buffers from images and log them in one record.
+ */
+static void
+FillAndLog(Relation rel, Buffer *buffers, char *images, int count)
+{
+	bool		needsWal = RelationNeedsWAL(rel);
+
+	for (int i = 0; i < count; i++)
+	{
+		Page		image = images + (Size) i * BLCKSZ;
+
+		PageSetAllVisible(image);
+		RetlPageSetChecksum(image, BufferGetBlockNumber(buffers[i]));
+	}
+
+	if (needsWal)
+	{
+		XLogEnsureRecordSpace(BATCH_PAGES - 1, 0);
+		XLogBeginInsert();
+	}
+
+	START_CRIT_SECTION();
+	for (int i = 0; i < count; i++)
+	{
+		memcpy(BufferGetPage(buffers[i]), images + (Size) i * BLCKSZ, BLCKSZ);
+		MarkBufferDirty(buffers[i]);
+		if (needsWal)
+			XLogRegisterBuffer(i, buffers[i], REGBUF_FORCE_IMAGE | REGBUF_STANDARD);
+	}
+	if (needsWal)
+	{
+		XLogRecPtr	lsn = XLogInsert(RM_XLOG_ID, XLOG_FPI);
+
+		for (int i = 0; i < count; i++)
+			PageSetLSN(BufferGetPage(buffers[i]), lsn);
+	}
+	END_CRIT_SECTION();
+}
+
+/*
+ * Set the visibility map bits of locked, filled pages.  The map pages must
+ * have been pinned: two of them at most for a batch.
+ */
+static void
+SetAllVisible(Relation rel, Buffer *buffers, int count, Buffer *mapBuffers)
+{
+	for (int i = 0; i < count; i++)
+	{
+		BlockNumber blkno = BufferGetBlockNumber(buffers[i]);
+		Buffer		map = visibilitymap_pin_ok(blkno, mapBuffers[0]) ? mapBuffers[0] : mapBuffers[1];
+
+		visibilitymap_set(rel, blkno, buffers[i], InvalidXLogRecPtr, map,
+						  InvalidTransactionId,
+						  VISIBILITYMAP_ALL_VISIBLE | VISIBILITYMAP_ALL_FROZEN);
+	}
+}
+
+/*
+ * Write up to BATCH_PAGES consecutive pages from "first" on.  If they are to be
+ * new, "first" is the length of the fork and the caller holds the extension
+ * lock.
+ */
+static void
+WriteBatch(Relation rel, BlockNumber first, bool extend, char *images, int count,
+		   BufferAccessStrategy strategy)
+{
+	Buffer		buffers[BATCH_PAGES];
+	Buffer		mapBuffers[2] = {InvalidBuffer, InvalidBuffer};
+
+	/* may extend and read the map: before any buffer is locked */
+	visibilitymap_pin(rel, first, &mapBuffers[0]);
+	if (!visibilitymap_pin_ok(first + count - 1, mapBuffers[0]))
+		visibilitymap_pin(rel, first + count - 1, &mapBuffers[1]);
+
+	for (int i = 0; i < count; i++)
+	{
+		buffers[i] = ReadBufferExtended(rel, MAIN_FORKNUM, extend ? P_NEW : first + i,
+										RBM_ZERO_AND_LOCK, strategy);
+		if (BufferGetBlockNumber(buffers[i]) != first + i)
+			elog(ERROR, "table \"%s\" grew while its extension lock was held",
+				 RelationGetRelationName(rel));
+	}
+
+	FillAndLog(rel, buffers, images, count);
+	SetAllVisible(rel, buffers, count, mapBuffers);
+
+	for (int i = 0; i < count; i++)
+		UnlockReleaseBuffer(buffers[i]);
+	for (int i = 0; i < 2; i++)
+	{
+		if (BufferIsValid(mapBuffers[i]))
+			ReleaseBuffer(mapBuffers[i]);
+	}
+}
+
+/*
+ * Write pages from "first" on, batch by batch.
+ */
+static void
+WriteAll(Relation rel, BlockNumber first, bool extend, char *images, uint32 count,
+		 BufferAccessStrategy strategy)
+{
+	for (uint32 done = 0; done < count; done += BATCH_PAGES)
+	{
+		CHECK_FOR_INTERRUPTS();
+		WriteBatch(rel, first + done, extend, images + (Size) done * BLCKSZ,
+				   Min(BATCH_PAGES, count - done), strategy);
+	}
+}
+
+/*
+ * Add pages at the end of the fork, in one run.
+ */
+RetlRun
+RetlPagesAppend(Relation rel, char *images, uint32 count, BufferAccessStrategy strategy)
+{
+	bool		needLock = !RELATION_IS_LOCAL(rel);
+	RetlRun		run;
+
+	if (needLock)
+		LockRelationForExtension(rel, ExclusiveLock);
+
+	run.start = RelationGetNumberOfBlocks(rel);
+	run.length = count;
+
+	/* the upper half of the block space names rows of row groups */
+	if ((uint64) run.start + count > RETLDB_FIRST_ROW_BLOCK)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("cannot extend table \"%s\" beyond %u blocks",
+						RelationGetRelationName(rel), RETLDB_FIRST_ROW_BLOCK)));
+
+	WriteAll(rel, run.start, true, images, count, strategy);
+
+	if (needLock)
+		UnlockRelationForExtension(rel, ExclusiveLock);
+	return run;
+}
+
+/*
+ * Write over existing column pages that nobody reads any more.
+ */
+void
+RetlPagesOverwrite(Relation rel, BlockNumber first, char *images, uint32 count,
+				   BufferAccessStrategy strategy)
+{
+	WriteAll(rel, first, false, images, count, strategy);
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * page_alloc.h
+ *	  Putting finished column pages into the table's main fork.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_PAGE_ALLOC_H
+#define RETLDB_PAGE_ALLOC_H
+
+#include "postgres.h"
+
+#include "storage/block.h"
+#include "storage/bufmgr.h"
+#include "utils/relcache.h"
+
+#include "format/format.h"
+
+/*
+ * Add "count" pages, given as consecutive images in memory, at the end of the
+ * fork, in one run.  Sets their checksums in place.  The pages are WAL-logged
+ * with their final content, and all-visible for vacuum.  Takes the relation
+ * extension lock; the caller holds no buffer lock.
+ */
+extern RetlRun RetlPagesAppend(Relation rel, char *images, uint32 count,
+							   BufferAccessStrategy strategy);
+
+/*
+ * Same over existing column pages that nobody reads any more, which stand at
+ * [first, first + count).
+ */
+extern void RetlPagesOverwrite(Relation rel, BlockNumber first, char *images, uint32 count,
+							   BufferAccessStrategy strategy);
+
+#endif							/* RETLDB_PAGE_ALLOC_H */

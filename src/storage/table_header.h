@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * table_header.h
+ *	  The header page, block 0 of every retldb table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_TABLE_HEADER_H
+#define RETLDB_TABLE_HEADER_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "storage/smgr.h"
+#include "utils/relcache.h"
+
+#include "format/format.h"
+
+/* Write block 0 of a fork that was just created (MAIN, or INIT if unlogged). */
+extern void RetlHeaderCreate(SMgrRelation smgr, ForkNumber fork, char persistence,
+							 TupleDesc tupdesc);
+
+/*
+ * Make an existing table empty: keep nothing but a fresh header page.  The
+ * caller holds AccessExclusiveLock and the relfilenode was made in this
+ * transaction (or the table is temporary with ON COMMIT DELETE ROWS).
+ */
+extern void RetlHeaderReset(Relation rel);
+
+/* A checked copy of the header. Raises ERRCODE_DATA_CORRUPTED or
+ * ERRCODE_FEATURE_NOT_SUPPORTED (unknown version or flags). */
+extern void RetlHeaderRead(Relation rel, RetlFileHeader *header);
+
+/* Why a header cannot be used, or NULL; *unsupported: it is newer, not damaged. */
+extern const char *RetlHeaderProblem(const RetlFileHeader *header, bool *unsupported);
+
+/* Fingerprint of names and types of the columns (informational). */
+extern uint64 RetlSchemaFingerprint(TupleDesc tupdesc);
+
+#endif							/* RETLDB_TABLE_HEADER_H */

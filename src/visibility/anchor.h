@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * anchor.h
+ *	  Anchors: the heap tuples that make row groups visible.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_ANCHOR_H
+#define RETLDB_ANCHOR_H
+
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "utils/snapshot.h"
+
+#include "storage/directory.h"
+
+/* Is this heap tuple one of ours (anchor or stub), not a row of the table? */
+static inline bool
+RetlTupleIsMarked(HeapTupleHeader tuple)
+{
+	return (tuple->t_infomask2 & RETLDB_MARK_BITS) != 0;
+}
+
+/*
+ * Insert the anchor of a group in the current transaction; returns its TID.
+ * frozen: as COPY FREEZE wants it.
+ */
+extern ItemPointerData RetlAnchorInsert(Relation rel, uint64 groupId, CommandId cid, bool frozen);
+
+/*
+ * Is the group visible to the snapshot?  If so, and header is not NULL, a copy
+ * of the anchor's tuple header is put there (xmin, cmin of all its rows).
+ * Takes part in serializable conflict detection.
+ */
+extern bool RetlAnchorIsVisible(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot,
+								HeapTupleHeader header);
+
+/* Does the anchor still stand, whoever may see it?  (VACUUM, verification) */
+extern bool RetlAnchorExists(Relation rel, const RetlGroupEntry *entry);
+
+/*
+ * The anchor's state as VACUUM and ANALYZE see it; HEAPTUPLE_DEAD if it is
+ * gone.  *own tells whether the current transaction inserted it.
+ */
+extern HTSV_Result RetlAnchorVacuumState(Relation rel, const RetlGroupEntry *entry,
+										 TransactionId oldestXmin, bool *own);
+
+#endif							/* RETLDB_ANCHOR_H */

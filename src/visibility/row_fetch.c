@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_fetch.c
+ *	  Single rows of row groups by their TID.
+ *
+ * AFTER ROW triggers and TID scans ask for rows one by one.  One table's
+ * directory and reader are kept between calls, as long as the header's
+ * generation says that nothing has changed, and at most until the end of the
+ * (sub)transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/compat.h"
+#include "rowgroup/group_reader.h"
+#include "storage/directory.h"
+#include "storage/table_header.h"
+#include "visibility/anchor.h"
+#include "visibility/row_fetch.h"
+
+typedef struct FetchCache
+{
+	MemoryContext context;		/* NULL: nothing is cached */
+	Oid			relid;
+	RetlFileLocator locator;
+	uint64		generation;
+	int			natts;
+	RetlDirectory *directory;
+	RetlGroupReader *reader;
+	RetlGroup  *openGroup;
+} FetchCache;
+
+static FetchCache cache;
+
+/*
+ * Forget what is cached.  The memory may be gone already.
+ */
+void
+RetlFetchCacheReset(void)
+{
+	if (cache.context != NULL)
+		MemoryContextDelete(cache.context);
+	memset(&cache, 0, sizeof(cache));
+}
+
+/*
+ * Make the cache that of the current state of a table.
+ */
+static void
+UseCache(Relation rel)
+{
+	RetlFileHeader header;
+	MemoryContext oldContext;
+
+	RetlHeaderRead(rel, &header);
+	if (cache.context != NULL &&
+		cache.relid == RelationGetRelid(rel) &&
+		RetlLocatorEquals(cache.locator, RetlRelationLocator(rel)) &&
+		cache.generation == header.generation &&
+		cache.natts == RelationGetDescr(rel)->natts)
+		return;
+
+	RetlFetchCacheReset();
+	cache.context = AllocSetContextCreate(TopTransactionContext, "retldb row fetch",
+										  ALLOCSET_DEFAULT_SIZES);
+	oldContext = MemoryContextSwitchTo(cache.context);
+	cache.relid = RelationGetRelid(rel);
+	cache.locator = RetlRelationLocator(rel);
+	cache.natts = RelationGetDescr(rel)->natts;
+	cache.directory = RetlDirectoryRead(rel);
+	cache.generation = cache.directory->header->generation;
+	cache.reader = RetlGroupReaderCreate(rel, NULL, NULL);
+	MemoryContextSwitchTo(oldContext);
+}
+
+/*
+ * The COMPLETE group that has a row number, or NULL.
+ */
+static RetlGroup *
+FindGroup(const RetlDirectory *directory, uint64 rowNumber)
+{
+	int			low = 0;
+	int			high = directory->groupCount;
+
+	/* the last group that begins at or before the row */
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (directory->groups[middle].entry.rowBase <= rowNumber)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* free entries may have taken any row base: look back past them */
+	for (int i = low - 1; i >= 0; i--)
+	{
+		RetlGroup  *group = &directory->groups[i];
+
+		if (group->entry.state == RETL_GROUP_FREE)
+			continue;
+		if (group->entry.state == RETL_GROUP_COMPLETE &&
+			rowNumber - group->entry.rowBase < group->entry.rowCount)
+			return group;
+		break;
+	}
+	return NULL;
+}
+
+/*
+ * Fill in all columns of a row of the group.
+ */
+static void
+FetchColumns(Relation rel, RetlGroup *group, uint32 row, Datum *values, bool *isnull)
+{
+	TupleDesc	tupdesc = RelationGetDescr(rel);
+	uint32		vectorRows;
+
+	if (cache.openGroup != group)
+	{
+		cache.openGroup = NULL;
+		RetlGroupReaderOpen(cache.reader, &group->entry);
+		cache.openGroup = group;
+	}
+	vectorRows = RetlGroupReaderVectorRows(cache.reader);
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		if (TupleDescAttr(tupdesc, i)->attisdropped)
+		{
+			values[i] = (Datum) 0;
+			isnull[i] = true;
+		}
+		else
+			values[i] = RetlVectorGetDatum(RetlGroupReaderGetVector(cache.reader, i + 1, row / vectorRows),
+										   row % vectorRows, &isnull[i]);
+	}
+}
+
+/*
+ * Fetch a columnar row, if the snapshot sees it.
+ */
+bool
+RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, Datum *values, bool *isnull,
+			 HeapTupleHeader anchor)
+{
+	uint64		rowNumber = RetlTidGetRowNumber(tid);
+	RetlGroup  *group;
+
+	Assert(RetlTidIsColumnar(tid));
+	UseCache(rel);
+	group = FindGroup(cache.directory, rowNumber);
+	if (group == NULL || !RetlAnchorIsVisible(rel, &group->entry, snapshot, anchor))
+		return false;
+	if (values != NULL)
+		FetchColumns(rel, group, rowNumber - group->entry.rowBase, values, isnull);
+	return true;
+}

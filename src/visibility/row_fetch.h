@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_fetch.h
+ *	  Single rows of row groups by their TID.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_ROW_FETCH_H
+#define RETLDB_ROW_FETCH_H
+
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "storage/itemptr.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+
+#include "format/format.h"
+
+/* Does a TID name a row of a row group (rather than a heap tuple)? */
+static inline bool
+RetlTidIsColumnar(ItemPointer tid)
+{
+	return ItemPointerGetBlockNumberNoCheck(tid) >= RETLDB_FIRST_ROW_BLOCK &&
+		ItemPointerGetBlockNumberNoCheck(tid) != InvalidBlockNumber &&
+		ItemPointerGetOffsetNumberNoCheck(tid) >= 1 &&
+		ItemPointerGetOffsetNumberNoCheck(tid) <= RETLDB_ROWS_PER_BLOCK;
+}
+
+static inline void
+RetlTidFromRowNumber(ItemPointer tid, uint64 rowNumber)
+{
+	ItemPointerSet(tid, RETLDB_FIRST_ROW_BLOCK + (BlockNumber) (rowNumber / RETLDB_ROWS_PER_BLOCK),
+				   rowNumber % RETLDB_ROWS_PER_BLOCK + 1);
+}
+
+static inline uint64
+RetlTidGetRowNumber(ItemPointer tid)
+{
+	return (uint64) (ItemPointerGetBlockNumber(tid) - RETLDB_FIRST_ROW_BLOCK) * RETLDB_ROWS_PER_BLOCK +
+		ItemPointerGetOffsetNumber(tid) - 1;
+}
+
+/*
+ * Is this columnar row there for the snapshot?  If so, its columns are put into
+ * values and isnull (if those are not NULL) and the anchor's tuple header into
+ * *anchor.  By-reference values live until the next call, at most until the end
+ * of the transaction.
+ */
+extern bool RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot,
+						 Datum *values, bool *isnull, HeapTupleHeader anchor);
+
+/* Forget what is cached; at the end of transactions and subtransactions. */
+extern void RetlFetchCacheReset(void);
+
+#endif							/* RETLDB_ROW_FETCH_H */

@@ -1,0 +1,211 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_store.c
+ *	  Reading the row store: the heap pages among the pages of a table.
+ *
+ * Written anew rather than using heap_getnextslot: that one cannot pass over
+ * the runs of column pages in both scan directions, and knows nothing of
+ * anchors.  What it does for a page is the same: prune, look at all tuples
+ * under one lock, keep the pin.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/predicate.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/compat.h"
+#include "storage/column_page.h"
+#include "visibility/anchor.h"
+#include "visibility/row_store.h"
+
+void
+RetlRowStorePageInit(RetlRowStorePage *page, Relation rel, Snapshot snapshot,
+					 BufferAccessStrategy strategy)
+{
+	page->rel = rel;
+	page->snapshot = snapshot;
+	page->strategy = strategy;
+	page->buffer = InvalidBuffer;
+	page->tupleCount = 0;
+}
+
+/*
+ * Point page->tuple to the tuple at an offset of the locked or pinned page.
+ */
+static void
+SetTuple(RetlRowStorePage *page, OffsetNumber offset)
+{
+	Page		dp = BufferGetPage(page->buffer);
+	ItemId		lp = PageGetItemId(dp, offset);
+
+	page->tuple.t_data = (HeapTupleHeader) PageGetItem(dp, lp);
+	page->tuple.t_len = ItemIdGetLength(lp);
+	page->tuple.t_tableOid = RelationGetRelid(page->rel);
+	ItemPointerSet(&page->tuple.t_self, BufferGetBlockNumber(page->buffer), offset);
+}
+
+/*
+ * Turn to a block and collect its visible rows.
+ *
+ * That a page is all-visible is good enough for MVCC snapshots only, and, on a
+ * standby, only for those that were taken after the primary said so.
+ */
+void
+RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
+{
+	Snapshot	snapshot = page->snapshot;
+	Page		dp;
+	bool		allVisible;
+	OffsetNumber max;
+
+	RetlRowStorePageRelease(page);
+	CHECK_FOR_INTERRUPTS();
+	page->buffer = ReadBufferExtended(page->rel, MAIN_FORKNUM, block, RBM_NORMAL, page->strategy);
+	heap_page_prune_opt(page->rel, page->buffer);
+
+	LockBuffer(page->buffer, BUFFER_LOCK_SHARE);
+	dp = BufferGetPage(page->buffer);
+	RetlTestForOldSnapshot(snapshot, page->rel, dp);
+	allVisible = PageIsAllVisible(dp) && IsMVCCSnapshot(snapshot) && !snapshot->takenDuringRecovery;
+	max = PageGetMaxOffsetNumber(dp);
+
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= max; offset++)
+	{
+		bool		valid;
+
+		if (!ItemIdIsNormal(PageGetItemId(dp, offset)))
+			continue;
+		SetTuple(page, offset);
+		if (RetlTupleIsMarked(page->tuple.t_data))
+			continue;
+		valid = allVisible ||
+			HeapTupleSatisfiesVisibility(&page->tuple, snapshot, page->buffer);
+		HeapCheckForSerializableConflictOut(valid, page->rel, &page->tuple, page->buffer, snapshot);
+		if (valid)
+			page->offsets[page->tupleCount++] = offset;
+	}
+	LockBuffer(page->buffer, BUFFER_LOCK_UNLOCK);
+}
+
+/*
+ * Row "index" of the page.
+ */
+HeapTuple
+RetlRowStorePageGetTuple(RetlRowStorePage *page, int index)
+{
+	Assert(index >= 0 && index < page->tupleCount);
+	SetTuple(page, page->offsets[index]);
+	return &page->tuple;
+}
+
+/*
+ * Let go of the buffer.
+ */
+void
+RetlRowStorePageRelease(RetlRowStorePage *page)
+{
+	if (BufferIsValid(page->buffer))
+		ReleaseBuffer(page->buffer);
+	page->buffer = InvalidBuffer;
+	page->tupleCount = 0;
+}
+
+/* ---------------------------------------------------------------------
+ * Which blocks to look at
+ * ---------------------------------------------------------------------
+ */
+
+static int
+CompareRuns(const void *a, const void *b)
+{
+	const RetlRun *left = a;
+	const RetlRun *right = b;
+
+	return left->start < right->start ? -1 : left->start > right->start;
+}
+
+/*
+ * The runs of a group that can be relied on.  Run list pages of groups that are
+ * being loaded, or are free, may change while we look: then the inline runs
+ * have to do.
+ */
+static RetlRun *
+StableRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
+{
+	RetlGroupEntry inlineOnly = *entry;
+
+	if (entry->runCount > RETLDB_INLINE_RUNS &&
+		(entry->state != RETL_GROUP_COMPLETE || !RetlAnchorExists(rel, entry)))
+		inlineOnly.runCount = RETLDB_INLINE_RUNS;
+	return RetlGroupGetRuns(rel, &inlineOnly, runCount);
+}
+
+/*
+ * All runs that are owned by the header, the directory and row groups, sorted.
+ */
+static RetlRun *
+OwnedRuns(Relation rel, const RetlDirectory *directory, int *ownedCount)
+{
+	int			capacity = 1 + 2 * directory->pageCount + RETLDB_INLINE_RUNS * directory->groupCount;
+	RetlRun    *owned = palloc(sizeof(RetlRun) * capacity);
+	int			count = 0;
+
+	owned[count++] = (RetlRun) {RETLDB_HEADER_BLOCK, 1};
+	for (int i = 0; i < directory->pageCount; i++)
+	{
+		owned[count++] = (RetlRun) {directory->header->directoryBlocks[i], 1};
+		owned[count++] = (RetlRun) {directory->pages[i].zoneStart, directory->pages[i].zonePageCount};
+	}
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		int			runCount;
+		RetlRun    *runs = StableRuns(rel, &directory->groups[i].entry, &runCount);
+
+		if (count + runCount > capacity)
+		{
+			capacity = 2 * (count + runCount);
+			owned = repalloc(owned, sizeof(RetlRun) * capacity);
+		}
+		memcpy(owned + count, runs, sizeof(RetlRun) * runCount);
+		count += runCount;
+		pfree(runs);
+	}
+	qsort(owned, count, sizeof(RetlRun), CompareRuns);
+	*ownedCount = count;
+	return owned;
+}
+
+/*
+ * The runs of blocks below nblocks that nobody owns.  What is missing from the
+ * list of owners (a page that a crash orphaned, a list that grew meanwhile) only
+ * makes us look at column pages, which are empty to us.
+ */
+RetlRun *
+RetlRowStoreRuns(Relation rel, const RetlDirectory *directory, BlockNumber nblocks, int *runCount)
+{
+	int			ownedCount;
+	RetlRun    *owned = OwnedRuns(rel, directory, &ownedCount);
+	RetlRun    *runs = palloc(sizeof(RetlRun) * (ownedCount + 1));
+	uint64		next = 0;
+	int			count = 0;
+
+	for (int i = 0; i < ownedCount; i++)
+	{
+		if (owned[i].start > next)
+			runs[count++] = (RetlRun) {next, Min(owned[i].start, nblocks) - next};
+		next = Max(next, (uint64) owned[i].start + owned[i].length);
+		if (next >= nblocks)
+			break;
+	}
+	if (next < nblocks)
+		runs[count++] = (RetlRun) {next, nblocks - next};
+	pfree(owned);
+	*runCount = count;
+	return runs;
+}

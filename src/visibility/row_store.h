@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_store.h
+ *	  Reading the row store: the heap pages among the pages of a table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_ROW_STORE_H
+#define RETLDB_ROW_STORE_H
+
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "storage/bufmgr.h"
+#include "utils/snapshot.h"
+
+#include "storage/directory.h"
+
+/* The visible rows of one page. */
+typedef struct RetlRowStorePage
+{
+	Relation	rel;
+	Snapshot	snapshot;
+	BufferAccessStrategy strategy;
+	Buffer		buffer;			/* pinned, or invalid */
+	int			tupleCount;
+	OffsetNumber offsets[MaxHeapTuplesPerPage];
+	HeapTupleData tuple;		/* the one asked for last */
+} RetlRowStorePage;
+
+extern void RetlRowStorePageInit(RetlRowStorePage *page, Relation rel, Snapshot snapshot,
+								 BufferAccessStrategy strategy);
+
+/* Turn to a block and collect its visible rows; anchors and stubs are none. */
+extern void RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block);
+
+/* Row "index" of the page; points into the pinned buffer. */
+extern HeapTuple RetlRowStorePageGetTuple(RetlRowStorePage *page, int index);
+
+/* Let go of the buffer. */
+extern void RetlRowStorePageRelease(RetlRowStorePage *page);
+
+/*
+ * The runs of blocks below nblocks that no row group, directory or zone map
+ * owns, in order, palloc'd.  All heap pages are in them.
+ */
+extern RetlRun *RetlRowStoreRuns(Relation rel, const RetlDirectory *directory,
+								 BlockNumber nblocks, int *runCount);
+
+#endif							/* RETLDB_ROW_STORE_H */

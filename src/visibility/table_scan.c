@@ -1,0 +1,697 @@
+/*-------------------------------------------------------------------------
+ *
+ * table_scan.c
+ *	  The scan of a whole table: row store first, then the row groups.
+ *
+ * The scan is a cursor over "items": the blocks of the row store, in order,
+ * then the row groups by row number.  An open item has rows; the cursor moves
+ * over them in either direction and opens the next item where one ends.  A
+ * parallel scan claims its items from shared state instead, forward only.
+ *
+ * The directory is read when the scan starts, after the snapshot was taken:
+ * every group that the snapshot can see is in it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/predicate.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+
+#include "base/settings.h"
+#include "storage/directory.h"
+#include "visibility/anchor.h"
+#include "visibility/row_fetch.h"
+#include "visibility/row_store.h"
+#include "visibility/table_scan.h"
+
+/* Blocks of the row store that a process of a parallel scan claims at once. */
+#define PARALLEL_STRETCH	32
+
+/* Where the cursor stands. */
+typedef enum CursorState
+{
+	CURSOR_BEFORE,				/* before the first item */
+	CURSOR_IN_ROW_STORE,
+	CURSOR_IN_GROUP,
+	CURSOR_AFTER				/* past the last item */
+} CursorState;
+
+struct RetlTableScan
+{
+	/* unchanging */
+	Relation	rel;
+	Snapshot	snapshot;
+	Bitmapset  *columns;
+	const RetlZoneFilter *filter;
+	RetlParallelScan *parallel;
+	MemoryContext context;		/* of the scan */
+	MemoryContext startContext; /* of what a (re)scan makes, reset by the next */
+	RetlGroupReader *reader;
+	BufferAccessStrategy strategy;
+
+	/* made at the start of each scan, in startContext */
+	bool		started;
+	RetlDirectory *directory;
+	BlockNumber nblocks;
+	RetlRun    *runs;			/* of the row store */
+	uint64	   *runsBefore;		/* [runCount + 1]: blocks in runs before this one */
+	int			runCount;
+	RetlGroup **groupOfSlot;	/* parallel: by position in the directory */
+	RetlZoneEntry ***zones;		/* [attnum - 1][directory page], read when needed */
+
+	/* the cursor */
+	CursorState state;
+	int64		item;			/* row store blocks, then groups */
+	int64		rowInItem;
+	RetlRowStorePage page;
+	RetlGroup  *group;			/* open one, in state IN_GROUP */
+	uint32		groupRows;
+	uint32		vectorRows;
+	int64		checkedVector;	/* whose zones were looked at last, -1 = none */
+	bool		checkedSkip;
+	HeapTupleHeaderData anchor;
+	RetlScanRow row;
+
+	/* claimed stretch of a parallel scan */
+	BlockNumber stretchNext;
+	BlockNumber stretchEnd;
+
+	/* current vector of each column, valid while its stamp is the scan's */
+	uint64		stamp;
+	uint64	   *vectorStamps;
+	const RetlVector **vectors;
+
+	RetlScanStats stats;
+};
+
+/* ---------------------------------------------------------------------
+ * Begin, start, end
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Large tables are read through a ring of buffers, as heap scans do it.
+ */
+static BufferAccessStrategy
+ChooseStrategy(Relation rel)
+{
+	if (RelationUsesLocalBuffers(rel) || RelationGetNumberOfBlocks(rel) <= NBuffers / 4)
+		return NULL;
+	return GetAccessStrategy(BAS_BULKREAD);
+}
+
+RetlTableScan *
+RetlTableScanBegin(Relation rel, Snapshot snapshot, Bitmapset *columns,
+				   const RetlZoneFilter *filter, RetlParallelScan *parallel)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "retldb scan",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext oldContext = MemoryContextSwitchTo(context);
+	RetlTableScan *scan = palloc0(sizeof(RetlTableScan));
+	int			natts = RelationGetDescr(rel)->natts;
+
+	scan->rel = rel;
+	scan->snapshot = snapshot;
+	scan->columns = bms_copy(columns);
+	scan->filter = filter;
+	scan->parallel = parallel;
+	scan->context = context;
+	scan->startContext = AllocSetContextCreate(context, "retldb scan start",
+											   ALLOCSET_SMALL_SIZES);
+	scan->strategy = ChooseStrategy(rel);
+	scan->reader = RetlGroupReaderCreate(rel, scan->strategy, &scan->stats.read);
+	scan->vectorStamps = palloc0(sizeof(uint64) * Max(natts, 1));
+	scan->vectors = palloc0(sizeof(RetlVector *) * Max(natts, 1));
+	scan->stamp = 1;
+	RetlRowStorePageInit(&scan->page, rel, snapshot, scan->strategy);
+	MemoryContextSwitchTo(oldContext);
+	return scan;
+}
+
+/*
+ * Count the blocks before each run of the row store.
+ */
+static void
+CountRuns(RetlTableScan *scan)
+{
+	scan->runsBefore = palloc(sizeof(uint64) * (scan->runCount + 1));
+	scan->runsBefore[0] = 0;
+	for (int i = 0; i < scan->runCount; i++)
+		scan->runsBefore[i + 1] = scan->runsBefore[i] + scan->runs[i].length;
+}
+
+/*
+ * Order the groups by their position in the directory, which is the same for
+ * all processes of a parallel scan.
+ */
+static void
+ArrangeSlots(RetlTableScan *scan)
+{
+	uint32		count = scan->parallel->slotCount;
+
+	scan->groupOfSlot = palloc0(sizeof(RetlGroup *) * Max(count, 1));
+	for (int i = 0; i < scan->directory->groupCount; i++)
+	{
+		RetlGroup  *group = &scan->directory->groups[i];
+		uint32		position = group->slot.pageIndex * RETLDB_DIRECTORY_SLOTS + group->slot.slot;
+
+		if (position < count && group->entry.groupId <= scan->parallel->maxGroupId)
+			scan->groupOfSlot[position] = group;
+	}
+}
+
+/*
+ * Read the directory; the cursor is before the first row.
+ */
+static void
+StartScan(RetlTableScan *scan)
+{
+	MemoryContext oldContext;
+
+	MemoryContextReset(scan->startContext);
+	oldContext = MemoryContextSwitchTo(scan->startContext);
+
+	if (IsMVCCSnapshot(scan->snapshot))
+		PredicateLockRelation(scan->rel, scan->snapshot);
+
+	scan->directory = RetlDirectoryRead(scan->rel);
+	scan->nblocks = RelationGetNumberOfBlocks(scan->rel);
+	if (scan->parallel != NULL)
+		scan->nblocks = scan->parallel->nblocks;
+	scan->runs = RetlRowStoreRuns(scan->rel, scan->directory, scan->nblocks, &scan->runCount);
+	CountRuns(scan);
+	if (scan->parallel != NULL)
+		ArrangeSlots(scan);
+	scan->zones = palloc0(sizeof(RetlZoneEntry **) * Max(RelationGetDescr(scan->rel)->natts, 1));
+	MemoryContextSwitchTo(oldContext);
+
+	scan->stretchNext = scan->stretchEnd = 0;
+	scan->state = CURSOR_BEFORE;
+	scan->started = true;
+}
+
+/*
+ * Start over.
+ */
+void
+RetlTableScanRescan(RetlTableScan *scan)
+{
+	RetlRowStorePageRelease(&scan->page);
+	scan->started = false;
+	scan->state = CURSOR_BEFORE;
+	scan->stamp++;
+}
+
+void
+RetlTableScanEnd(RetlTableScan *scan)
+{
+	RetlRowStorePageRelease(&scan->page);
+	RetlGroupReaderFree(scan->reader);
+	if (scan->strategy != NULL)
+		FreeAccessStrategy(scan->strategy);
+	MemoryContextDelete(scan->context);
+}
+
+const RetlScanStats *
+RetlTableScanGetStats(const RetlTableScan *scan)
+{
+	return &scan->stats;
+}
+
+/* ---------------------------------------------------------------------
+ * Zone maps
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Zone of a column of the current group from the directory's zone maps.
+ */
+static bool
+GroupZone(void *context, AttrNumber attnum, RetlZone *zone, uint32 *rowCount)
+{
+	RetlTableScan *scan = context;
+	int			pageIndex = scan->group->slot.pageIndex;
+	RetlZoneEntry **pages = scan->zones[attnum - 1];
+	RetlZoneEntry *entry;
+
+	if (pages == NULL)
+		pages = scan->zones[attnum - 1] =
+			MemoryContextAllocZero(scan->startContext,
+								   sizeof(RetlZoneEntry *) * scan->directory->pageCount);
+	if (pages[pageIndex] == NULL)
+	{
+		RetlZoneEntry *entries = MemoryContextAllocZero(scan->startContext,
+														sizeof(RetlZoneEntry) * RETLDB_DIRECTORY_SLOTS);
+
+		(void) RetlZoneMapRead(scan->rel, scan->directory, pageIndex, attnum, entries);
+		pages[pageIndex] = entries;
+	}
+	entry = &pages[pageIndex][scan->group->slot.slot];
+	if (entry->groupIdLow != (uint32) scan->group->entry.groupId || entry->rowCount == 0)
+		return false;
+	*zone = entry->zone;
+	*rowCount = entry->rowCount;
+	return true;
+}
+
+/*
+ * Zone of a column of the vector that checkedVector names.
+ */
+static bool
+VectorZone(void *context, AttrNumber attnum, RetlZone *zone, uint32 *rowCount)
+{
+	RetlTableScan *scan = context;
+
+	return RetlGroupReaderGetVectorZone(scan->reader, attnum, scan->checkedVector, zone, rowCount);
+}
+
+/*
+ * Can no row of the current group match?
+ */
+static bool
+SkipGroup(RetlTableScan *scan)
+{
+	/* zone maps may be what is damaged */
+	if (!retldb_enable_skipping || retldb_skip_damaged_groups || scan->filter == NULL)
+		return false;
+	return !RetlZoneFilterMayMatch(scan->filter, GroupZone, scan);
+}
+
+/*
+ * Can no row of this vector of the current group match?
+ */
+static bool
+SkipVector(RetlTableScan *scan, uint32 vectorIndex)
+{
+	if (scan->checkedVector == vectorIndex)
+		return scan->checkedSkip;
+	scan->checkedVector = vectorIndex;
+	scan->checkedSkip = retldb_enable_skipping && scan->filter != NULL &&
+		!RetlZoneFilterMayMatch(scan->filter, VectorZone, scan);
+	if (scan->checkedSkip)
+		scan->stats.vectorsSkipped++;
+	else
+		scan->stats.vectorsRead++;
+	return scan->checkedSkip;
+}
+
+/* ---------------------------------------------------------------------
+ * Damaged groups
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Check all that the caller may ask of the current group; NULL or what is wrong.
+ */
+static char *
+CheckGroup(RetlTableScan *scan)
+{
+	TupleDesc	tupdesc = RelationGetDescr(scan->rel);
+
+	RetlGroupReaderOpen(scan->reader, &scan->group->entry);
+	for (AttrNumber attnum = 1; attnum <= tupdesc->natts; attnum++)
+	{
+		char	   *problem;
+
+		if (TupleDescAttr(tupdesc, attnum - 1)->attisdropped ||
+			(scan->columns != NULL && !bms_is_member(attnum, scan->columns)))
+			continue;
+		problem = RetlGroupReaderVerifyColumn(scan->reader, attnum);
+		if (problem != NULL)
+			return psprintf("column \"%s\": %s",
+							NameStr(TupleDescAttr(tupdesc, attnum - 1)->attname), problem);
+	}
+	return NULL;
+}
+
+/*
+ * For retldb.skip_damaged_groups: is the current group sound?  Errors that are
+ * raised by damage count, too, and are caught in a subtransaction.
+ */
+static bool
+GroupIsSound(RetlTableScan *scan)
+{
+	MemoryContext oldContext = CurrentMemoryContext;
+	ResourceOwner oldOwner = CurrentResourceOwner;
+	char	   *problem = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(oldContext);
+	PG_TRY();
+	{
+		problem = CheckGroup(scan);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(oldContext);
+		CurrentResourceOwner = oldOwner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(oldContext);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_DATA_CORRUPTED)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(oldContext);
+		CurrentResourceOwner = oldOwner;
+		problem = error->message;
+	}
+	PG_END_TRY();
+
+	if (problem == NULL)
+		return true;
+	ereport(WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("skipping damaged row group %llu of table \"%s\"",
+					(unsigned long long) scan->group->entry.groupId,
+					RelationGetRelationName(scan->rel)),
+			 errdetail("Found: %s.", problem)));
+	scan->stats.groupsDamaged++;
+	return false;
+}
+
+/* ---------------------------------------------------------------------
+ * Opening items
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Block of the row store by its number in the row store.
+ */
+static BlockNumber
+RowStoreBlock(RetlTableScan *scan, uint64 n)
+{
+	int			low = 0;
+	int			high = scan->runCount - 1;
+
+	while (low < high)
+	{
+		int			middle = (low + high + 1) / 2;
+
+		if (scan->runsBefore[middle] <= n)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return scan->runs[low].start + (n - scan->runsBefore[low]);
+}
+
+/*
+ * Open a block of the row store.  Returns the number of its visible rows.
+ */
+static int64
+OpenBlock(RetlTableScan *scan, BlockNumber block)
+{
+	RetlRowStorePageRead(&scan->page, block);
+	scan->state = CURSOR_IN_ROW_STORE;
+	return scan->page.tupleCount;
+}
+
+/*
+ * Open a row group.  Returns the number of its rows, 0 if it is not to be read.
+ */
+static int64
+OpenGroup(RetlTableScan *scan, RetlGroup *group)
+{
+	uint64		vectors;
+
+	scan->state = CURSOR_IN_GROUP;
+	scan->group = group;
+	scan->checkedVector = -1;
+	scan->stamp++;
+
+	if (group->entry.state != RETL_GROUP_COMPLETE ||
+		!RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, &scan->anchor))
+		return 0;
+
+	CHECK_FOR_INTERRUPTS();
+	vectors = (group->entry.rowCount + group->entry.vectorRows - 1) / group->entry.vectorRows;
+	scan->stats.groupsTotal++;
+	scan->stats.vectorsTotal += vectors;
+	if (SkipGroup(scan))
+	{
+		scan->stats.groupsSkipped++;
+		scan->stats.vectorsSkipped += vectors;
+		return 0;
+	}
+	if (retldb_skip_damaged_groups && !IsInParallelMode() && !GroupIsSound(scan))
+		return 0;
+
+	RetlGroupReaderOpen(scan->reader, &group->entry);
+	scan->groupRows = RetlGroupReaderRowCount(scan->reader);
+	scan->vectorRows = RetlGroupReaderVectorRows(scan->reader);
+	return scan->groupRows;
+}
+
+/*
+ * Open an item by number; returns its rows.
+ */
+static int64
+OpenItem(RetlTableScan *scan, int64 item)
+{
+	uint64		blocks = scan->runsBefore[scan->runCount];
+
+	if (item < blocks)
+		return OpenBlock(scan, RowStoreBlock(scan, item));
+	RetlRowStorePageRelease(&scan->page);
+	return OpenGroup(scan, &scan->directory->groups[item - blocks]);
+}
+
+/*
+ * Open the next or previous item that has rows.  False at the end of the scan.
+ */
+static bool
+StepItem(RetlTableScan *scan, int step)
+{
+	int64		count = scan->runsBefore[scan->runCount] + scan->directory->groupCount;
+	int64		item;
+
+	if (scan->state == CURSOR_BEFORE)
+		item = step > 0 ? 0 : -1;
+	else if (scan->state == CURSOR_AFTER)
+		item = step > 0 ? count : count - 1;
+	else
+		item = scan->item + step;
+
+	for (; item >= 0 && item < count; item += step)
+	{
+		int64		rows = OpenItem(scan, item);
+
+		if (rows > 0)
+		{
+			scan->item = item;
+			scan->rowInItem = step > 0 ? -1 : rows;
+			return true;
+		}
+	}
+	RetlRowStorePageRelease(&scan->page);
+	scan->state = step > 0 ? CURSOR_AFTER : CURSOR_BEFORE;
+	return false;
+}
+
+/*
+ * Is this block among those that the row store may have?
+ */
+static bool
+InRowStore(RetlTableScan *scan, BlockNumber block)
+{
+	for (int i = 0; i < scan->runCount; i++)
+	{
+		if (block < scan->runs[i].start)
+			return false;
+		if (block < scan->runs[i].start + scan->runs[i].length)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Claim and open the next item of a parallel scan.
+ */
+static bool
+ClaimItem(RetlTableScan *scan)
+{
+	RetlParallelScan *parallel = scan->parallel;
+
+	scan->rowInItem = -1;
+	for (;;)
+	{
+		uint64		claimed;
+
+		while (scan->stretchNext < scan->stretchEnd)
+		{
+			BlockNumber block = scan->stretchNext++;
+
+			if (InRowStore(scan, block) && OpenBlock(scan, block) > 0)
+				return true;
+		}
+		claimed = pg_atomic_read_u64(&parallel->nextBlock);
+		if (claimed < parallel->nblocks)
+			claimed = pg_atomic_fetch_add_u64(&parallel->nextBlock, PARALLEL_STRETCH);
+		if (claimed >= parallel->nblocks)
+			break;
+		scan->stretchNext = claimed;
+		scan->stretchEnd = Min(claimed + PARALLEL_STRETCH, parallel->nblocks);
+	}
+
+	RetlRowStorePageRelease(&scan->page);
+	for (;;)
+	{
+		uint64		slot = pg_atomic_fetch_add_u64(&parallel->nextSlot, 1);
+
+		if (slot >= parallel->slotCount)
+			break;
+		if (scan->groupOfSlot[slot] != NULL && OpenGroup(scan, scan->groupOfSlot[slot]) > 0)
+			return true;
+	}
+	scan->state = CURSOR_AFTER;
+	return false;
+}
+
+/* ---------------------------------------------------------------------
+ * Rows
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Move to the next row within the open block of the row store.
+ */
+static bool
+StepInPage(RetlTableScan *scan, int step)
+{
+	int64		next = scan->rowInItem + step;
+	RetlScanRow *row = &scan->row;
+
+	if (next < 0 || next >= scan->page.tupleCount)
+		return false;
+	scan->rowInItem = next;
+	scan->stats.rowStoreRows++;
+	row->inRowStore = true;
+	row->tuple = RetlRowStorePageGetTuple(&scan->page, next);
+	row->buffer = scan->page.buffer;
+	row->tid = row->tuple->t_self;
+	return true;
+}
+
+/*
+ * Move to the next row within the open group, passing over vectors in which no
+ * row can match.
+ */
+static bool
+StepInGroup(RetlTableScan *scan, int step)
+{
+	int64		next = scan->rowInItem + step;
+	uint32		vectorIndex;
+	uint64		rowNumber;
+	RetlScanRow *row = &scan->row;
+
+	for (;;)
+	{
+		if (next < 0 || next >= scan->groupRows)
+			return false;
+		vectorIndex = next / scan->vectorRows;
+		if (!SkipVector(scan, vectorIndex))
+			break;
+		next = step > 0
+			? (int64) (vectorIndex + 1) * scan->vectorRows
+			: (int64) vectorIndex * scan->vectorRows - 1;
+	}
+	if (row->inRowStore || row->vectorIndex != vectorIndex)
+		scan->stamp++;
+	scan->rowInItem = next;
+	row->inRowStore = false;
+	row->vectorIndex = vectorIndex;
+	row->vectorRow = next % scan->vectorRows;
+	row->anchor = &scan->anchor;
+	rowNumber = scan->group->entry.rowBase + next;
+	RetlTidFromRowNumber(&row->tid, rowNumber);
+	return true;
+}
+
+/*
+ * Go to the next row in a direction; NULL at the end.
+ */
+RetlScanRow *
+RetlTableScanNext(RetlTableScan *scan, ScanDirection direction)
+{
+	int			step = ScanDirectionIsBackward(direction) ? -1 : 1;
+
+	Assert(scan->parallel == NULL || step > 0);
+
+	if (!scan->started)
+		StartScan(scan);
+	for (;;)
+	{
+		if (scan->state == CURSOR_IN_GROUP && StepInGroup(scan, step))
+			return &scan->row;
+		if (scan->state == CURSOR_IN_ROW_STORE && StepInPage(scan, step))
+			return &scan->row;
+		if (scan->parallel != NULL
+			? scan->state == CURSOR_AFTER || !ClaimItem(scan)
+			: !StepItem(scan, step))
+			return NULL;
+	}
+}
+
+/*
+ * The whole vector of a column that the current row of a row group is in.
+ */
+const RetlVector *
+RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum)
+{
+	int			i = attnum - 1;
+
+	Assert(scan->state == CURSOR_IN_GROUP && !scan->row.inRowStore);
+
+	if (scan->vectorStamps[i] != scan->stamp)
+	{
+		scan->vectors[i] = RetlGroupReaderGetVector(scan->reader, attnum, scan->row.vectorIndex);
+		scan->vectorStamps[i] = scan->stamp;
+	}
+	return scan->vectors[i];
+}
+
+/*
+ * A column of the current row, which is one of a row group.
+ */
+Datum
+RetlTableScanGetColumn(RetlTableScan *scan, AttrNumber attnum, bool *isnull)
+{
+	return RetlVectorGetDatum(RetlTableScanGetVector(scan, attnum), scan->row.vectorRow, isnull);
+}
+
+/* ---------------------------------------------------------------------
+ * Parallel scans
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Fill the shared state; the snapshot must have been taken.
+ */
+void
+RetlParallelScanInit(RetlParallelScan *parallel, Relation rel)
+{
+	RetlDirectory *directory = RetlDirectoryRead(rel);
+
+	parallel->slotCount = directory->pageCount * RETLDB_DIRECTORY_SLOTS;
+	parallel->maxGroupId = directory->header->nextGroupId - 1;
+	parallel->nblocks = RelationGetNumberOfBlocks(rel);
+	pg_atomic_init_u64(&parallel->nextBlock, 0);
+	pg_atomic_init_u64(&parallel->nextSlot, 0);
+}
+
+void
+RetlParallelScanReinit(RetlParallelScan *parallel)
+{
+	pg_atomic_write_u64(&parallel->nextBlock, 0);
+	pg_atomic_write_u64(&parallel->nextSlot, 0);
+}

@@ -1,0 +1,93 @@
+/*-------------------------------------------------------------------------
+ *
+ * table_scan.h
+ *	  The scan of a whole table: row store first, then the row groups.
+ *
+ * Both the table access method's scans and the custom scan node are thin
+ * users of this.  The current row is either a heap tuple of the row store or a
+ * row of a vector; users ask for columns of the latter one by one, and only
+ * what is asked for is read.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_TABLE_SCAN_H
+#define RETLDB_TABLE_SCAN_H
+
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/sdir.h"
+#include "port/atomics.h"
+#include "utils/snapshot.h"
+
+#include "rowgroup/group_reader.h"
+#include "rowgroup/zone_filter.h"
+
+typedef struct RetlTableScan RetlTableScan;
+
+/* State shared by the processes of a parallel scan. */
+typedef struct RetlParallelScan
+{
+	BlockNumber nblocks;		/* of the fork when the scan began */
+	uint32		slotCount;		/* of the directory then */
+	uint64		maxGroupId;		/* groups beyond are not ours to read */
+	pg_atomic_uint64 nextBlock; /* next stretch of the row store */
+	pg_atomic_uint64 nextSlot;	/* next slot of the directory */
+} RetlParallelScan;
+
+typedef struct RetlScanStats
+{
+	uint64		groupsTotal;	/* visible groups come upon */
+	uint64		groupsSkipped;	/* by zone maps */
+	uint64		groupsDamaged;	/* passed over by retldb.skip_damaged_groups */
+	uint64		vectorsTotal;	/* of all visible groups */
+	uint64		vectorsSkipped; /* by zone maps, those of skipped groups included */
+	uint64		vectorsRead;	/* vectors of which a row was returned or looked at */
+	uint64		rowStoreRows;	/* visible rows of the row store */
+	RetlReadStats read;
+} RetlScanStats;
+
+/* The current row. */
+typedef struct RetlScanRow
+{
+	ItemPointerData tid;
+	bool		inRowStore;
+	/* row store: the tuple and the pinned buffer it is in */
+	HeapTuple	tuple;
+	Buffer		buffer;
+	/* row group: position, and the anchor that says who inserted it */
+	uint32		vectorIndex;
+	uint32		vectorRow;
+	HeapTupleHeader anchor;
+} RetlScanRow;
+
+/*
+ * Begin.  filter may be NULL and may be changed in place before a rescan.
+ * columns: attribute numbers the caller may ask for (NULL = all); used to
+ * prefetch and, when damaged groups are to be skipped, to check beforehand.
+ * parallel may be NULL.  The snapshot must stay registered or active.
+ */
+extern RetlTableScan *RetlTableScanBegin(Relation rel, Snapshot snapshot,
+										 Bitmapset *columns, const RetlZoneFilter *filter,
+										 RetlParallelScan *parallel);
+extern void RetlTableScanRescan(RetlTableScan *scan);
+extern void RetlTableScanEnd(RetlTableScan *scan);
+
+/* Go to the next row in a direction; NULL at the end. */
+extern RetlScanRow *RetlTableScanNext(RetlTableScan *scan, ScanDirection direction);
+
+/* A column of the current row, which is one of a row group. */
+extern Datum RetlTableScanGetColumn(RetlTableScan *scan, AttrNumber attnum, bool *isnull);
+
+/*
+ * The whole vector of a column that the current row of a row group is in (its
+ * entry vectorRow).  Valid until the scan turns to a row of another vector.
+ */
+extern const RetlVector *RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum);
+
+extern const RetlScanStats *RetlTableScanGetStats(const RetlTableScan *scan);
+
+extern void RetlParallelScanInit(RetlParallelScan *parallel, Relation rel);
+extern void RetlParallelScanReinit(RetlParallelScan *parallel);
+
+#endif							/* RETLDB_TABLE_SCAN_H */

@@ -1,0 +1,186 @@
+# RetldbTest.pm
+#     What the TAP tests share: servers with the extension, a table that is
+#     loaded in batches together with a heap table that logs them, and checks.
+#
+# The batch protocol: a batch (client, batch, n) is n rows in retldb table
+# "batches" and one row in heap table "batch_log", written by one transaction.
+# Whatever happens, the two must agree, and every row's payload follows from
+# its key.
+
+package RetldbTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(
+  new_server create_batches batch_sql batches_agree verify_clean
+  crash_and_restart start_script finish_script sqlstate rows
+);
+
+# A server with the library loaded, not yet started.  Options are those of
+# init(), and conf => lines of postgresql.conf.
+sub new_server
+{
+	my ($name, %options) = @_;
+	my $conf = delete $options{conf} // '';
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(%options);
+	$node->append_conf('postgresql.conf', qq(
+shared_preload_libraries = 'retldb'
+max_prepared_transactions = 10
+max_connections = 30
+log_min_messages = warning
+log_statement = none
+$conf
+));
+	return $node;
+}
+
+# The tables of the batch protocol.
+sub create_batches
+{
+	my ($node, $method) = @_;
+	$method //= 'retldb';
+
+	$node->safe_psql('postgres', qq(
+CREATE EXTENSION IF NOT EXISTS retldb;
+DROP TABLE IF EXISTS batches, batch_log;
+CREATE TABLE batches (client int, batch int, i int, payload text, amount numeric, day date) USING $method;
+CREATE TABLE batch_log (client int, batch int, n int, PRIMARY KEY (client, batch)) USING heap;
+));
+}
+
+# SQL of one batch: how the rows are written and what goes on around them is
+# drawn at random.  A line "done" follows when it is committed.
+sub batch_sql
+{
+	my ($client, $batch, %options) = @_;
+	my $n = $options{n} // (3, 40, 700, 3000, 9000)[ int rand 5 ];
+	my $select = "SELECT $client, $batch, i, md5($client || ' ' || $batch || ' ' || i), i / 100.0, date '2020-01-01' + i % 1000";
+	my $program = "perl -MDigest::MD5=md5_hex -e 'for (1 .. $n) { "
+	  . "printf(qq(%d\\t%d\\t%d\\t%s\\t%s\\t2020-01-01\\n), $client, $batch, \$_, md5_hex(qq($client $batch \$_)), \$_ / 100) }'";
+	my @ways = (
+		"INSERT INTO batches $select FROM generate_series(1, $n) i;",
+		"COPY batches FROM PROGRAM \$\$$program\$\$;");
+	my $write = $ways[ int rand @ways ];
+	my $noise = "INSERT INTO batches SELECT $client, -1, i, 'undone' FROM generate_series(1, 1500) i;";
+	my $around = int rand 6;
+	my $sql = "BEGIN;\n";
+
+	$sql .= "SAVEPOINT s;\n$noise\nROLLBACK TO s;\n" if $around == 0;
+	$sql .= "SAVEPOINT s;\n" if $around == 1;
+	$sql .= "$write\n";
+	$sql .= "RELEASE s;\n" if $around == 1;
+	$sql .= "SAVEPOINT t;\n$noise\nROLLBACK TO t;\n" if $around == 2;
+	$sql .= "INSERT INTO batch_log VALUES ($client, $batch, $n);\n";
+	if ($around == 3 && !$options{no_prepare})
+	{
+		$sql .= "PREPARE TRANSACTION 'batch_${client}_$batch';\nCOMMIT PREPARED 'batch_${client}_$batch';\n";
+	}
+	else
+	{
+		$sql .= "COMMIT;\n";
+	}
+	$sql .= "\\echo done $client $batch\n";
+	$sql .= "BEGIN;\n$noise\nROLLBACK;\n" if $around == 4;
+	return $sql;
+}
+
+# Do table and log agree, seen by one snapshot?  Returns the number of
+# batches, or -1 and a failed test.
+sub batches_agree
+{
+	my ($node, $what) = @_;
+	my $result = $node->safe_psql('postgres', q(
+WITH b AS (
+    SELECT client, batch, count(*) AS n, sum(i) AS total, count(DISTINCT i) AS different,
+           bool_and(payload = md5(client || ' ' || batch || ' ' || i) AND amount = i / 100.0) AS genuine
+      FROM batches GROUP BY client, batch)
+SELECT count(*) FILTER (WHERE l.n IS NULL) || ' batches not logged, '
+    || count(*) FILTER (WHERE b.n IS NULL) || ' missing, '
+    || count(*) FILTER (WHERE b.n <> l.n OR total <> l.n::bigint * (l.n + 1) / 2 OR different <> l.n OR NOT genuine) || ' damaged',
+       count(*)
+  FROM b FULL JOIN batch_log l USING (client, batch)));
+	my ($faults, $count) = split /\|/, $result;
+
+	is($faults, '0 batches not logged, 0 missing, 0 damaged', "$what: table and log agree on $count batches");
+	return $faults =~ /^0 .* 0 .* 0 / ? $count : -1;
+}
+
+# Verification finds nothing.
+sub verify_clean
+{
+	my ($node, $table, $what) = @_;
+
+	is($node->safe_psql('postgres', "SELECT * FROM retldb.verify('$table') LIMIT 10"),
+		'', "$what: verification finds nothing in $table");
+}
+
+# Kill the postmaster, and at random all its children too; those that are not
+# killed go on until they notice.  Then start the server again.
+sub crash_and_restart
+{
+	my ($node, $between) = @_;
+	my @children = split ' ', `ps -o pid= --ppid $node->{_pid}`;
+
+	$node->kill9;
+	kill 'KILL', @children if @children && rand() < 0.5;
+	$between->() if $between;
+	for my $try (1 .. 600)
+	{
+		@children = grep { kill 0, $_ } @children;
+		last unless @children;
+		select(undef, undef, undef, 0.1);
+	}
+	$node->start;
+}
+
+# Run a psql script in the background; errors of lost connections are expected.
+sub start_script
+{
+	my ($node, $sql) = @_;
+	my $base = PostgreSQL::Test::Utils::tempdir() . '/script';
+
+	append_to_file("$base.sql", $sql);
+	my $run = IPC::Run::start(
+		[ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-f', "$base.sql", '-d', $node->connstr('postgres') ],
+		'<', '/dev/null', '>', "$base.out", '2>', "$base.err");
+	return { run => $run, base => $base };
+}
+
+# Wait for it; returns its output.  Errors stand in $script->{err} then.
+sub finish_script
+{
+	my ($script) = @_;
+
+	$script->{run}->finish;
+	$script->{err} = slurp_file("$script->{base}.err");
+	return slurp_file("$script->{base}.out");
+}
+
+# SQLSTATE and text of the error that a command raises; empty if it does not.
+sub sqlstate
+{
+	my ($node, $sql) = @_;
+	my $stderr = '';
+
+	$node->psql('postgres', $sql, stderr => \$stderr, on_error_stop => 1,
+		extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+	return $stderr =~ /(?:ERROR|FATAL):\s+(\w{5}): (.*)/ ? ($1, $2) : ('', $stderr);
+}
+
+# Number of rows of a table.
+sub rows
+{
+	my ($node, $table) = @_;
+
+	return $node->safe_psql('postgres', "SELECT count(*) FROM $table");
+}
+
+1;

@@ -1,0 +1,310 @@
+/*-------------------------------------------------------------------------
+ *
+ * bench_decode.c
+ *	  How fast do the encodings decode, fetch and filter; how fast are the
+ *	  checksum and the choice of an encoding?
+ *
+ * bench_decode [milliseconds per line]
+ *
+ * One piece of 2048 values is decoded again and again, as it is in the caches
+ * when a scan has just decompressed it.  "GB/s" counts decoded bytes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "testlib.h"
+
+#include "format/checksum.h"
+
+#define PIECE_ROWS		2048
+
+static double budget = 0.2;		/* seconds for each line */
+
+/* An arena that gives the same memory again after each piece. */
+static uint8_t scratch[1 << 22];
+static size_t scratchUsed;
+
+/* RetlArena.allocate */
+static void *
+ScratchAllocate(void *context, size_t size)
+{
+	void	   *block = scratch + scratchUsed;
+
+	(void) context;
+	scratchUsed += (size + 15) & ~(size_t) 15;
+	if (scratchUsed > sizeof(scratch))
+		abort();
+	return block;
+}
+
+static const RetlArena scratchArena = {ScratchAllocate, NULL};
+
+static double
+Now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+/* What is measured. */
+typedef struct Bench
+{
+	const RetlEncoding *encoding;
+	RetlValues	piece;
+	RetlEncodingState *state;
+	const uint8_t *src;
+	size_t		srcSize;
+	RetlDecoded decoded;
+	uint8_t		matches[PIECE_ROWS / 8];
+} Bench;
+
+static void
+Die(const char *what)
+{
+	fprintf(stderr, "%s\n", what);
+	exit(1);
+}
+
+static void
+Decode(Bench *b)
+{
+	const char *error = "";
+
+	scratchUsed = 0;
+	if (!b->encoding->decode(b->state, b->src, b->srcSize, b->piece.type, b->piece.width,
+							 b->piece.count, &b->decoded, &scratchArena, &error))
+		Die(error);
+}
+
+static void
+Filter(Bench *b)
+{
+	const char *error = "";
+	size_t		length;
+	const uint8_t *constant = TestValueAt(&b->piece, 1, &length);
+
+	scratchUsed = 0;
+	memset(b->matches, 0, sizeof(b->matches));
+	if (!b->encoding->filter(b->state, b->src, b->srcSize, b->piece.type, b->piece.width,
+							 b->piece.count, RETL_EQ, constant, length, b->matches,
+							 &scratchArena, &error))
+		Die(error);
+}
+
+/* Every 16th value. */
+static void
+Fetch(Bench *b)
+{
+	const char *error = "";
+	uint32_t	i;
+
+	for (i = 0; i < b->piece.count; i += 16)
+	{
+		scratchUsed = 0;
+		if (!b->encoding->fetch(b->state, b->src, b->srcSize, b->piece.type, b->piece.width,
+								b->piece.count, i, &b->decoded, &scratchArena, &error))
+			Die(error);
+	}
+}
+
+/* Calls of "function" in a second. */
+static double
+Rate(void (*function) (Bench *), Bench *b)
+{
+	double		start = Now();
+	double		end;
+	long		calls = 0;
+
+	do
+	{
+		int			k;
+
+		for (k = 0; k < 64; k++)
+			function(b);
+		calls += 64;
+		end = Now();
+	} while (end - start < budget);
+	return (double) calls / (end - start);
+}
+
+/* One line of the table. */
+static void
+Line(int encodingId, const char *typeName, const char *patternName)
+{
+	TestArena	arena;
+	RetlBytes	out;
+	Bench		b;
+	const char *error = "";
+	int			t;
+	int			pattern;
+	double		decodes;
+	RetlEncodingState *writeState = NULL;
+
+	memset(&b, 0, sizeof(b));
+	TestArenaInit(&arena);
+	RetlBytesInit(&out, &arena.arena, 0);
+	b.encoding = RetlEncodingById(encodingId);
+	for (t = 0; strcmp(testTypes[t].name, typeName) != 0; t++)
+		;
+	for (pattern = 0; strcmp(TestPatternName(pattern), patternName) != 0; pattern++)
+		;
+	if (!TestMakeValues(&b.piece, pattern, &testTypes[t], PIECE_ROWS, &arena.arena))
+		Die("no such values");
+	if (b.encoding->prepare != NULL)
+	{
+		writeState = b.encoding->prepare(&b.piece, &arena.arena, &out);
+		b.state = b.encoding->open(TestCopy(out.data, out.length, &arena.arena), out.length,
+								   b.piece.type, b.piece.width, &arena.arena, &error);
+	}
+	RetlBytesReset(&out);
+	b.encoding->encode(writeState, &b.piece, 0, &out);
+	b.src = TestCopy(out.data, out.length, &arena.arena);
+	b.srcSize = out.length;
+	TestDecodedInit(&b.decoded, b.piece.type, b.piece.width, PIECE_ROWS, &arena.arena);
+
+	decodes = Rate(Decode, &b);
+	printf("%-9s %-8s %-13s %6.2f bits  %6.2f Gvalues/s %7.1f GB/s", b.encoding->name,
+		   typeName, patternName, b.srcSize * 8.0 / PIECE_ROWS,
+		   decodes * PIECE_ROWS / 1e9, decodes * RetlValuesRawSize(&b.piece) / 1e9);
+	if (b.encoding->filter != NULL)
+		printf("  filter %6.2f Gvalues/s", Rate(Filter, &b) * PIECE_ROWS / 1e9);
+	else
+		printf("  %23s", "");
+	printf("  fetch %6.0f ns\n", 1e9 / (Rate(Fetch, &b) * PIECE_ROWS / 16));
+	TestArenaReset(&arena);
+}
+
+/* BITPACK by width of the differences. */
+static void
+BitpackLines(const TestType *type, unsigned step)
+{
+	const RetlEncoding *encoding = RetlEncodingById(RETL_ENCODING_BITPACK);
+	unsigned	width;
+
+	for (width = step; width <= 8U * type->width; width += step)
+	{
+		TestArena	arena;
+		RetlBytes	out;
+		Bench		b;
+		uint64_t	seed = width;
+		uint8_t    *fixed;
+		uint32_t	i;
+		double		decodes;
+
+		memset(&b, 0, sizeof(b));
+		TestArenaInit(&arena);
+		RetlBytesInit(&out, &arena.arena, 0);
+		fixed = RetlArenaAlloc(&arena.arena, PIECE_ROWS * 8);
+		for (i = 0; i < PIECE_ROWS; i++)
+		{
+			uint64_t	number = i == 0 ? 0 : i == 1 ? UINT64_MAX : TestRandom(&seed);
+
+			number >>= 64 - width;
+			if (width == 8U * type->width)	/* the whole range of signed values */
+				number ^= UINT64_C(1) << (width - 1);
+			memcpy(fixed + (size_t) i * type->width, &number, type->width);
+		}
+		b.encoding = encoding;
+		b.piece.type = type->type;
+		b.piece.width = type->width;
+		b.piece.count = PIECE_ROWS;
+		b.piece.fixed = fixed;
+		encoding->encode(NULL, &b.piece, 0, &out);
+		b.src = out.data;
+		b.srcSize = out.length;
+		TestDecodedInit(&b.decoded, type->type, type->width, PIECE_ROWS, &arena.arena);
+		decodes = Rate(Decode, &b);
+		printf("bitpack   %-8s width %2u       %6.2f bits  %6.2f Gvalues/s %7.1f GB/s"
+			   "  filter %6.2f Gvalues/s\n",
+			   type->name, width, b.srcSize * 8.0 / PIECE_ROWS, decodes * PIECE_ROWS / 1e9,
+			   decodes * PIECE_ROWS * type->width / 1e9, Rate(Filter, &b) * PIECE_ROWS / 1e9);
+		TestArenaReset(&arena);
+	}
+}
+
+static void
+Checksum(Bench *b)
+{
+	/* Kept, so that the compiler cannot leave it out. */
+	b->matches[0] ^= (uint8_t) RetlCrc32c(0, b->src, b->srcSize);
+}
+
+static void
+ChecksumLine(size_t size)
+{
+	Bench		b;
+
+	memset(&b, 0, sizeof(b));
+	b.src = scratch;
+	b.srcSize = size;
+	printf("crc-32c   %6zu bytes  %.1f GB/s\n", size, Rate(Checksum, &b) * (double) size / 1e9);
+}
+
+/* The cost of choosing for a whole chunk. */
+static void
+ChooseLine(const char *typeName, const char *patternName)
+{
+	const uint32_t count = 131072;
+	TestArena	arena;
+	RetlValues	values;
+	int			t;
+	int			pattern;
+	double		start;
+	const RetlEncoding *encoding;
+
+	TestArenaInit(&arena);
+	for (t = 0; strcmp(testTypes[t].name, typeName) != 0; t++)
+		;
+	for (pattern = 0; strcmp(TestPatternName(pattern), patternName) != 0; pattern++)
+		;
+	if (!TestMakeValues(&values, pattern, &testTypes[t], count, &arena.arena))
+		Die("no such values");
+	start = Now();
+	encoding = RetlEncodingChoose(&values, PIECE_ROWS, -1, &arena.arena);
+	printf("choose    %-8s %-13s -> %-8s %.1f ns/value\n", typeName, patternName,
+		   encoding->name, (Now() - start) * 1e9 / count);
+	TestArenaReset(&arena);
+}
+
+int
+main(int argc, char **argv)
+{
+	int			t;
+
+	if (argc > 1)
+		budget = atof(argv[1]) / 1000;
+	for (t = 0; t < testTypeCount; t++)
+		if (testTypes[t].type == RETL_PHYS_INT)
+			BitpackLines(&testTypes[t], testTypes[t].width <= 2 ? 2 : testTypes[t].width == 4 ? 3 : 8);
+	Line(RETL_ENCODING_PLAIN, "int8", "random");
+	Line(RETL_ENCODING_PLAIN, "bytes", "random");
+	Line(RETL_ENCODING_CONSTANT, "int8", "equal");
+	Line(RETL_ENCODING_CONSTANT, "bytes", "equal");
+	Line(RETL_ENCODING_RLE, "int4", "runs");
+	Line(RETL_ENCODING_RLE, "int8", "runs");
+	Line(RETL_ENCODING_RLE, "int8", "few values");
+	Line(RETL_ENCODING_RLE, "bytes", "runs");
+	Line(RETL_ENCODING_DICT, "int4", "few values");
+	Line(RETL_ENCODING_DICT, "int8", "few values");
+	Line(RETL_ENCODING_DICT, "int8", "random");
+	Line(RETL_ENCODING_DICT, "float8", "few values");
+	Line(RETL_ENCODING_DICT, "bytes", "few values");
+	Line(RETL_ENCODING_DICT, "bytes", "runs");
+	ChecksumLine(64);
+	ChecksumLine(8144);
+	ChecksumLine(65536);
+	ChooseLine("int4", "rising");
+	ChooseLine("int8", "random");
+	ChooseLine("int8", "few values");
+	ChooseLine("float8", "random");
+	ChooseLine("bytes", "few values");
+	ChooseLine("bytes", "random");
+	ChooseLine("bytes", "runs");
+	return 0;
+}

@@ -1,0 +1,540 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_encoding.c
+ *	  Every pattern, in every encoding, type and piece size: what goes in comes
+ *	  out, by decode and by fetch, and filters agree with brute force.  Then
+ *	  the choice among encodings and the helpers of encoding.c.
+ *
+ * RETLDB_TEST_QUICK=1 takes fewer sizes, for Valgrind.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "testlib.h"
+
+#include <cmocka.h>
+
+#define LENGTH(array) ((int) (sizeof(array) / sizeof((array)[0])))
+
+/* One combination. */
+typedef struct Round
+{
+	const RetlEncoding *encoding;
+	const TestType *type;
+	const char *pattern;
+	uint32_t	pieceRows;
+	const RetlValues *values;
+	RetlEncodingState *readState;
+	const RetlArena *arena;
+} Round;
+
+/* Stop with a message that names the combination. */
+#define FAIL_ROUND(round, what) \
+	fail_msg("%s of %s, pattern \"%s\", %u values in pieces of %u: %s", \
+			 (round)->encoding->name, (round)->type->name, (round)->pattern, \
+			 (round)->values->count, (round)->pieceRows, what)
+
+static bool
+Quick(void)
+{
+	return getenv("RETLDB_TEST_QUICK") != NULL;
+}
+
+/* Is value "index" of a piece what was decoded as entry "at"? */
+static bool
+Same(const RetlValues *piece, uint32_t index, const RetlDecoded *decoded, uint32_t at)
+{
+	size_t		length;
+	size_t		expectedLength;
+	const uint8_t *value = TestDecodedAt(decoded, piece->type, piece->width, at, &length);
+	const uint8_t *expected = TestValueAt(piece, index, &expectedLength);
+
+	return length == expectedLength && (length == 0 || memcmp(value, expected, length) == 0);
+}
+
+/* Decode a piece and compare it. */
+static void
+CheckDecode(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
+{
+	RetlDecoded decoded;
+	const char *error = NULL;
+	uint32_t	i;
+
+	TestDecodedInit(&decoded, piece->type, piece->width, piece->count, round->arena);
+	if (!round->encoding->decode(round->readState, src, srcSize, piece->type, piece->width,
+								 piece->count, &decoded, round->arena, &error))
+		FAIL_ROUND(round, error);
+	for (i = 0; i < piece->count; i++)
+		if (!Same(piece, i, &decoded, i))
+			FAIL_ROUND(round, "decoded value differs");
+}
+
+/* Fetch all values of a small piece, and some of a large one. */
+static void
+CheckFetch(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
+{
+	RetlDecoded decoded;
+	const char *error = NULL;
+	uint32_t	step = piece->count < 80 ? 1 : piece->count / 37;
+	uint32_t	i;
+
+	TestDecodedInit(&decoded, piece->type, piece->width, 1, round->arena);
+	for (i = 0; i < piece->count; i += step)
+	{
+		if (!round->encoding->fetch(round->readState, src, srcSize, piece->type, piece->width,
+									piece->count, i, &decoded, round->arena, &error))
+			FAIL_ROUND(round, error);
+		if (!Same(piece, i, &decoded, 0))
+			FAIL_ROUND(round, "fetched value differs");
+	}
+	if (round->encoding->fetch(round->readState, src, srcSize, piece->type, piece->width,
+							   piece->count, piece->count, &decoded, round->arena, &error))
+		FAIL_ROUND(round, "fetched a value past the end");
+}
+
+/* Filter a piece by one constant and compare with brute force. */
+static void
+CheckFilterBy(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize,
+			  const uint8_t *constant, size_t constantLength)
+{
+	size_t		size = (piece->count + 7) / 8;
+	uint8_t    *matches = RetlArenaAlloc(round->arena, size);
+	const char *error = NULL;
+	RetlCompareOp op;
+
+	for (op = RETL_LT; op <= RETL_NE; op++)
+	{
+		uint32_t	i;
+
+		memset(matches, 0, size);
+		if (!round->encoding->filter(round->readState, src, srcSize, piece->type, piece->width,
+									 piece->count, op, constant, constantLength, matches,
+									 round->arena, &error))
+			FAIL_ROUND(round, error);
+		for (i = 0; i < size * 8; i++)
+		{
+			bool		match = (matches[i / 8] >> (i % 8)) & 1;
+			size_t		length;
+			const uint8_t *value;
+
+			if (i >= piece->count)
+			{
+				if (match)
+					FAIL_ROUND(round, "filter set bits past the end");
+				continue;
+			}
+			value = TestValueAt(piece, i, &length);
+			if (match != TestCompare(piece->type, piece->width, op, value, length,
+									 constant, constantLength))
+				FAIL_ROUND(round, "filter is wrong");
+		}
+	}
+}
+
+/* Filter by constants that occur, are near, or far out. */
+static void
+CheckFilter(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
+{
+	uint8_t		constant[512];
+	size_t		length;
+	const uint8_t *value;
+	const char *error = NULL;
+	uint8_t		matches = 0;
+	int			k;
+
+	if (round->encoding->filter == NULL)
+		return;
+	for (k = 0; k < 3 && piece->count > 0; k++)
+	{
+		uint32_t	index = k == 0 ? 0 : k == 1 ? piece->count / 2 : piece->count - 1;
+
+		value = TestValueAt(piece, index, &length);
+		CheckFilterBy(round, piece, src, srcSize, value, length);
+		if (length == 0 || length > sizeof(constant))
+			continue;
+
+		/* The next one, and one with another highest byte. */
+		memcpy(constant, value, length);
+		constant[0]++;
+		CheckFilterBy(round, piece, src, srcSize, constant, length);
+		constant[length - 1] ^= 0x80;
+		CheckFilterBy(round, piece, src, srcSize, constant, length);
+	}
+	length = piece->type == RETL_PHYS_BYTES ? 0 : piece->width;
+	for (k = 0; k < 256; k += 51)
+	{
+		memset(constant, k, length);
+		CheckFilterBy(round, piece, src, srcSize, constant, length);
+	}
+	if (piece->type == RETL_PHYS_INT &&
+		round->encoding->filter(round->readState, src, srcSize, piece->type, piece->width,
+								piece->count, RETL_EQ, constant, length - 1u, &matches,
+								round->arena, &error))
+		FAIL_ROUND(round, "filter took a constant of the wrong length");
+}
+
+/* Encode, then check every piece. */
+static void
+CheckRound(Round *round)
+{
+	const RetlEncoding *encoding = round->encoding;
+	const RetlValues *values = round->values;
+	RetlEncodingState *writeState = NULL;
+	RetlBytes	out;
+	const char *error = NULL;
+	uint32_t	first = 0;
+
+	RetlBytesInit(&out, round->arena, 64);
+	round->readState = NULL;
+	if (encoding->prepare != NULL)
+	{
+		writeState = encoding->prepare(values, round->arena, &out);
+		round->readState = encoding->open(TestCopy(out.data, out.length, round->arena),
+										  out.length, values->type, values->width,
+										  round->arena, &error);
+		if (round->readState == NULL)
+			FAIL_ROUND(round, error);
+	}
+	do
+	{
+		uint32_t	rest = values->count - first;
+		uint32_t	count = rest < round->pieceRows ? rest : round->pieceRows;
+		RetlValues	piece = RetlValuesSlice(values, first, count);
+		uint8_t    *src;
+
+		RetlBytesReset(&out);
+		encoding->encode(writeState, &piece, first, &out);
+		src = TestCopy(out.data, out.length, round->arena);
+		CheckDecode(round, &piece, src, out.length);
+		CheckFetch(round, &piece, src, out.length);
+		if (first < 2 * round->pieceRows)
+			CheckFilter(round, &piece, src, out.length);
+		first += count;
+	} while (first < values->count);
+}
+
+/* One type: all patterns, sizes and encodings. */
+static void
+RoundTripType(const TestType *type)
+{
+	static const uint32_t allSizes[] = {1, 2, 3, 4, 7, 8, 9, 63, 64, 65, 100, 512, 1000, 2048, 4096};
+	static const uint32_t fewSizes[] = {1, 7, 64, 513};
+	const uint32_t *sizes = Quick() ? fewSizes : allSizes;
+	int			sizeCount = Quick() ? LENGTH(fewSizes) : LENGTH(allSizes);
+	int			pattern;
+
+	for (pattern = 0; pattern < testPatternCount; pattern++)
+	{
+		int			s;
+
+		for (s = 0; s < sizeCount; s++)
+		{
+			uint32_t	counts[] = {0, 1, sizes[s] - 1, sizes[s], sizes[s] + 1, 2 * sizes[s] + 5};
+			int			c;
+
+			for (c = Quick() ? 3 : 0; c < LENGTH(counts); c++)
+			{
+				TestArena	arena;
+				RetlValues	values;
+				int			id;
+
+				TestArenaInit(&arena);
+				if (TestMakeValues(&values, pattern, type, counts[c], &arena.arena))
+					for (id = 0; id < RETL_ENCODING_COUNT; id++)
+					{
+						Round		round = {RetlEncodingById(id), type, TestPatternName(pattern),
+						sizes[s], &values, NULL, &arena.arena};
+
+						if (!round.encoding->applies(type->type, type->width))
+							continue;
+						if (id == RETL_ENCODING_CONSTANT &&
+							round.encoding->analyse(&values, sizes[s], &arena.arena) == RETLDB_NEVER)
+							continue;
+						CheckRound(&round);
+					}
+				TestArenaReset(&arena);
+			}
+		}
+	}
+}
+
+/* Round trips of one group of types each, so that failures show where. */
+static void
+RoundTripsOf(RetlPhysType physType)
+{
+	int			t;
+
+	for (t = 0; t < testTypeCount; t++)
+		if (testTypes[t].type == physType)
+			RoundTripType(&testTypes[t]);
+}
+
+static void
+test_round_trips_int(void **state)
+{
+	(void) state;
+	RoundTripsOf(RETL_PHYS_INT);
+}
+
+static void
+test_round_trips_float(void **state)
+{
+	(void) state;
+	RoundTripsOf(RETL_PHYS_FLOAT);
+}
+
+static void
+test_round_trips_fixed(void **state)
+{
+	(void) state;
+	RoundTripsOf(RETL_PHYS_FIXED);
+}
+
+static void
+test_round_trips_bytes(void **state)
+{
+	(void) state;
+	RoundTripsOf(RETL_PHYS_BYTES);
+}
+
+/* ---------------------------------------------------------------------
+ * Analysis and choice
+ * ---------------------------------------------------------------------
+ */
+
+/* Bytes that an encoding really takes. */
+static uint64_t
+RealSize(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRows,
+		 const RetlArena *arena)
+{
+	RetlEncodingState *state = NULL;
+	RetlBytes	out;
+	uint32_t	first;
+
+	RetlBytesInit(&out, arena, 64);
+	if (encoding->prepare != NULL)
+		state = encoding->prepare(values, arena, &out);
+	for (first = 0; first < values->count; first += pieceRows)
+	{
+		uint32_t	rest = values->count - first;
+		RetlValues	piece = RetlValuesSlice(values, first, rest < pieceRows ? rest : pieceRows);
+
+		encoding->encode(state, &piece, first, &out);
+	}
+	return out.length;
+}
+
+/* Analyses are exact for the simple encodings and close for the others. */
+static void
+test_analyse(void **state)
+{
+	const uint32_t counts[] = {0, 1, 100, 20000};
+	int			t;
+	int			pattern;
+	int			c;
+	int			id;
+
+	(void) state;
+	for (t = 0; t < testTypeCount; t++)
+		for (pattern = 0; pattern < testPatternCount; pattern++)
+			for (c = 0; c < (Quick() ? 3 : LENGTH(counts)); c++)
+			{
+				TestArena	arena;
+				RetlValues	values;
+
+				TestArenaInit(&arena);
+				if (TestMakeValues(&values, pattern, &testTypes[t], counts[c], &arena.arena))
+					for (id = 0; id < RETL_ENCODING_COUNT; id++)
+					{
+						const RetlEncoding *encoding = RetlEncodingById(id);
+						uint64_t	estimate;
+						uint64_t	real;
+
+						if (!encoding->applies(values.type, values.width))
+							continue;
+						estimate = encoding->analyse(&values, 2048, &arena.arena);
+						if (estimate == RETLDB_NEVER)
+							continue;
+						real = RealSize(encoding, &values, 2048, &arena.arena);
+						if (id != RETL_ENCODING_RLE && id != RETL_ENCODING_DICT
+							? estimate != real
+							: estimate > real * 2 + 200 || real > estimate * 2 + 200)
+							fail_msg("%s of %s, pattern \"%s\", %u values: %llu bytes, not %llu",
+									 encoding->name, testTypes[t].name, TestPatternName(pattern),
+									 counts[c], (unsigned long long) real,
+									 (unsigned long long) estimate);
+					}
+				TestArenaReset(&arena);
+			}
+}
+
+/* The encoding chosen for a pattern. */
+static RetlEncodingId
+Chosen(const char *typeName, const char *patternName, uint32_t count, int forced)
+{
+	TestArena	arena;
+	RetlValues	values;
+	RetlEncodingId id = RETL_ENCODING_COUNT;
+	int			t;
+	int			pattern;
+
+	TestArenaInit(&arena);
+	for (t = 0; t < testTypeCount; t++)
+		for (pattern = 0; pattern < testPatternCount; pattern++)
+			if (strcmp(testTypes[t].name, typeName) == 0 &&
+				strcmp(TestPatternName(pattern), patternName) == 0)
+			{
+				assert_true(TestMakeValues(&values, pattern, &testTypes[t], count, &arena.arena));
+				id = RetlEncodingChoose(&values, 2048, forced, &arena.arena)->id;
+			}
+	TestArenaReset(&arena);
+	return id;
+}
+
+static void
+test_choose(void **state)
+{
+	(void) state;
+	assert_int_equal(Chosen("int8", "equal", 20000, -1), RETL_ENCODING_CONSTANT);
+	assert_int_equal(Chosen("bytes", "equal", 20000, -1), RETL_ENCODING_CONSTANT);
+	assert_int_equal(Chosen("int4", "rising", 20000, -1), RETL_ENCODING_BITPACK);
+	assert_int_equal(Chosen("int8", "random", 20000, -1), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("int8", "few values", 20000, -1), RETL_ENCODING_DICT);
+	assert_int_equal(Chosen("int8", "runs", 20000, -1), RETL_ENCODING_RLE);
+	assert_int_equal(Chosen("float8", "few values", 20000, -1), RETL_ENCODING_DICT);
+	assert_int_equal(Chosen("float8", "random", 20000, -1), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("bytes", "few values", 20000, -1), RETL_ENCODING_DICT);
+	assert_int_equal(Chosen("bytes", "random", 20000, -1), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("fixed16", "random", 20000, -1), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("int4", "equal", 0, -1), RETL_ENCODING_PLAIN);
+}
+
+static void
+test_choose_forced(void **state)
+{
+	(void) state;
+	assert_int_equal(Chosen("int8", "random", 2000, RETL_ENCODING_DICT), RETL_ENCODING_DICT);
+	assert_int_equal(Chosen("int8", "random", 2000, RETL_ENCODING_RLE), RETL_ENCODING_RLE);
+	assert_int_equal(Chosen("int8", "equal", 2000, RETL_ENCODING_PLAIN), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("int8", "equal", 2000, RETL_ENCODING_CONSTANT), RETL_ENCODING_CONSTANT);
+	/* cannot hold the values, or not of this type: free choice */
+	assert_int_equal(Chosen("int8", "random", 2000, RETL_ENCODING_CONSTANT), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("bytes", "random", 2000, RETL_ENCODING_BITPACK), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("bytes", "random", 2000, RETL_ENCODING_COUNT), RETL_ENCODING_PLAIN);
+}
+
+static void
+test_table(void **state)
+{
+	int			id;
+
+	(void) state;
+	for (id = 0; id < RETL_ENCODING_COUNT; id++)
+	{
+		const RetlEncoding *encoding = RetlEncodingById(id);
+
+		assert_non_null(encoding);
+		assert_int_equal(encoding->id, id);
+		assert_ptr_equal(RetlEncodingByName(encoding->name), encoding);
+		assert_int_equal(encoding->prepare == NULL, encoding->open == NULL);
+	}
+	assert_null(RetlEncodingById(-1));
+	assert_null(RetlEncodingById(RETL_ENCODING_COUNT));
+	assert_null(RetlEncodingByName("nonsense"));
+	assert_false(RetlEncodingById(RETL_ENCODING_BITPACK)->applies(RETL_PHYS_INT, 3));
+	assert_false(RetlEncodingById(RETL_ENCODING_BITPACK)->applies(RETL_PHYS_FLOAT, 8));
+	assert_false(RetlEncodingById(RETL_ENCODING_PLAIN)->applies(RETL_PHYS_FIXED, 0));
+	assert_false(RetlEncodingById(RETL_ENCODING_PLAIN)->applies(RETL_PHYS_BYTES, 4));
+}
+
+static void
+test_bytes_grow(void **state)
+{
+	TestArena	arena;
+	RetlBytes	bytes;
+	uint32_t	i;
+
+	(void) state;
+	TestArenaInit(&arena);
+	RetlBytesInit(&bytes, &arena.arena, 0);
+	for (i = 0; i < 10000; i++)
+		RetlBytesAppend(&bytes, &i, sizeof(i));
+	assert_int_equal(bytes.length, 40000);
+	for (i = 0; i < 10000; i++)
+		assert_memory_equal(bytes.data + 4 * i, &i, sizeof(i));
+	memset(RetlBytesReserve(&bytes, 1000000), 0xAB, 1000000);
+	assert_int_equal(bytes.length, 40000);
+	RetlBytesReset(&bytes);
+	assert_int_equal(bytes.length, 0);
+	RetlBytesAppend(&bytes, NULL, 0);
+	assert_int_equal(bytes.length, 0);
+	TestArenaReset(&arena);
+}
+
+/* The examples in the banners of the encodings. */
+static void
+test_documented_bytes(void **state)
+{
+	static const uint32_t plainOffsets[] = {0, 1, 1, 3};
+	static const uint8_t plainBytes[] = {2, 0, 0, 0, 0, 0x21, 'a', 'b', 'c'};
+	static const int16_t packValues[] = {-1, 0, 2};
+	static const uint8_t packBytes[] = {2, 0xFF, 0xFF, 0x34};
+	static const uint8_t rleValues[] = {7, 7, 7, 9};
+	static const uint8_t rleBytes[] = {2, 0, 0, 0, 2, 1, 0, 0, 0, 2, 2, 7, 8};
+	static const uint32_t dictOffsets[] = {0, 3, 5, 8};
+	static const uint8_t dictBytes[] = {2, 0, 0, 0, 1, 2, 0, 0, 0, 2, 'n', 'o', 'y', 'e', 's'};
+	static const uint8_t codeBytes[] = {0, 1, 0, 0, 0, 0, 5};
+	const RetlEncoding *dict = RetlEncodingById(RETL_ENCODING_DICT);
+	RetlValues	plain = {RETL_PHYS_BYTES, 0, 3, NULL, plainOffsets, (const uint8_t *) "abc"};
+	RetlValues	pack = {RETL_PHYS_INT, 2, 3, (const uint8_t *) packValues, NULL, NULL};
+	RetlValues	rle = {RETL_PHYS_INT, 1, 4, rleValues, NULL, NULL};
+	RetlValues	words = {RETL_PHYS_BYTES, 0, 3, NULL, dictOffsets, (const uint8_t *) "yesnoyes"};
+	RetlEncodingState *dictState;
+	TestArena	arena;
+	RetlBytes	out;
+
+	(void) state;
+	TestArenaInit(&arena);
+	RetlBytesInit(&out, &arena.arena, 0);
+	RetlEncodingById(RETL_ENCODING_PLAIN)->encode(NULL, &plain, 0, &out);
+	assert_int_equal(out.length, sizeof(plainBytes));
+	assert_memory_equal(out.data, plainBytes, sizeof(plainBytes));
+	RetlBytesReset(&out);
+	RetlEncodingById(RETL_ENCODING_BITPACK)->encode(NULL, &pack, 0, &out);
+	assert_int_equal(out.length, sizeof(packBytes));
+	assert_memory_equal(out.data, packBytes, sizeof(packBytes));
+	RetlBytesReset(&out);
+	RetlEncodingById(RETL_ENCODING_RLE)->encode(NULL, &rle, 0, &out);
+	assert_int_equal(out.length, sizeof(rleBytes));
+	assert_memory_equal(out.data, rleBytes, sizeof(rleBytes));
+	RetlBytesReset(&out);
+	dictState = dict->prepare(&words, &arena.arena, &out);
+	assert_int_equal(out.length, sizeof(dictBytes));
+	assert_memory_equal(out.data, dictBytes, sizeof(dictBytes));
+	RetlBytesReset(&out);
+	dict->encode(dictState, &words, 0, &out);
+	assert_int_equal(out.length, sizeof(codeBytes));
+	assert_memory_equal(out.data, codeBytes, sizeof(codeBytes));
+	TestArenaReset(&arena);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_bytes_grow),
+		cmocka_unit_test(test_documented_bytes),
+		cmocka_unit_test(test_analyse),
+		cmocka_unit_test(test_choose),
+		cmocka_unit_test(test_choose_forced),
+		cmocka_unit_test(test_round_trips_int),
+		cmocka_unit_test(test_round_trips_float),
+		cmocka_unit_test(test_round_trips_fixed),
+		cmocka_unit_test(test_round_trips_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

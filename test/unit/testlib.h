@@ -1,0 +1,77 @@
+/*-------------------------------------------------------------------------
+ *
+ * testlib.h
+ *	  What the unit tests, the fuzzers and the benchmark share: an arena, random
+ *	  numbers, and arrays of values made from named patterns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_TESTLIB_H
+#define RETLDB_TESTLIB_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "encoding/encoding.h"
+
+/* An arena whose pieces come from malloc one by one, so that ASan sees their ends. */
+typedef struct TestArena
+{
+	RetlArena	arena;
+	void	  **blocks;
+	size_t		blockCount;
+	size_t		blockCapacity;
+	size_t		totalBytes;
+	size_t		limitBytes;		/* abort beyond this; 0 = no limit */
+} TestArena;
+
+extern void TestArenaInit(TestArena *arena);
+extern void TestArenaReset(TestArena *arena);	/* frees everything */
+
+/* Random numbers; any seed will do. */
+extern uint64_t TestRandom(uint64_t *seed);
+
+/* A physical type with its width, and a name for messages. */
+typedef struct TestType
+{
+	const char *name;
+	RetlPhysType type;
+	uint16_t	width;
+} TestType;
+
+extern const TestType testTypes[];
+extern const int testTypeCount;
+
+/* A named way to fill arrays. */
+typedef struct TestPattern TestPattern;
+
+extern const int testPatternCount;
+extern const char *TestPatternName(int pattern);
+
+/* "count" values of a type, made from a pattern; false if it has none of this type. */
+extern bool TestMakeValues(RetlValues *values, int pattern, const TestType *type,
+						   uint32_t count, const RetlArena *arena);
+
+/* Value "index", and its length. */
+extern const uint8_t *TestValueAt(const RetlValues *values, uint32_t index, size_t *length);
+
+/* Does "value op constant" hold?  Written without looking at how the encodings do it. */
+extern bool TestCompare(RetlPhysType type, uint16_t width, RetlCompareOp op,
+						const uint8_t *value, size_t valueLength,
+						const uint8_t *constant, size_t constantLength);
+
+/* Room for a decoded piece of exactly so many values. */
+extern void TestDecodedInit(RetlDecoded *decoded, RetlPhysType type, uint16_t width,
+							uint32_t count, const RetlArena *arena);
+
+/* Value "index" of a decoded piece, and its length. */
+extern const uint8_t *TestDecodedAt(const RetlDecoded *decoded, RetlPhysType type,
+									uint16_t width, uint32_t index, size_t *length);
+
+/* A copy in memory of exactly that size. */
+extern uint8_t *TestCopy(const void *data, size_t length, const RetlArena *arena);
+
+#endif							/* RETLDB_TESTLIB_H */
