@@ -42,7 +42,7 @@ RetlFooterHeaderProblem(const RetlFooterHeader *header, const RetlGroupEntry *en
 	if (header->writerXid != entry->writerXid)
 		return "footer names another writer";
 	if (!IS_POWER_OF_TWO(header->vectorRows) || header->vectorRows < RETLDB_MIN_VECTOR_ROWS ||
-		header->vectorRows > RETLDB_MAX_VECTOR_ROWS)
+		header->vectorRows > RETLDB_MAX_VECTOR_ROWS || header->vectorRows != entry->vectorRows)
 		return "footer has a wrong vector size";
 	if (header->columnCount > RETLDB_MAX_COLUMNS)
 		return "footer has too many columns";

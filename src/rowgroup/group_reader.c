@@ -80,6 +80,13 @@ CloseGroup(RetlGroupReader *reader)
 }
 
 void
+RetlGroupReaderSetRelation(RetlGroupReader *reader, Relation rel)
+{
+	reader->rel = rel;
+	reader->bytes.rel = rel;
+}
+
+void
 RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 {
 	RetlReadContext readContext;

@@ -39,6 +39,12 @@ typedef struct RetlReadStats
 extern RetlGroupReader *RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy,
 											  RetlReadStats *stats);
 
+/*
+ * The relcache entry of the table has moved: a reader that is kept while the
+ * table is closed must be told before it is used again.
+ */
+extern void RetlGroupReaderSetRelation(RetlGroupReader *reader, Relation rel);
+
 /* Turn to a COMPLETE group: reads and checks its footer (header part only). */
 extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry);
 

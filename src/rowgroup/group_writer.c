@@ -328,6 +328,7 @@ WriteFooter(const RetlGroupWriter *writer, RetlBytesWriter *bytes, RetlGroupEntr
 										offsetof(RetlFooterHeader, checksum));
 
 	entry->rowCount = writer->rowCount;
+	entry->vectorRows = writer->options.vectorRows;
 	entry->footerOffset = RetlBytesWriterAppend(bytes, &header, sizeof(header));
 	if (columnCount > 0)
 		RetlBytesWriterAppend(bytes, columns, columnCount * sizeof(RetlFooterColumn));

@@ -63,7 +63,10 @@ UseCache(Relation rel)
 		RetlLocatorEquals(cache.locator, RetlRelationLocator(rel)) &&
 		cache.generation == header.generation &&
 		cache.natts == RelationGetDescr(rel)->natts)
+	{
+		RetlGroupReaderSetRelation(cache.reader, rel);
 		return;
+	}
 
 	RetlFetchCacheReset();
 	cache.context = AllocSetContextCreate(TopTransactionContext, "retldb row fetch",

@@ -19,7 +19,7 @@ use Test::More;
 
 our @EXPORT = qw(
   new_server create_batches batch_sql batches_agree verify_clean
-  crash_and_restart start_script finish_script sqlstate rows
+  crash_and_restart start_script finish_script sqlstate log_complaints rows
 );
 
 # A server with the library loaded, not yet started.  Options are those of
@@ -173,6 +173,18 @@ sub sqlstate
 	$node->psql('postgres', $sql, stderr => \$stderr, on_error_stop => 1,
 		extra_params => [ '-v', 'VERBOSITY=verbose' ]);
 	return $stderr =~ /(?:ERROR|FATAL):\s+(\w{5}): (.*)/ ? ($1, $2) : ('', $stderr);
+}
+
+# Lines of a server's log that must not be there; those of a lost connection
+# between primary and standby may.
+sub log_complaints
+{
+	my ($node) = @_;
+
+	return join '', grep {
+		/PANIC|inconsistent page|FATAL|was terminated by signal/
+		  && !/could not (connect|receive|send)|terminating walreceiver|the database system is|by signal 9/
+	} map { "$_\n" } split /\n/, slurp_file($node->logfile);
 }
 
 # Number of rows of a table.

@@ -1,0 +1,187 @@
+/*-------------------------------------------------------------------------
+ *
+ * fuzz_decode.c
+ *	  Fuzz target: damaged pieces and dictionaries of all encodings.
+ *
+ * Input:
+ *
+ *	OFFSET	SIZE	DESCRIPTION
+ *	0		1		encoding, modulo their number
+ *	1		1		type, an index into testTypes, modulo their number
+ *	2		2		count of values, modulo one more than the most a piece has
+ *	4		2		d, bytes of the dictionary (as many as there are)
+ *	6		1		comparison of the filter, modulo their number
+ *	7		1		c, bytes of its constant (as many as there are)
+ *	8		c		the constant
+ *	8 + c	d		the dictionary
+ *	...		...		the payload of the piece
+ *
+ * Nothing of it may make a reader crash, read or write where it should not, or
+ * take more memory than the count justifies.  What decode accepts, fetch must
+ * answer with the same values.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "testlib.h"
+
+#define HEADER			8
+#define MEMORY_LIMIT	(32 << 20)
+
+extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What an input says. */
+typedef struct Input
+{
+	const RetlEncoding *encoding;
+	const TestType *type;
+	uint32_t	count;
+	RetlCompareOp op;
+	const uint8_t *constant;
+	size_t		constantSize;
+	const uint8_t *dictionary;
+	size_t		dictionarySize;
+	const uint8_t *piece;
+	size_t		pieceSize;
+} Input;
+
+/* Take the next bytes, as many as there are; a copy of exact size. */
+static const uint8_t *
+Take(const uint8_t **data, size_t *size, size_t *wanted, const RetlArena *arena)
+{
+	const uint8_t *taken;
+
+	if (*wanted > *size)
+		*wanted = *size;
+	taken = TestCopy(*data, *wanted, arena);
+	*data += *wanted;
+	*size -= *wanted;
+	return taken;
+}
+
+/* Understand an input; false if there is nothing to do. */
+static bool
+ReadInput(Input *input, const uint8_t *data, size_t size, const RetlArena *arena)
+{
+	if (size < HEADER)
+		return false;
+	input->encoding = RetlEncodingById(data[0] % RETL_ENCODING_COUNT);
+	input->type = &testTypes[data[1] % testTypeCount];
+	input->count = (data[2] | data[3] << 8) % (RETLDB_MAX_VECTOR_ROWS + 1);
+	input->dictionarySize = data[4] | data[5] << 8;
+	input->op = (RetlCompareOp) (data[6] % (RETL_NE + 1));
+	input->constantSize = data[7];
+	data += HEADER;
+	size -= HEADER;
+	input->constant = Take(&data, &size, &input->constantSize, arena);
+	input->dictionary = Take(&data, &size, &input->dictionarySize, arena);
+	input->pieceSize = size;
+	input->piece = Take(&data, &size, &input->pieceSize, arena);
+	return input->encoding->applies(input->type->type, input->type->width);
+}
+
+/* Fetch some values, and compare them with those decoded, if they could be. */
+static void
+CheckFetch(const Input *in, const RetlEncodingState *state, const RetlDecoded *decoded,
+		   const RetlArena *arena)
+{
+	RetlDecoded one;
+	const char *error = NULL;
+	uint32_t	i;
+
+	TestDecodedInit(&one, in->type->type, in->type->width, 1, arena);
+	for (i = 0; i <= in->count; i += 1 + in->count / 7)
+	{
+		size_t		length;
+		size_t		expectedLength;
+		const uint8_t *value;
+		const uint8_t *expected;
+
+		if (!in->encoding->fetch(state, in->piece, in->pieceSize, in->type->type,
+								 in->type->width, in->count, i, &one, arena, &error))
+		{
+			if (error == NULL || (decoded != NULL && i < in->count))
+				abort();
+			continue;
+		}
+		if (i >= in->count)
+			abort();
+		value = TestDecodedAt(&one, in->type->type, in->type->width, 0, &length);
+		if (decoded == NULL)
+		{
+			free(memcpy(malloc(length + 1), value, length));
+			continue;
+		}
+		expected = TestDecodedAt(decoded, in->type->type, in->type->width, i, &expectedLength);
+		if (length != expectedLength || memcmp(value, expected, length) != 0)
+			abort();
+	}
+}
+
+/* Filter, in bytes of exact size. */
+static void
+CheckFilter(const Input *in, const RetlEncodingState *state, const RetlArena *arena)
+{
+	size_t		size = (in->count + 7) / 8;
+	uint8_t    *matches = RetlArenaAlloc(arena, size);
+	const char *error = NULL;
+
+	if (in->encoding->filter == NULL)
+		return;
+	memset(matches, 0, size);
+	if (!in->encoding->filter(state, in->piece, in->pieceSize, in->type->type,
+							  in->type->width, in->count, in->op, in->constant,
+							  in->constantSize, matches, arena, &error) && error == NULL)
+		abort();
+	if (in->count % 8 != 0 && matches[size - 1] >> (in->count % 8) != 0)
+		abort();
+}
+
+/* libFuzzer's entry. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	TestArena	arena;
+	Input		in;
+	RetlEncodingState *state = NULL;
+	RetlDecoded decoded;
+	const char *error = NULL;
+	bool		good;
+	uint32_t	i;
+
+	TestArenaInit(&arena);
+	arena.limitBytes = MEMORY_LIMIT;
+	if (!ReadInput(&in, data, size, &arena.arena))
+		goto done;
+	if (in.encoding->open != NULL)
+	{
+		state = in.encoding->open(in.dictionary, in.dictionarySize, in.type->type,
+								  in.type->width, &arena.arena, &error);
+		if (state == NULL)
+		{
+			if (error == NULL)
+				abort();
+			goto done;
+		}
+	}
+	TestDecodedInit(&decoded, in.type->type, in.type->width, in.count, &arena.arena);
+	good = in.encoding->decode(state, in.piece, in.pieceSize, in.type->type, in.type->width,
+							   in.count, &decoded, &arena.arena, &error);
+	if (!good && error == NULL)
+		abort();
+	for (i = 0; good && i < in.count; i++)
+	{
+		size_t		length;
+		const uint8_t *value = TestDecodedAt(&decoded, in.type->type, in.type->width, i, &length);
+		volatile uint8_t last = length > 0 ? value[0] ^ value[length - 1] : 0;
+
+		(void) last;
+	}
+	CheckFetch(&in, state, good ? &decoded : NULL, &arena.arena);
+	CheckFilter(&in, state, &arena.arena);
+done:
+	TestArenaReset(&arena);
+	return 0;
+}

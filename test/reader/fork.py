@@ -1,0 +1,157 @@
+"""A table's main fork: pages, header, directory, anchors (docs/format.md)."""
+
+import os
+from collections import namedtuple
+
+from crc32c import crc32c_without
+from decompress import Damaged, Unsupported
+from encoding import unpack
+
+PAGE = 8192
+PAYLOAD_OFFSET = 48
+PAYLOAD = PAGE - PAYLOAD_OFFSET
+SEGMENT = 131072
+NO_BLOCK = 0xFFFFFFFF
+
+HEADER, DIRECTORY, ZONE_MAP, DATA, RUN_LIST = range(1, 6)
+UNUSED, LOADING, COMPLETE, FREE = range(4)
+
+ANCHOR_BIT = 0x1000
+MARK_BITS = 0x1800
+
+Entry = namedtuple("Entry", """group_id row_base writer_xid commit_version data_length
+    footer_offset footer_length row_count row_capacity page_count anchor_block anchor_offset
+    state location stub_map_root delete_version_root run_list_block run_count
+    vector_rows""")
+
+
+class Fork:
+    """Random access to the blocks of a file and its further segments."""
+
+    def __init__(self, path):
+        self.files = []
+        while True:
+            name = path if not self.files else "%s.%d" % (path, len(self.files))
+            if self.files and not os.path.exists(name):
+                break
+            self.files.append(open(name, "rb"))
+        self.blocks = sum(os.fstat(f.fileno()).st_size for f in self.files) // PAGE
+
+    def page(self, block):
+        if block >= self.blocks:
+            raise Damaged("block %d is past the end of the file" % block)
+        file = self.files[block // SEGMENT]
+        file.seek(block % SEGMENT * PAGE)
+        data = file.read(PAGE)
+        if len(data) != PAGE:
+            raise Damaged("block %d is cut short" % block)
+        return data
+
+    def payload(self, block, kind, group_id, sequence):
+        """The used part of a column page's payload."""
+        page = self.page(block)
+        where = "block %d: " % block
+        lower, upper, special, size = unpack("12x4H4x", page)
+        if (lower, upper, special) != (24, 24, 24) or size != 0x2004:
+            raise Damaged(where + "not a column page")
+        magic, page_kind, version, checksum, owner, number, used = unpack("HBBIQII", page, 24)
+        if magic != 0x4C52:
+            raise Damaged(where + "wrong magic")
+        if version != 1:
+            raise Unsupported(where + "page version %d" % version)
+        if (page_kind, owner, number) != (kind, group_id, sequence):
+            raise Damaged(where + "page of kind %d, group %d, number %d instead of %d, %d, %d"
+                          % (page_kind, owner, number, kind, group_id, sequence))
+        if used > PAYLOAD or any(page[PAYLOAD_OFFSET + used:]):
+            raise Damaged(where + "wrong use of the payload")
+        if crc32c_without(page[24:], 4, block.to_bytes(4, "little")) != checksum:
+            raise Damaged(where + "wrong checksum")
+        return page[PAYLOAD_OFFSET:PAYLOAD_OFFSET + used]
+
+
+def is_column_page(page):
+    return unpack("12x3H", page) == (24, 24, 24) and page[24:26] == b"RL"
+
+
+def read_header(fork):
+    """The blocks of the directory pages."""
+    data = fork.payload(0, HEADER, 0, 0)
+    magic, version, header_length, order, page_size, incompatible = unpack("8s5I", data)
+    if magic != b"RETLDB\0\0" or order != 0x01020304:
+        raise Damaged("not a retldb table")
+    levels, count = unpack("B3xI", data, 112)
+    if version != 1 or incompatible != 0 or levels != 1:
+        raise Unsupported("format version %d, features %#x, %d levels"
+                          % (version, incompatible, levels))
+    if page_size != PAGE or header_length != 184 or count > 1900:
+        raise Damaged("header page")
+    return unpack("%dI" % count, data, 184)
+
+
+def parse_entry(data, offset):
+    """An entry of the directory, and its inline runs."""
+    numbers = unpack("6Q5IHBBIIIHH8I", data, offset)
+    runs = list(zip(numbers[19::2], numbers[20::2]))
+    return Entry(*numbers[:19]), runs
+
+
+def read_directory(fork):
+    """All used entries with their runs, ordered by row number."""
+    groups = []
+    for index, block in enumerate(read_header(fork)):
+        page = fork.payload(block, DIRECTORY, 0, index)
+        (capacity,) = unpack("H", page, 12)
+        if capacity > 56:
+            raise Damaged("%d slots on a directory page" % capacity)
+        for slot in range(capacity):
+            entry, runs = parse_entry(page, 32 + 120 * slot)
+            if entry.state > FREE:
+                raise Unsupported("row group state %d" % entry.state)
+            if entry.state != UNUSED:
+                groups.append((entry, all_runs(fork, entry, runs)))
+    return sorted(groups, key=lambda group: group[0].row_base)
+
+
+def all_runs(fork, entry, inline):
+    """The runs of a group, those on its run list page included."""
+    runs = inline[:entry.run_count]
+    if entry.run_count > 4:
+        page = fork.payload(entry.run_list_block, RUN_LIST, entry.group_id, 0)
+        following, count = unpack("II", page)
+        if following != NO_BLOCK or count != entry.run_count - 4:
+            raise Damaged("run list of row group %d" % entry.group_id)
+        numbers = unpack("%dI" % (2 * count), page, 8)
+        runs += zip(numbers[0::2], numbers[1::2])
+    for start, length in runs:
+        if start == 0 or length == 0 or start + length > fork.blocks:
+            raise Damaged("runs of row group %d" % entry.group_id)
+    if sum(length for _, length in runs) != entry.page_count:
+        raise Damaged("number of pages of row group %d" % entry.group_id)
+    return runs
+
+
+def tuples(page):
+    """The normal tuples of a heap page by their line pointer number."""
+    (lower,) = unpack("12xH", page)
+    for number in range(1, (lower - 24) // 4 + 1):
+        (pointer,) = unpack("I", page, 20 + 4 * number)
+        offset, flags, length = pointer & 0x7FFF, pointer >> 15 & 3, pointer >> 17
+        if flags == 1:
+            yield number, page[offset:offset + length]
+
+
+def anchor_state(fork, entry):
+    """None if there is no anchor, else what its hint bits say."""
+    page = fork.page(entry.anchor_block)
+    if is_column_page(page):
+        raise Damaged("anchor of row group %d is on a column page" % entry.group_id)
+    for number, data in tuples(page):
+        if number != entry.anchor_offset or len(data) != 40:
+            continue
+        mask2, mask, hoff = unpack("HHB", data, 18)
+        magic, _, group_id = unpack("IIQ", data, 24)
+        if mask2 & ANCHOR_BIT and hoff == 40 and magic == 0x41544C52 and \
+                group_id == entry.group_id:
+            return {0x000: "unknown", 0x100: "committed", 0x200: "aborted",
+                    0x300: "frozen"}[mask & 0x300]
+    return None

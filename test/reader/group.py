@@ -1,0 +1,166 @@
+"""Row groups: footer, chunks, units, pieces, overflow values (docs/format.md)."""
+
+from collections import namedtuple
+
+from crc32c import crc32c, crc32c_without
+from decompress import Damaged, Unsupported, decompress
+from encoding import BYTES, Source, decode, open_dictionary, unpack
+from fork import DATA, NO_BLOCK, PAYLOAD
+
+OVERFLOW_FRAME = 262144
+UNIT_RAW_MAX = 128 * 1024 * 1024
+
+Column = namedtuple("Column", """column_id checksum type_oid typmod phys encoding compression
+    flags width reserved offset length header_length chunk_checksum raw_length
+    distinct_estimate reserved2""")
+
+
+class Group:
+    """A COMPLETE row group, read into memory."""
+
+    def __init__(self, fork, entry, runs):
+        if entry.location != 0 or entry.stub_map_root != NO_BLOCK or \
+                entry.delete_version_root != NO_BLOCK:
+            raise Unsupported("row group %d has features of a later version" % entry.group_id)
+        self.entry = entry
+        self.data = self._read(fork, runs)
+        self.columns = {}
+        self._parse_footer()
+
+    def _read(self, fork, runs):
+        """The byte string."""
+        entry = self.entry
+        blocks = [block for start, length in runs for block in range(start, start + length)]
+        pages = -(-entry.data_length // PAYLOAD)
+        if pages > len(blocks):
+            raise Damaged("row group %d has too few pages" % entry.group_id)
+        data = b"".join(fork.payload(blocks[i], DATA, entry.group_id, i) for i in range(pages))
+        if len(data) != entry.data_length:
+            raise Damaged("row group %d has a wrong length" % entry.group_id)
+        return data
+
+    def part(self, offset, length):
+        if offset + length > len(self.data):
+            raise Damaged("a part past the end of row group %d" % self.entry.group_id)
+        return self.data[offset:offset + length]
+
+    def _parse_footer(self):
+        entry = self.entry
+        footer = self.part(entry.footer_offset, entry.footer_length)
+        (magic, version, flags, group_id, row_base, self.row_count, self.vector_rows, count,
+         checksum, xid, _, overflow_offset, overflow_length) = unpack("IHHQQIIIIQQQQ", footer)
+        if magic != 0x46474C52 or crc32c_without(footer[:72], 36) != checksum:
+            raise Damaged("footer of row group %d" % entry.group_id)
+        if version != 1 or flags != 0:
+            raise Unsupported("footer version %d, flags %#x" % (version, flags))
+        if (group_id, row_base, self.row_count, xid, self.vector_rows) != \
+                (entry.group_id, entry.row_base, entry.row_count, entry.writer_xid,
+                 entry.vector_rows) or len(footer) != 72 + 104 * count:
+            raise Damaged("footer and entry of row group %d differ" % entry.group_id)
+        self.overflow = self.part(overflow_offset, overflow_length)
+        for i in range(count):
+            data = footer[72 + 104 * i:176 + 104 * i]
+            column = Column(*unpack("IIIiBBBBHHQQIIQII", data))
+            if crc32c_without(data, 4) != column.checksum:
+                raise Damaged("footer of row group %d, column entry %d" % (entry.group_id, i))
+            if column.flags != 0:
+                raise Unsupported("column flags %#x" % column.flags)
+            self.columns[column.column_id] = column
+
+    def values(self, column_id):
+        """The values of a column as bytes, None for nulls; None if it has no such column."""
+        if column_id not in self.columns:
+            return None
+        return Chunk(self, self.columns[column_id]).values()
+
+
+class Chunk:
+    """A column of a row group."""
+
+    def __init__(self, group, column):
+        self.group = group
+        self.column = column
+        self.data = group.part(column.offset, column.length)
+        if crc32c(self.data) != column.chunk_checksum:
+            raise Damaged("chunk of column %d" % column.column_id)
+        self._parse_header()
+
+    def _parse_header(self):
+        header = self.data[:self.column.header_length]
+        (magic, version, self.flags, _, group_id, column_id, checksum, rows, vector_rows,
+         self.unit_rows, count) = unpack("IHBBQIIIIII", header)
+        if magic != 0x4B434C52 or crc32c_without(header, 20) != checksum:
+            raise Damaged("chunk header of column %d" % self.column.column_id)
+        if version != 1 or self.flags & ~3:
+            raise Unsupported("chunk version %d, flags %#x" % (version, self.flags))
+        if (group_id, column_id, rows, vector_rows) != \
+                (self.group.entry.group_id, self.column.column_id, self.group.row_count,
+                 self.group.vector_rows):
+            raise Damaged("chunk header of column %d is another's" % self.column.column_id)
+        zones = -(-rows // vector_rows) if self.flags & 1 else 0
+        if len(header) != 40 + 16 * count + 40 * zones:
+            raise Damaged("chunk header of column %d has a wrong length" % self.column.column_id)
+        self.units = [unpack("IIII", header, 40 + 16 * i) for i in range(count)]
+
+    def unit(self, index):
+        offset, stored, raw, checksum = self.units[index]
+        data = self.data[offset:offset + stored]
+        if len(data) != stored or raw > UNIT_RAW_MAX or crc32c(data) != checksum:
+            raise Damaged("unit %d of column %d" % (index, self.column.column_id))
+        return decompress(self.column.compression, data, raw)
+
+    def values(self):
+        column = self.column
+        entries = None
+        first = 0
+        if self.flags & 2:
+            entries = open_dictionary(self.unit(0), column.phys, column.width)
+            first = 1
+        piece_rows = min(self.unit_rows, self.group.vector_rows)
+        result = []
+        for index in range(first, len(self.units)):
+            source = Source(self.unit(index))
+            end = min(len(result) + self.unit_rows, self.group.row_count)
+            while len(result) < end:
+                result += self._piece(source, min(piece_rows, end - len(result)), entries)
+            source.end()
+        if len(result) != self.group.row_count:
+            raise Damaged("%d rows in the units of column %d" % (len(result), column.column_id))
+        return result
+
+    def _piece(self, source, rows, entries):
+        """The values of a piece, spread over its rows."""
+        encoding, flags, row_count, count, _, length = unpack("BBHHHI", source.take(12))
+        if flags & ~3:
+            raise Unsupported("piece flags %#x" % flags)
+        if row_count != rows or count > rows or (count < rows) != (flags & 1 == 1):
+            raise Damaged("rows of a piece")
+        bitmap = source.take((rows + 7) // 8) if flags & 1 else None
+        overflow = []
+        if flags & 2:
+            overflow = [unpack("IIQQ", source.take(24)) for _ in range(source.number(4))]
+        column = self.column
+        values = decode(encoding, source.take(length), column.phys, column.width, count, entries)
+        for index, raw, offset, stored in overflow:
+            if column.phys != BYTES or values[index] != b"":
+                raise Damaged("overflow reference")
+            values[index] = self._overflow_value(raw, offset, stored)
+        if bitmap is None:
+            return values
+        rest = iter(values)
+        return [None if bitmap[i // 8] >> (i % 8) & 1 else next(rest) for i in range(rows)]
+
+    def _overflow_value(self, raw_length, offset, stored):
+        area = self.group.overflow
+        if offset + stored > len(area):
+            raise Damaged("overflow value past the overflow area")
+        source = Source(area[offset:offset + stored])
+        value = b""
+        while len(value) < raw_length:
+            length, raw, checksum, compression = unpack("IIIB3x", source.take(16))
+            data = source.take(length)
+            if crc32c(data) != checksum or raw != min(OVERFLOW_FRAME, raw_length - len(value)):
+                raise Damaged("frame of an overflow value")
+            value += decompress(compression, data, raw)
+        source.end()
+        return value
