@@ -15,19 +15,19 @@ CREATE FUNCTION probe(tab text, condition text, OUT rows bigint, OUT same boolea
                       OUT groups_read bigint, OUT vectors_read bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
-    query text := format('SELECT count(*), md5(string_agg(id::text, '','' ORDER BY id)) FROM %%s WHERE %s', condition);
+    query text := 'SELECT count(*), md5(string_agg(id::text, '','' ORDER BY id)) FROM %s WHERE %s';
     plan json;
     skipping record;
     reading record;
     row_wise record;
     twin record;
 BEGIN
-    EXECUTE format(query, tab) INTO skipping;
+    EXECUTE format(query, tab, condition) INTO skipping;
     SET LOCAL retldb.enable_skipping = off;
-    EXECUTE format(query, tab) INTO reading;
+    EXECUTE format(query, tab, condition) INTO reading;
     SET LOCAL retldb.enable_columnar_scan = off;
-    EXECUTE format(query, tab) INTO row_wise;
-    EXECUTE format(query, tab || '_twin') INTO twin;
+    EXECUTE format(query, tab, condition) INTO row_wise;
+    EXECUTE format(query, tab || '_twin', condition) INTO twin;
     SET LOCAL retldb.enable_columnar_scan = on;
     SET LOCAL retldb.enable_skipping = on;
     EXECUTE format('EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) SELECT id FROM %s WHERE %s', tab, condition) INTO plan;
@@ -75,7 +75,7 @@ SELECT i, CASE WHEN known THEN i END, CASE WHEN known THEN i * 1000 - 2000000 EN
        CASE WHEN known THEN decode(lpad(to_hex(i), 8, '0'), 'hex') END,
        CASE WHEN known THEN lpad(to_hex(i), 32, '0')::uuid END,
        CASE WHEN known THEN (4000000000 + i)::oid END,
-       CASE WHEN known THEN chr(32 + i / 50)::"char" END,
+       CASE WHEN known THEN chr((32 + i / 50)::int)::"char" END,
        CASE WHEN known THEN i > 2048 END,
        CASE WHEN known THEN date '2000-01-01' + i END,
        CASE WHEN known THEN timestamp '2000-01-01' + i * interval '1 hour' END,
@@ -187,7 +187,8 @@ EXECUTE by_id(NULL);
 SELECT explain_run('EXECUTE by_id(4000)');
 SELECT explain_run('EXECUTE by_id(NULL)');
 EXECUTE by_ids('{1,4096,5000}');
-EXECUTE by_ids((SELECT array_agg(i) FROM generate_series(500, 4000, 20) i));
+SELECT array_agg(i)::text AS many FROM generate_series(500, 4000, 20) i \gset
+EXECUTE by_ids(:'many');
 EXECUTE by_ids(NULL);
 SELECT explain_run('EXECUTE by_ids(''{1,4096,5000}'')');
 EXECUTE by_range('2000-01-02', '2000-01-12');

@@ -3,7 +3,7 @@
  * settings.c
  *	  The retldb.* configuration parameters.
  *
- * docs/settings.md has the same list for users; keep both together.
+ * README.md has the same list for users; keep both together.
  *
  *-------------------------------------------------------------------------
  */
