@@ -33,7 +33,6 @@ RESET retldb.row_group_rows;
 RESET retldb.vector_rows;
 
 -- all ways of reading
-SELECT count(*) FROM many TABLESAMPLE bernoulli (100);
 SELECT count(*) FROM many a JOIN many b USING (id) WHERE a.name = 'name 1';
 SELECT tableoid::regclass, count(*) FROM many GROUP BY 1;
 SELECT count(DISTINCT ctid) = count(*) AS distinct_tids FROM many;

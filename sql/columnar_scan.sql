@@ -221,21 +221,24 @@ RESET min_parallel_table_scan_size;
 RESET max_parallel_workers_per_gather;
 
 -- row-level security and security barriers
-CREATE ROLE retldb_test_reader;
-GRANT SELECT ON sales TO retldb_test_reader;
+CREATE ROLE regress_retldb_reader;
+GRANT SELECT ON sales TO regress_retldb_reader;
 ALTER TABLE sales ENABLE ROW LEVEL SECURITY;
-CREATE POLICY some ON sales FOR SELECT USING (id <= 3);
-SET ROLE retldb_test_reader;
+CREATE POLICY few ON sales FOR SELECT USING (id <= 3);
+SET ROLE regress_retldb_reader;
 EXPLAIN (COSTS OFF) SELECT id FROM sales WHERE amount < 100;
 SELECT id FROM sales WHERE amount < 100;
 CREATE FUNCTION pg_temp.tell(text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS
     'BEGIN RAISE NOTICE ''%'', $1; RETURN true; END';
 SELECT id FROM sales WHERE pg_temp.tell(customer);
+EXPLAIN (COSTS OFF) SELECT id FROM sales WHERE at = to_date('2020', note);
+EXPLAIN (COSTS OFF) SELECT id FROM sales WHERE at = to_date(current_setting('retldb_test.date', true), 'YYYY') AND id = 1;
+DROP FUNCTION pg_temp.tell;
 RESET ROLE;
 ALTER TABLE sales DISABLE ROW LEVEL SECURITY;
-DROP POLICY some ON sales;
-REVOKE ALL ON sales FROM retldb_test_reader;
-DROP ROLE retldb_test_reader;
+DROP POLICY few ON sales;
+REVOKE ALL ON sales FROM regress_retldb_reader;
+DROP ROLE regress_retldb_reader;
 
 DROP FUNCTION counters, explain_run;
 DROP MATERIALIZED VIEW totals;

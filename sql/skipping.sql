@@ -60,7 +60,7 @@ CREATE TABLE kinds_twin (
     d date, ts timestamp, tz timestamptz, tm time, mo money, na name, iv interval, a int[]) USING heap;
 INSERT INTO kinds_twin
 SELECT i, CASE WHEN known THEN i END, CASE WHEN known THEN i * 1000 - 2000000 END,
-       CASE WHEN known THEN i * 1000000000000 END, CASE WHEN known THEN i END,
+       CASE WHEN known THEN i * 1000000000000::bigint END, CASE WHEN known THEN i END,
        CASE WHEN known THEN i / 8.0 - 256 END,
        CASE WHEN known THEN CASE i WHEN 1 THEN '-Infinity' WHEN 4095 THEN 'Infinity' WHEN 4096 THEN 'NaN'
                             ELSE (i - 2048) * 1.5e10 END END,
@@ -75,7 +75,7 @@ SELECT i, CASE WHEN known THEN i END, CASE WHEN known THEN i * 1000 - 2000000 EN
        CASE WHEN known THEN decode(lpad(to_hex(i), 8, '0'), 'hex') END,
        CASE WHEN known THEN lpad(to_hex(i), 32, '0')::uuid END,
        CASE WHEN known THEN (4000000000 + i)::oid END,
-       CASE WHEN known THEN chr((32 + i / 50)::int)::"char" END,
+       CASE WHEN known THEN chr(32 + i / 50)::"char" END,
        CASE WHEN known THEN i > 2048 END,
        CASE WHEN known THEN date '2000-01-01' + i END,
        CASE WHEN known THEN timestamp '2000-01-01' + i * interval '1 hour' END,
@@ -86,7 +86,7 @@ SELECT i, CASE WHEN known THEN i END, CASE WHEN known THEN i * 1000 - 2000000 EN
        CASE WHEN known THEN i * interval '1 day' END,
        CASE WHEN known THEN ARRAY[i] END
   FROM (SELECT i, i NOT BETWEEN 1025 AND 1536 AND NOT (i BETWEEN 2049 AND 2560 AND i % 7 = 0) AS known
-          FROM generate_series(1::bigint, 4096) i) s
+          FROM generate_series(1, 4096) i) s
  ORDER BY i;
 CREATE TABLE kinds (LIKE kinds_twin) USING retldb;
 INSERT INTO kinds SELECT * FROM kinds_twin ORDER BY id;
@@ -152,7 +152,8 @@ SELECT condition, p.* FROM (VALUES
     ('id = ANY (''{NULL}''::int[])'), ('id < ANY (ARRAY[5, 10])'), ('id > ALL (ARRAY[5, 4090])'), ('id = ANY (ARRAY[[1, 2], [4000, 4001]])'),
     ('t IN (''row 000001'', ''row 004000'')'), ('i2 = ANY (ARRAY[5, 70000])'), ('n IN (1, 2, 20)'),
     ('id = ANY (ARRAY(SELECT generate_series(1, 64)))'), ('id = ANY (ARRAY(SELECT generate_series(1000, 1100)))'),
-    ('id < ANY (ARRAY(SELECT generate_series(1, 100)))'), ('t = ANY (ARRAY(SELECT ''row 00'' || i FROM generate_series(1000, 1100) i))'),
+    ('id < ANY (ARRAY(SELECT generate_series(1, 100)))'), ('id >= ANY (ARRAY(SELECT generate_series(4000, 4096)))'),
+    ('long < ANY (ARRAY(SELECT ''with a common start 0'' || i FROM generate_series(0, 99) i) || ''with a common st''::text)'), ('t = ANY (ARRAY(SELECT ''row 00'' || i FROM generate_series(1000, 1100) i))'),
     ('false'), ('id = 1 AND id = 4000')) v(condition), probe('kinds', condition) p;
 
 -- expressions: stable and immutable ones are keys, volatile ones are not

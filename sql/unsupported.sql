@@ -24,6 +24,7 @@ ALTER TABLE t ADD UNIQUE (a);
 ALTER TABLE t ADD EXCLUDE (a WITH =);
 CREATE TABLE with_key (a int PRIMARY KEY) USING retldb;
 CREATE TABLE with_unique (a int UNIQUE) USING retldb;
+SELECT count(*) FROM t TABLESAMPLE bernoulli (50);
 VACUUM FULL t;
 CLUSTER t USING t_a;
 
@@ -48,6 +49,17 @@ CREATE INDEX ON p (a);
 -- moving a row from heap into the table is an insert
 UPDATE p SET a = 500 WHERE a = 1501;
 SELECT count(*) FROM p1 WHERE a = 500;
+
+-- a foreign key from it is checked by inserts; the check on the other side
+-- would have to lock rows
+CREATE TABLE child (a int REFERENCES h) USING retldb;
+INSERT INTO child VALUES (1);
+INSERT INTO child VALUES (2);
+DELETE FROM h WHERE a = 1;
+DELETE FROM h WHERE a = 5000;
+UPDATE h SET b = 'free to change' WHERE a = 1;
+DROP TABLE child;
+INSERT INTO h VALUES (5000, 'other') ON CONFLICT DO NOTHING;
 
 -- what looks alike and works
 INSERT INTO t VALUES (0, 'zero') ON CONFLICT DO NOTHING;

@@ -148,7 +148,7 @@ install_into_prefix()
 {
     local dir=$WORK/$1
     shift
-    as_user make -s -C "$dir" PG_CONFIG="$PGBIN/pg_config" DESTDIR="$PREFIX" install "$@" >/dev/null
+    as_user make -s -C "$dir" PG_CONFIG="$PGBIN/pg_config" install "$@" >/dev/null
 }
 
 # A TCP port nobody uses now.  (Servers here listen on a socket only; the port

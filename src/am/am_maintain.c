@@ -175,6 +175,14 @@ retldb_relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pag
 	rowPages = (double) nblocks - 1 - header.ownedPages;
 	width = get_rel_data_width(rel, attr_widths) + MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData);
 
+	/* as for heap: do not believe that a new table will stay empty */
+	if (header.completeGroups == 0 && rowPages < 10 &&
+		rel->rd_rel->reltuples < 0 && !rel->rd_rel->relhassubclass)
+	{
+		rowPages = 10;
+		nblocks = Max(nblocks, 11);
+	}
+
 	*pages = nblocks;
 	*tuples = header.completeRows;
 	if (rowPages > 0)

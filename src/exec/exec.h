@@ -122,7 +122,7 @@ typedef struct RetlScanState
 	/* the scan */
 	RetlTableScan *scan;		/* NULL: not begun */
 	bool		keysValid;		/* the filter has the keys of this (re)scan */
-	uint64		vectorBase;		/* row number of the current vector's first row */
+	uint64		vectorBase;		/* position of the current vector's first row */
 	bool		hasVector;		/* vectorBase is valid */
 
 	/* rechecks of single rows for EvalPlanQual */

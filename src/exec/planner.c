@@ -212,29 +212,36 @@ static double
 ReadShare(const PathContext *context, List *clauses)
 {
 	double		share = 1.0;
-	Bitmapset  *seen = NULL;
-	ListCell   *lc;
+	int			count = list_length(clauses);
+	AttrNumber *attnums;
+	int			i;
+	int			j;
 
-	if (!retldb_enable_skipping)
+	if (!retldb_enable_skipping || count == 0)
 		return share;
 
-	foreach(lc, clauses)
+	attnums = palloc(sizeof(AttrNumber) * count);
+	for (i = 0; i < count; i++)
+		attnums[i] = RetlSkipTestColumn(context->root, context->rel, list_nth(clauses, i));
+
+	/* for each column, at its first clause, those of its clauses there are */
+	for (i = 0; i < count; i++)
 	{
-		AttrNumber	attnum = RetlSkipTestColumn(context->root, context->rel, lfirst(lc));
+		AttrNumber	attnum = attnums[i];
 		List	   *sameColumn = NIL;
-		ListCell   *other;
 
-		if (attnum == InvalidAttrNumber || bms_is_member(attnum, seen))
+		if (attnum == InvalidAttrNumber)
 			continue;
-		seen = bms_add_member(seen, attnum);
-
-		for_each_cell(other, clauses, lc)
+		for (j = i; j < count; j++)
 		{
-			if (RetlSkipTestColumn(context->root, context->rel, lfirst(other)) == attnum)
-				sameColumn = lappend(sameColumn, lfirst(other));
+			if (attnums[j] != attnum)
+				continue;
+			sameColumn = lappend(sameColumn, list_nth(clauses, j));
+			attnums[j] = InvalidAttrNumber;
 		}
 		share = Min(share, ReadShareOfColumn(context, attnum, sameColumn));
 	}
+	pfree(attnums);
 	return share;
 }
 

@@ -196,13 +196,22 @@ ForgetVectors(RetlScanState *state)
 	state->hasVector = false;
 }
 
-/* The scan has turned to a row of a row group: is it in the vector we know? */
+/*
+ * The scan has turned to a row of a row group: is it in the vector we know?
+ *
+ * The slot's TID is put together anew instead of copied: a load of four bytes
+ * that were just stored as two and two would have to wait for both stores.
+ */
 static inline void
-TurnToVectorRow(RetlScanState *state, const RetlScanRow *row)
+TurnToVectorRow(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row)
 {
-	/* row numbers rise with TIDs, RETLDB_ROWS_PER_BLOCK to the block */
-	uint64		base = (uint64) ItemPointerGetBlockNumberNoCheck(&row->tid) *
-		RETLDB_ROWS_PER_BLOCK + ItemPointerGetOffsetNumberNoCheck(&row->tid) - row->vectorRow;
+	/* rises by one from row to row */
+	uint64		position = (uint64) ItemPointerGetBlockNumberNoCheck(&row->tid) *
+		RETLDB_ROWS_PER_BLOCK + ItemPointerGetOffsetNumberNoCheck(&row->tid) - 1;
+	uint64		base = position - row->vectorRow;
+
+	ItemPointerSet(&slot->tts_tid, position / RETLDB_ROWS_PER_BLOCK,
+				   position % RETLDB_ROWS_PER_BLOCK + 1);
 
 	if (unlikely(!state->hasVector || base != state->vectorBase))
 	{
@@ -216,8 +225,9 @@ TurnToVectorRow(RetlScanState *state, const RetlScanRow *row)
 
 /* The scan has turned to a row of the row store. */
 static void
-TurnToRowStoreRow(RetlScanState *state, const RetlScanRow *row)
+TurnToRowStoreRow(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row)
 {
+	slot->tts_tid = row->tid;
 	if (state->hasVector)
 		ForgetVectors(state);
 	/* the scan keeps the page pinned */
@@ -265,15 +275,14 @@ FetchFromVector(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *r
 static inline void
 FetchQualColumns(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row)
 {
-	slot->tts_tid = row->tid;
 	if (likely(!row->inRowStore))
 	{
-		TurnToVectorRow(state, row);
+		TurnToVectorRow(state, slot, row);
 		FetchFromVector(state, slot, row, 0, state->qualColumnCount);
 	}
 	else
 	{
-		TurnToRowStoreRow(state, row);
+		TurnToRowStoreRow(state, slot, row);
 		FetchFromRowStore(state, slot, 0, state->qualColumnCount, state->lastQualAttnum);
 	}
 }

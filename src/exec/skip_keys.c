@@ -7,8 +7,8 @@
  * keys are computed before each scan and put into it in place.  A key that is
  * null makes its test one that no row matches, for the operators are strict.
  *
- * column op ANY (array) becomes an OR of one test for each element; for many
- * elements, the range from the least to the greatest takes its place.
+ * column op ANY (array) becomes an OR of one test for each element; where there
+ * are many elements, the least and the greatest stand for all.
  *
  *-------------------------------------------------------------------------
  */
@@ -153,43 +153,59 @@ SetArguments(RetlSkipKeys *keys, RetlZoneFilter *filter, RetlZoneTestKind kind, 
 		filter->args[i] = &args[i];
 }
 
-/* Does a comparison have a smaller key than another? */
-static inline bool
-HasSmallerKey(const RetlZoneFilter *a, const RetlZoneFilter *b)
+/*
+ * Make *extreme the lesser (direction < 0) or the greater (direction > 0) of
+ * two comparisons' keys.  Of two values with equal keys that are not both
+ * exact, nobody knows which is the extreme, so the key counts as not exact.
+ */
+static void
+TakeExtreme(RetlZoneFilter *extreme, const RetlZoneFilter *other, int direction)
 {
-	return memcmp(a->key, b->key, RETLDB_KEY_LENGTH) < 0;
+	int			order = memcmp(other->key, extreme->key, RETLDB_KEY_LENGTH);
+
+	if (order * direction > 0)
+		*extreme = *other;
+	else if (order == 0)
+		extreme->keyExact = extreme->keyExact && other->keyExact;
 }
 
 /*
- * Equality with any of many values: not below the least, not above the
- * greatest.  There is at least one value that is not null.
+ * Comparison with any of many values: less than one of them is less than the
+ * greatest, equal to one of them is within their range.  There is at least one
+ * value, and none of them is null.
  */
 static void
 SetRange(RetlSkipKeys *keys, const KeyedTest *test, const Datum *values, int count)
 {
-	RetlZoneFilter *least;
-	RetlZoneFilter *greatest;
+	RetlZoneFilter *filter = test->filter;
+	RetlZoneFilter least = {0};
+	RetlZoneFilter greatest;
 	int			i;
 
 	Assert(count > 0);
-	SetArguments(keys, test->filter, RETL_TEST_AND, 2);
-	least = test->filter->args[0];
-	greatest = test->filter->args[1];
-
-	SetComparison(test, least, values[0]);
-	*greatest = *least;
+	SetComparison(test, &least, values[0]);
+	greatest = least;
 	for (i = 1; i < count; i++)
 	{
 		RetlZoneFilter comparison = {0};
 
 		SetComparison(test, &comparison, values[i]);
-		if (HasSmallerKey(&comparison, least))
-			*least = comparison;
-		if (HasSmallerKey(greatest, &comparison))
-			*greatest = comparison;
+		TakeExtreme(&least, &comparison, -1);
+		TakeExtreme(&greatest, &comparison, 1);
 	}
-	least->kind = RETL_TEST_GE;
-	greatest->kind = RETL_TEST_LE;
+
+	if (test->kind == RETL_TEST_LT || test->kind == RETL_TEST_LE)
+		*filter = greatest;
+	else if (test->kind == RETL_TEST_GT || test->kind == RETL_TEST_GE)
+		*filter = least;
+	else
+	{
+		SetArguments(keys, filter, RETL_TEST_AND, 2);
+		*filter->args[0] = least;
+		filter->args[0]->kind = RETL_TEST_GE;
+		*filter->args[1] = greatest;
+		filter->args[1]->kind = RETL_TEST_LE;
+	}
 }
 
 /* column op ANY (array) */
@@ -224,10 +240,8 @@ SetArray(RetlSkipKeys *keys, const KeyedTest *test, Datum value)
 		for (i = 0; i < count; i++)
 			SetComparison(test, filter->args[i], elements[i]);
 	}
-	else if (test->kind == RETL_TEST_EQ)
-		SetRange(keys, test, elements, count);
 	else
-		filter->kind = RETL_TEST_ALWAYS;
+		SetRange(keys, test, elements, count);
 }
 
 /*

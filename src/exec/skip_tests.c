@@ -114,7 +114,8 @@ KeyTypesAgree(Oid columnType, Oid keyType)
 			return keyType == FLOAT4OID || keyType == FLOAT8OID;
 		case TEXTOID:
 		case VARCHAROID:
-			return keyType == TEXTOID || keyType == VARCHAROID;
+		case NAMEOID:
+			return keyType == TEXTOID || keyType == VARCHAROID || keyType == NAMEOID;
 		default:
 			return false;
 	}

@@ -110,19 +110,32 @@ PayloadOf(HeapTupleHeader header)
 }
 
 /*
+ * Is the tuple header of an anchor as it was inserted?  Nothing updates, locks
+ * or deletes anchors; only the hint bits of its inserter change.
+ */
+static bool
+HeaderIsUntouched(HeapTuple tuple)
+{
+	HeapTupleHeader header = tuple->t_data;
+
+	return header->t_infomask2 == RETLDB_ANCHOR_BIT &&
+		(header->t_infomask & ~HEAP_XMIN_FROZEN) == HEAP_XMAX_INVALID &&
+		HeapTupleHeaderGetRawXmax(header) == InvalidTransactionId &&
+		ItemPointerEquals(&header->t_ctid, &tuple->t_self) &&
+		header->t_bits[0] == 0;
+}
+
+/*
  * Does a marked tuple have the form of an anchor?
  */
 static bool
-IsWellFormed(const HeapTupleData *tuple)
+IsWellFormed(HeapTuple tuple)
 {
-	HeapTupleHeader header = tuple->t_data;
-	const RetlAnchorPayload *payload = PayloadOf(header);
+	const RetlAnchorPayload *payload = PayloadOf(tuple->t_data);
 
 	return tuple->t_len == RETLDB_ANCHOR_LENGTH &&
-		header->t_hoff == RETLDB_ANCHOR_LENGTH &&
-		(header->t_infomask2 & RETLDB_MARK_BITS) == RETLDB_ANCHOR_BIT &&
-		HeapTupleHeaderGetNatts(header) == 0 &&
-		(header->t_infomask & (HEAP_HASNULL | HEAP_HASVARWIDTH | HEAP_HASEXTERNAL)) == 0 &&
+		tuple->t_data->t_hoff == RETLDB_ANCHOR_LENGTH &&
+		HeaderIsUntouched(tuple) &&
 		payload->magic == RETLDB_ANCHOR_MAGIC &&
 		payload->reserved == 0;
 }
@@ -198,6 +211,18 @@ AddSuspect(RowStoreScan *scan, const HeapTupleData *tuple, uint64 groupId)
 }
 
 /*
+ * Can the inserter of an anchor be the writer of its group, or a
+ * subtransaction of it, whose id then is larger?
+ */
+static bool
+IsOfWriter(TransactionId xmin, uint64 writerXid)
+{
+	uint64		fullXmin = writerXid + (TransactionId) (xmin - (TransactionId) writerXid);
+
+	return fullXmin < U64FromFullTransactionId(ReadNextFullTransactionId());
+}
+
+/*
  * Check a well-formed anchor against the directory.
  */
 static void
@@ -214,8 +239,7 @@ CheckAnchor(RetlVerifyState *state, RowStoreScan *scan, HeapTuple tuple, Buffer 
 	entry = FindEntry(scan, groupId, &tuple->t_self);
 	if (entry != NULL)
 	{
-		/* a subtransaction's id comes after that of its top transaction */
-		if (TransactionIdPrecedes(xmin, (TransactionId) entry->writerXid))
+		if (!IsOfWriter(xmin, entry->writerXid))
 			RetlVerifyFault(state, "anchor at offset %u was inserted by transaction %u, but its writer is transaction %llu",
 							offset, xmin, (unsigned long long) entry->writerXid);
 	}
@@ -263,13 +287,16 @@ LinePointerIsSound(Page page, ItemId item)
 }
 
 /*
- * Check the anchors of a heap page, whose buffer is locked.
+ * Check the tuples of a heap page, whose buffer is locked.  All of its tuple
+ * area belongs to tuples, for pruning leaves no gaps: otherwise a line pointer
+ * was lost.
  */
 static void
-CheckHeapPage(RetlVerifyState *state, RowStoreScan *scan, Buffer buffer)
+CheckTuples(RetlVerifyState *state, RowStoreScan *scan, Buffer buffer)
 {
 	Page		page = BufferGetPage(buffer);
 	OffsetNumber last = PageGetMaxOffsetNumber(page);
+	Size		used = 0;
 
 	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
 	{
@@ -282,14 +309,37 @@ CheckHeapPage(RetlVerifyState *state, RowStoreScan *scan, Buffer buffer)
 		if (!LinePointerIsSound(page, item))
 		{
 			RetlVerifyFault(state, "line pointer %u of the row store is damaged", offset);
-			continue;
+			return;
 		}
+		used += MAXALIGN(ItemIdGetLength(item));
 		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
 		tuple.t_len = ItemIdGetLength(item);
 		tuple.t_tableOid = RelationGetRelid(state->rel);
 		ItemPointerSet(&tuple.t_self, state->block, offset);
 		CheckTuple(state, scan, &tuple, buffer);
 	}
+	state->groupId = 0;
+	if (used != (Size) ((PageHeader) page)->pd_special - ((PageHeader) page)->pd_upper)
+		RetlVerifyFault(state, "line pointers of the row store name %zu bytes of %d",
+						used, ((PageHeader) page)->pd_special - ((PageHeader) page)->pd_upper);
+}
+
+/*
+ * Has the page the form of a heap page?
+ */
+static bool
+IsHeapPage(Page page)
+{
+	PageHeader	header = (PageHeader) page;
+
+	return PageGetPageSize(page) == BLCKSZ &&
+		PageGetPageLayoutVersion(page) == PG_PAGE_LAYOUT_VERSION &&
+		(header->pd_flags & ~PD_VALID_FLAG_BITS) == 0 &&
+		header->pd_lower >= SizeOfPageHeaderData &&
+		header->pd_lower <= header->pd_upper &&
+		header->pd_upper <= header->pd_special &&
+		header->pd_special == BLCKSZ &&
+		PageGetMaxOffsetNumber(page) <= MaxHeapTuplesPerPage;
 }
 
 /*
@@ -309,10 +359,10 @@ CheckUnclaimedBlock(RetlVerifyState *state, RowStoreScan *scan)
 	page = BufferGetPage(buffer);
 	if (RetlPageIsColumnPage(page))
 		state->orphanCount++;
-	else if (!PageIsNew(page) && PageGetSpecialSize(page) != 0)
+	else if (!PageIsNew(page) && !IsHeapPage(page))
 		RetlVerifyFault(state, "page is neither a column page nor a page of the row store");
 	else if (!PageIsNew(page))
-		CheckHeapPage(state, scan, buffer);
+		CheckTuples(state, scan, buffer);
 	UnlockReleaseBuffer(buffer);
 }
 

@@ -18,6 +18,7 @@
 #include "access/heapam.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
 #include "utils/memutils.h"
@@ -73,7 +74,7 @@ struct RetlTableScan
 	RetlRowStorePage page;
 	RetlGroup  *group;			/* open one, in state IN_GROUP */
 	uint32		groupRows;
-	uint32		vectorRows;
+	int			vectorShift;	/* rows of a vector, as a power of two */
 	int64		checkedVector;	/* whose zones were looked at last, -1 = none */
 	bool		checkedSkip;
 	HeapTupleHeaderData anchor;
@@ -192,19 +193,21 @@ StartScan(RetlTableScan *scan)
 	scan->zones = palloc0(sizeof(RetlZoneEntry **) * Max(RelationGetDescr(scan->rel)->natts, 1));
 	MemoryContextSwitchTo(oldContext);
 
-	scan->stretchNext = scan->stretchEnd = 0;
 	scan->state = CURSOR_BEFORE;
 	scan->started = true;
 }
 
 /*
- * Start over.
+ * Start over.  What an MVCC snapshot sees does not change, so the directory
+ * need not be read again for it.
  */
 void
 RetlTableScanRescan(RetlTableScan *scan)
 {
 	RetlRowStorePageRelease(&scan->page);
-	scan->started = false;
+	if (!IsMVCCSnapshot(scan->snapshot))
+		scan->started = false;
+	scan->stretchNext = scan->stretchEnd = 0;
 	scan->state = CURSOR_BEFORE;
 	scan->stamp++;
 }
@@ -448,7 +451,7 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 
 	RetlGroupReaderOpen(scan->reader, &group->entry);
 	scan->groupRows = RetlGroupReaderRowCount(scan->reader);
-	scan->vectorRows = RetlGroupReaderVectorRows(scan->reader);
+	scan->vectorShift = pg_leftmost_one_pos32(RetlGroupReaderVectorRows(scan->reader));
 	return scan->groupRows;
 }
 
@@ -598,19 +601,19 @@ StepInGroup(RetlTableScan *scan, int step)
 	{
 		if (next < 0 || next >= scan->groupRows)
 			return false;
-		vectorIndex = next / scan->vectorRows;
+		vectorIndex = next >> scan->vectorShift;
 		if (!SkipVector(scan, vectorIndex))
 			break;
 		next = step > 0
-			? (int64) (vectorIndex + 1) * scan->vectorRows
-			: (int64) vectorIndex * scan->vectorRows - 1;
+			? (int64) (vectorIndex + 1) << scan->vectorShift
+			: ((int64) vectorIndex << scan->vectorShift) - 1;
 	}
 	if (row->inRowStore || row->vectorIndex != vectorIndex)
 		scan->stamp++;
 	scan->rowInItem = next;
 	row->inRowStore = false;
 	row->vectorIndex = vectorIndex;
-	row->vectorRow = next % scan->vectorRows;
+	row->vectorRow = next - ((int64) vectorIndex << scan->vectorShift);
 	row->anchor = &scan->anchor;
 	rowNumber = scan->group->entry.rowBase + next;
 	RetlTidFromRowNumber(&row->tid, rowNumber);

@@ -4,7 +4,7 @@
  *	  Fuzz target: damaged compressed units.
  *
  * Input: one byte for the codec (modulo one more than there are), three for the
- * raw size (modulo 256 kB), then the compressed bytes.  Decompression may fail;
+ * raw size (modulo 64 kB), then the compressed bytes.  Decompression may fail;
  * when it does not, it must have written every byte.
  *
  *-------------------------------------------------------------------------
@@ -15,7 +15,7 @@
 #include "compress/compress.h"
 
 #define HEADER		4
-#define MAX_RAW		(256 * 1024)
+#define MAX_RAW		(64 * 1024)
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

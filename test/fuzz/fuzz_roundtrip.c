@@ -25,7 +25,7 @@
 #include "testlib.h"
 
 #define HEADER			4
-#define MAX_VALUES		20000
+#define MAX_VALUES		6000
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
