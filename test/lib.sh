@@ -116,6 +116,7 @@ retldb_end()
         [ -f "$pidfile" ] || continue
         as_user "$PGBIN/pg_ctl" -D "$(dirname "$pidfile")" -m immediate -s stop >/dev/null 2>&1
     done
+    [ -z "${SMALL_DISK:-}" ] || umount "$SMALL_DISK"
     # shellcheck disable=SC2086
     [ -z "${SOCKETS:-}" ] || rm -rf $SOCKETS
     if [ -n "$KEEP" ]; then

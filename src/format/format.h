@@ -449,8 +449,8 @@ typedef struct RetlOverflowFrame
 
 typedef struct RetlAnchorPayload
 {
-	uint32_t	magic;
-	uint32_t	reserved;
+	uint32_t	magic;			/* RETLDB_ANCHOR_MAGIC */
+	uint32_t	checksum;		/* CRC-32C of this struct, checksum taken as 0 */
 	uint64_t	groupId;
 } RetlAnchorPayload;
 

@@ -26,18 +26,21 @@ CeilDivide(uint32_t dividend, uint32_t divisor)
 	return dividend / divisor + (dividend % divisor != 0);
 }
 
+/* See chunk_format.h. */
 uint64_t
 RetlChunkHeaderLength(uint64_t unitCount, uint64_t zoneCount)
 {
 	return sizeof(RetlChunkHeader) + unitCount * sizeof(RetlUnit) + zoneCount * sizeof(RetlZone);
 }
 
+/* See chunk_format.h. */
 uint32_t
 RetlVectorCount(uint32_t rowCount, uint32_t vectorRows)
 {
 	return CeilDivide(rowCount, vectorRows);
 }
 
+/* See chunk_format.h. */
 uint64_t
 RetlChunkHeaderMaxLength(uint32_t rowCount, uint32_t vectorRows)
 {
@@ -93,6 +96,7 @@ CheckUnits(const RetlUnit *units, uint32_t count, const RetlChunkExpect *expect)
 	return NULL;
 }
 
+/* See chunk_format.h. */
 const char *
 RetlChunkParse(const uint8_t *src, const RetlChunkExpect *expect, RetlChunkView *view)
 {
@@ -138,6 +142,7 @@ RetlChunkParse(const uint8_t *src, const RetlChunkExpect *expect, RetlChunkView 
 	return CheckUnits(view->units, unitCount, expect);
 }
 
+/* See chunk_format.h. */
 uint32_t
 RetlPieceRowCount(const RetlChunkView *view, uint32_t pieceIndex)
 {
@@ -147,6 +152,7 @@ RetlPieceRowCount(const RetlChunkView *view, uint32_t pieceIndex)
 	return rest < view->pieceRows ? rest : view->pieceRows;
 }
 
+/* See chunk_format.h. */
 uint32_t
 RetlUnitPieceCount(const RetlChunkView *view, uint32_t unitIndex)
 {
@@ -208,6 +214,7 @@ Take(const uint8_t **src, size_t *srcSize, size_t length)
 	return start;
 }
 
+/* See chunk_format.h. */
 const char *
 RetlPieceParse(const uint8_t *src, size_t srcSize, uint32_t rowCount,
 			   uint64_t overflowLength, RetlPieceView *piece)
@@ -262,6 +269,7 @@ RetlPieceParse(const uint8_t *src, size_t srcSize, uint32_t rowCount,
 	return CheckOverflow(piece, overflowLength);
 }
 
+/* See chunk_format.h. */
 RetlOverflowRef
 RetlPieceOverflow(const RetlPieceView *piece, uint32_t i)
 {

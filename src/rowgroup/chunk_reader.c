@@ -24,6 +24,7 @@ AllocateIn(void *context, size_t size)
 	return MemoryContextAllocHuge((MemoryContext) context, Max(size, 1));
 }
 
+/* See chunk_reader.h. */
 RetlArena
 RetlMemoryContextArena(MemoryContext context)
 {
@@ -34,6 +35,7 @@ RetlMemoryContextArena(MemoryContext context)
 	return arena;
 }
 
+/* See chunk_reader.h. */
 const char *
 RetlChunkOpen(RetlChunkReader *chunk, RetlBytesReader *bytes,
 			  const RetlFooterHeader *footer, const RetlFooterColumn *column,
@@ -113,6 +115,7 @@ ReadUnit(RetlChunkReader *chunk, const RetlUnit *unit, uint8 *dst)
 	return NULL;
 }
 
+/* See chunk_reader.h. */
 const char *
 RetlChunkOpenDictionary(RetlChunkReader *chunk)
 {
@@ -187,6 +190,7 @@ LoadUnit(RetlChunkReader *chunk, uint32 unitIndex)
 	return problem;
 }
 
+/* See chunk_reader.h. */
 const char *
 RetlChunkGetPiece(RetlChunkReader *chunk, uint32 pieceIndex, RetlPieceView *piece)
 {
@@ -204,6 +208,7 @@ RetlChunkGetPiece(RetlChunkReader *chunk, uint32 pieceIndex, RetlPieceView *piec
 						  chunk->overflowLength, piece);
 }
 
+/* See chunk_reader.h. */
 const char *
 RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
 					 RetlDecoded *decoded, const RetlArena *arena)

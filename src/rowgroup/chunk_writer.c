@@ -21,10 +21,10 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-#include "base/errors.h"
 #include "compress/compress.h"
 #include "format/checksum.h"
 #include "rowgroup/chunk_format.h"
+#include "rowgroup/chunk_reader.h"
 #include "rowgroup/chunk_writer.h"
 #include "rowgroup/zone_builder.h"
 
@@ -70,14 +70,7 @@ typedef struct ChunkWriter
 	Size		storedCapacity;
 } ChunkWriter;
 
-/* Arena callback: memory of a memory context. */
-static void *
-AllocateIn(void *context, size_t size)
-{
-	return MemoryContextAllocHuge((MemoryContext) context, Max(size, 1));
-}
-
-/* Append to a growing array of bytes; data may be NULL to reserve only. */
+/* Make room for more bytes at the end of a growing array; returns where they go. */
 static uint8 *
 ReserveBytes(uint8 **array, Size length, Size *capacity, Size extra)
 {
@@ -602,6 +595,7 @@ DescribeChunk(const ChunkWriter *writer, RetlEncodedChunk *chunk)
 	column->distinctEstimate = CountDistinct(writer);
 }
 
+/* See chunk_writer.h. */
 void
 RetlChunkEncode(const RetlColumnBuffer *buffer, uint32 rowCount,
 				uint64 groupId, uint32 columnId,
@@ -618,12 +612,10 @@ RetlChunkEncode(const RetlColumnBuffer *buffer, uint32 rowCount,
 	writer.options = options;
 	writer.values = RetlColumnBufferGetValues(buffer);
 	writer.rowCount = rowCount;
-	writer.arena.allocate = AllocateIn;
-	writer.arena.context = CurrentMemoryContext;
+	writer.arena = RetlMemoryContextArena(CurrentMemoryContext);
 	writer.pieceContext = AllocSetContextCreate(CurrentMemoryContext, "retldb piece",
 												ALLOCSET_DEFAULT_SIZES);
-	writer.pieceArena.allocate = AllocateIn;
-	writer.pieceArena.context = writer.pieceContext;
+	writer.pieceArena = RetlMemoryContextArena(writer.pieceContext);
 
 	ChooseEncoding(&writer);
 	EncodePieces(&writer);

@@ -18,6 +18,7 @@
 #define FIRST_NULLS		256
 #define FIRST_BYTES		256
 
+/* See column_buffer.h. */
 void
 RetlColumnBufferInit(RetlColumnBuffer *buffer, const RetlColumnType *type,
 					 MemoryContext context)
@@ -25,6 +26,18 @@ RetlColumnBufferInit(RetlColumnBuffer *buffer, const RetlColumnType *type,
 	memset(buffer, 0, sizeof(*buffer));
 	buffer->type = *type;
 	buffer->context = context;
+}
+
+/* See column_buffer.h. */
+void
+RetlColumnBufferReset(RetlColumnBuffer *buffer)
+{
+	buffer->valueCount = 0;
+	buffer->nullCount = 0;
+	buffer->bytesLength = 0;
+	buffer->overflowCount = 0;
+	if (buffer->nulls != NULL)
+		memset(buffer->nulls, 0, buffer->nullCapacity / 8);
 }
 
 /* Allocate or enlarge an array. */
@@ -36,9 +49,9 @@ Resize(RetlColumnBuffer *buffer, void *array, Size size)
 	return repalloc_huge(array, size);
 }
 
-/* Make room for a null at "row". */
-static void
-ReserveNull(RetlColumnBuffer *buffer, uint32 row)
+/* See column_buffer.h. */
+void
+RetlColumnBufferReserveNull(RetlColumnBuffer *buffer, uint32 row)
 {
 	uint32		capacity = Max(buffer->nullCapacity, FIRST_NULLS);
 
@@ -51,14 +64,12 @@ ReserveNull(RetlColumnBuffer *buffer, uint32 row)
 	buffer->nullCapacity = capacity;
 }
 
-/* Make room for another value's slot. */
+/* Make room for more values, but for the bytes of those of variable length. */
 static void
-ReserveSlot(RetlColumnBuffer *buffer)
+GrowValues(RetlColumnBuffer *buffer)
 {
 	uint32		capacity = Max(buffer->valueCapacity * 2, FIRST_VALUES);
 
-	if (buffer->valueCount < buffer->valueCapacity)
-		return;
 	if (buffer->type.physType == RETL_PHYS_BYTES)
 	{
 		buffer->offsets = Resize(buffer, buffer->offsets, ((Size) capacity + 1) * sizeof(uint32));
@@ -72,12 +83,10 @@ ReserveSlot(RetlColumnBuffer *buffer)
 
 /* Make room for the bytes of a value. */
 static void
-ReserveBytes(RetlColumnBuffer *buffer, Size length)
+GrowBytes(RetlColumnBuffer *buffer, Size length)
 {
 	Size		capacity = Max(buffer->bytesCapacity, FIRST_BYTES);
 
-	if (buffer->bytesLength + length <= buffer->bytesCapacity)
-		return;
 	if (buffer->bytesLength + length > PG_UINT32_MAX)
 		elog(ERROR, "column buffer is too large");
 	while (capacity < buffer->bytesLength + length)
@@ -86,63 +95,33 @@ ReserveBytes(RetlColumnBuffer *buffer, Size length)
 	buffer->bytesCapacity = capacity;
 }
 
-/* Make room for another overflow value. */
+/* Make room for more overflow values. */
 static void
-ReserveOverflow(RetlColumnBuffer *buffer)
+GrowOverflow(RetlColumnBuffer *buffer)
 {
 	uint32		capacity = Max(buffer->overflowCapacity * 2, 4);
 
-	if (buffer->overflowCount < buffer->overflowCapacity)
-		return;
 	buffer->overflow = Resize(buffer, buffer->overflow, capacity * sizeof(RetlOverflowValue));
 	buffer->overflowCapacity = capacity;
 }
 
+/* See column_buffer.h. */
 void
-RetlColumnBufferReserve(RetlColumnBuffer *buffer, uint32 row, bool isnull,
-						Size length, bool overflowed)
+RetlColumnBufferReserve(RetlColumnBuffer *buffer, Size length, bool overflowed)
 {
-	if (isnull)
-	{
-		ReserveNull(buffer, row);
-		return;
-	}
-	ReserveSlot(buffer);
+	if (buffer->valueCount >= buffer->valueCapacity)
+		GrowValues(buffer);
 	if (overflowed)
-		ReserveOverflow(buffer);
-	else if (buffer->type.physType == RETL_PHYS_BYTES)
-		ReserveBytes(buffer, length);
+	{
+		if (buffer->overflowCount >= buffer->overflowCapacity)
+			GrowOverflow(buffer);
+	}
+	else if (buffer->type.physType == RETL_PHYS_BYTES &&
+			 buffer->bytesLength + length > buffer->bytesCapacity)
+		GrowBytes(buffer, length);
 }
 
-void
-RetlColumnBufferAddNull(RetlColumnBuffer *buffer, uint32 row)
-{
-	Assert(row < buffer->nullCapacity);
-	buffer->nulls[row / 8] |= (uint8) (1 << (row % 8));
-	buffer->nullCount++;
-}
-
-void
-RetlColumnBufferAddFixed(RetlColumnBuffer *buffer, const void *data)
-{
-	Assert(buffer->valueCount < buffer->valueCapacity);
-	memcpy(buffer->fixed + (Size) buffer->valueCount * buffer->type.width, data,
-		   buffer->type.width);
-	buffer->valueCount++;
-}
-
-void
-RetlColumnBufferAddBytes(RetlColumnBuffer *buffer, const void *data, Size length)
-{
-	Assert(buffer->valueCount < buffer->valueCapacity);
-	Assert(buffer->bytesLength + length <= buffer->bytesCapacity || length == 0);
-	if (length > 0)
-		memcpy(buffer->bytes + buffer->bytesLength, data, length);
-	buffer->bytesLength += length;
-	buffer->valueCount++;
-	buffer->offsets[buffer->valueCount] = (uint32) buffer->bytesLength;
-}
-
+/* See column_buffer.h. */
 void
 RetlColumnBufferAddOverflow(RetlColumnBuffer *buffer, const RetlOverflowValue *value)
 {
@@ -153,6 +132,7 @@ RetlColumnBufferAddOverflow(RetlColumnBuffer *buffer, const RetlOverflowValue *v
 	RetlColumnBufferAddBytes(buffer, NULL, 0);
 }
 
+/* See column_buffer.h. */
 RetlValues
 RetlColumnBufferGetValues(const RetlColumnBuffer *buffer)
 {

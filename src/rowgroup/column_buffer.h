@@ -50,22 +50,60 @@ typedef struct RetlColumnBuffer
 extern void RetlColumnBufferInit(RetlColumnBuffer *buffer, const RetlColumnType *type,
 								 MemoryContext context);
 
-/* Make room for row number "row", null or not, of "length" bytes. */
-extern void RetlColumnBufferReserve(RetlColumnBuffer *buffer, uint32 row, bool isnull,
-									Size length, bool overflowed);
+/* Forget all values but keep the memory; nothing happens to a zeroed buffer. */
+extern void RetlColumnBufferReset(RetlColumnBuffer *buffer);
+
+/* Make room for a null at row number "row", or for a value of "length" bytes. */
+extern void RetlColumnBufferReserveNull(RetlColumnBuffer *buffer, uint32 row);
+extern void RetlColumnBufferReserve(RetlColumnBuffer *buffer, Size length, bool overflowed);
 
 /* Bytes a column's arena may have; the group counts as full before. */
 #define RETLDB_COLUMN_BYTES_MAX		((Size) 2 * 1024 * 1024 * 1024)
-
-extern void RetlColumnBufferAddNull(RetlColumnBuffer *buffer, uint32 row);
-extern void RetlColumnBufferAddFixed(RetlColumnBuffer *buffer, const void *data);
-extern void RetlColumnBufferAddBytes(RetlColumnBuffer *buffer, const void *data, Size length);
 
 /* The value's index is filled in here. */
 extern void RetlColumnBufferAddOverflow(RetlColumnBuffer *buffer, const RetlOverflowValue *value);
 
 /* All values, as the encodings take them. */
 extern RetlValues RetlColumnBufferGetValues(const RetlColumnBuffer *buffer);
+
+/* Row number "row" is null. */
+static inline void
+RetlColumnBufferAddNull(RetlColumnBuffer *buffer, uint32 row)
+{
+	Assert(row < buffer->nullCapacity);
+	buffer->nulls[row / 8] |= (uint8) (1 << (row % 8));
+	buffer->nullCount++;
+}
+
+/* The next value, of a fixed-width type. */
+static inline void
+RetlColumnBufferAddFixed(RetlColumnBuffer *buffer, const void *data)
+{
+	uint32		width = buffer->type.width;
+	uint8	   *dst = buffer->fixed + (Size) buffer->valueCount * width;
+
+	Assert(buffer->valueCount < buffer->valueCapacity);
+	if (width == 4)
+		memcpy(dst, data, 4);
+	else if (width == 8)
+		memcpy(dst, data, 8);
+	else
+		memcpy(dst, data, width);
+	buffer->valueCount++;
+}
+
+/* The next value, of a variable-length type. */
+static inline void
+RetlColumnBufferAddBytes(RetlColumnBuffer *buffer, const void *data, Size length)
+{
+	Assert(buffer->valueCount < buffer->valueCapacity);
+	Assert(buffer->bytesLength + length <= buffer->bytesCapacity || length == 0);
+	if (length > 0)
+		memcpy(buffer->bytes + buffer->bytesLength, data, length);
+	buffer->bytesLength += length;
+	buffer->valueCount++;
+	buffer->offsets[buffer->valueCount] = (uint32) buffer->bytesLength;
+}
 
 static inline bool
 RetlColumnBufferIsNull(const RetlColumnBuffer *buffer, uint32 row)

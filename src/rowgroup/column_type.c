@@ -85,6 +85,7 @@ RetlColumnTypeInit(RetlColumnType *type, Form_pg_attribute attribute)
 	type->keyKind = KeyKindOfBaseType(type->baseType);
 }
 
+/* See column_type.h. */
 RetlKeyKind
 RetlKeyKindOfType(Oid typeOid)
 {

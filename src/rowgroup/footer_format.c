@@ -14,6 +14,7 @@
 
 #define IS_POWER_OF_TWO(n)	((n) != 0 && ((n) & ((n) - 1)) == 0)
 
+/* See footer_format.h. */
 const char *
 RetlFooterHeaderProblem(const RetlFooterHeader *header, const RetlGroupEntry *entry,
 						bool *unsupported)
@@ -55,6 +56,7 @@ RetlFooterHeaderProblem(const RetlFooterHeader *header, const RetlGroupEntry *en
 	return NULL;
 }
 
+/* See footer_format.h. */
 bool
 RetlKeyKindFits(int keyKind, int physType, uint32_t width)
 {
@@ -80,6 +82,7 @@ RetlKeyKindFits(int keyKind, int physType, uint32_t width)
 	}
 }
 
+/* See footer_format.h. */
 const char *
 RetlZoneProblem(const RetlZone *zone, uint32_t rowCount)
 {
@@ -116,6 +119,7 @@ WidthFits(int physType, uint32_t width)
 	}
 }
 
+/* See footer_format.h. */
 const char *
 RetlFooterColumnProblem(const RetlFooterColumn *column, const RetlFooterHeader *header,
 						uint64_t footerOffset, bool *unsupported)

@@ -25,6 +25,7 @@
 #include "rowgroup/group_reader_state.h"
 #include "rowgroup/read_context.h"
 
+/* See group_reader.h. */
 RetlGroupReader *
 RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy, RetlReadStats *stats)
 {
@@ -79,6 +80,7 @@ CloseGroup(RetlGroupReader *reader)
 	MemoryContextReset(reader->groupContext);
 }
 
+/* See group_reader.h. */
 void
 RetlGroupReaderSetRelation(RetlGroupReader *reader, Relation rel)
 {
@@ -86,6 +88,7 @@ RetlGroupReaderSetRelation(RetlGroupReader *reader, Relation rel)
 	reader->bytes.rel = rel;
 }
 
+/* See group_reader.h. */
 void
 RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 {
@@ -115,12 +118,14 @@ RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 	reader->open = true;
 }
 
+/* See group_reader.h. */
 void
 RetlGroupReaderFree(RetlGroupReader *reader)
 {
 	MemoryContextDelete(reader->context);
 }
 
+/* See group_reader.h. */
 uint32
 RetlGroupReaderRowCount(const RetlGroupReader *reader)
 {
@@ -128,6 +133,7 @@ RetlGroupReaderRowCount(const RetlGroupReader *reader)
 	return reader->footer.rowCount;
 }
 
+/* See group_reader.h. */
 uint32
 RetlGroupReaderVectorRows(const RetlGroupReader *reader)
 {
@@ -135,6 +141,7 @@ RetlGroupReaderVectorRows(const RetlGroupReader *reader)
 	return reader->footer.vectorRows;
 }
 
+/* See group_reader.h. */
 uint32
 RetlGroupReaderVectorCount(const RetlGroupReader *reader)
 {
@@ -142,6 +149,7 @@ RetlGroupReaderVectorCount(const RetlGroupReader *reader)
 	return RetlVectorCount(reader->footer.rowCount, reader->footer.vectorRows);
 }
 
+/* See group_reader_state.h. */
 const RetlFooterColumn *
 RetlGroupReaderRawColumn(RetlGroupReader *reader, uint32 i)
 {
@@ -308,6 +316,7 @@ BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 	column->vectorIndex = index;
 }
 
+/* See group_reader.h. */
 const RetlVector *
 RetlGroupReaderGetVector(RetlGroupReader *reader, AttrNumber attnum, uint32 index)
 {
@@ -344,6 +353,7 @@ ZoneOfChunk(const RetlChunkReader *chunk, uint32 rowCount, RetlZone *zone)
 	return true;
 }
 
+/* See group_reader.h. */
 bool
 RetlGroupReaderGetVectorZone(RetlGroupReader *reader, AttrNumber attnum,
 							 uint32 index, RetlZone *zone, uint32 *rowCount)
@@ -378,6 +388,7 @@ RetlGroupReaderGetVectorZone(RetlGroupReader *reader, AttrNumber attnum,
 	return true;
 }
 
+/* See group_reader.h. */
 uint32
 RetlGroupReaderColumnCount(const RetlGroupReader *reader)
 {
@@ -385,6 +396,7 @@ RetlGroupReaderColumnCount(const RetlGroupReader *reader)
 	return reader->footer.columnCount;
 }
 
+/* See group_reader.h. */
 void
 RetlGroupReaderGetChunkInfo(RetlGroupReader *reader, uint32 i, RetlChunkInfo *info)
 {

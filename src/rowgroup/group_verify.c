@@ -269,6 +269,7 @@ NameOfColumn(RetlGroupReader *reader, AttrNumber attnum)
 	return NameStr(TupleDescAttr(RelationGetDescr(reader->rel), attnum - 1)->attname);
 }
 
+/* See group_reader.h. */
 char *
 RetlGroupReaderVerifyColumn(RetlGroupReader *reader, AttrNumber attnum)
 {
@@ -377,6 +378,7 @@ CheckFooter(RetlGroupReader *reader, const RetlDirectory *directory, const RetlG
 					   (uint32) RelationGetNumberOfAttributes(reader->rel) + 1);
 }
 
+/* See group_reader.h. */
 char *
 RetlGroupReaderVerifyFooter(RetlGroupReader *reader, const RetlDirectory *directory,
 							const RetlGroup *group)

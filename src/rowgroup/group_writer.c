@@ -47,7 +47,7 @@ struct RetlGroupWriter
 	TupleDesc	tupdesc;
 	RetlWriteOptions options;
 	bool		rowSizeMatters;
-	RetlColumnBuffer *columns;	/* [natts]; of dropped ones nothing is used */
+	RetlColumnBuffer *columns;	/* [natts]; zero for dropped ones */
 
 	/* the row being added */
 	Datum	   *datums;			/* [natts], detoasted */
@@ -61,6 +61,7 @@ struct RetlGroupWriter
 	RetlOverflowList overflow;
 };
 
+/* See group_writer.h. */
 RetlGroupWriter *
 RetlGroupWriterCreate(TupleDesc tupdesc, const RetlWriteOptions *options, MemoryContext parent)
 {
@@ -99,34 +100,6 @@ RetlGroupWriterCreate(TupleDesc tupdesc, const RetlWriteOptions *options, Memory
 	return writer;
 }
 
-/* Find the bytes of the variable-length values, detoasted. */
-static void
-DetoastRow(RetlGroupWriter *writer, const Datum *values, const bool *nulls)
-{
-	for (int i = 0; i < writer->tupdesc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(writer->tupdesc, i);
-		RowValue   *value = &writer->row[i];
-
-		if (att->attisdropped || nulls[i])
-			continue;
-		writer->datums[i] = values[i];
-		if (att->attlen == -1)
-		{
-			struct varlena *flat = PG_DETOAST_DATUM_PACKED(values[i]);
-
-			writer->datums[i] = PointerGetDatum(flat);
-			value->data = VARDATA_ANY(flat);
-			value->length = VARSIZE_ANY_EXHDR(flat);
-		}
-		else if (att->attlen == -2)
-		{
-			value->data = DatumGetCString(values[i]);
-			value->length = strlen(value->data);
-		}
-	}
-}
-
 /* Compress a large value; it is in the pending list then. */
 static void
 PackValue(RetlGroupWriter *writer, RetlColumnBuffer *column, RowValue *value)
@@ -147,26 +120,69 @@ PackValue(RetlGroupWriter *writer, RetlColumnBuffer *column, RowValue *value)
 	overflow->ref.offset = writer->overflow.length + before;
 }
 
-/* Make room for the row in every column. */
+/* Find the bytes of a variable-length value, detoasted. */
 static void
-ReserveRow(RetlGroupWriter *writer, const bool *nulls)
+PrepareVariable(RetlGroupWriter *writer, int columnIndex, Datum datum)
+{
+	RetlColumnBuffer *column = &writer->columns[columnIndex];
+	RowValue   *value = &writer->row[columnIndex];
+
+	if (column->type.typeLength == -1)
+	{
+		struct varlena *flat = (struct varlena *) DatumGetPointer(datum);
+
+		if (VARATT_IS_COMPRESSED(flat) || VARATT_IS_EXTERNAL(flat))
+			flat = PG_DETOAST_DATUM_PACKED(datum);
+		writer->datums[columnIndex] = PointerGetDatum(flat);
+		value->data = VARDATA_ANY(flat);
+		value->length = VARSIZE_ANY_EXHDR(flat);
+	}
+	else
+	{
+		value->data = DatumGetCString(datum);
+		value->length = strlen(value->data);
+	}
+	value->overflowed = value->length > RETLDB_OVERFLOW_THRESHOLD;
+	if (value->overflowed)
+		PackValue(writer, column, value);
+}
+
+/* Detoast the row's values, and make room for it in every column. */
+static void
+PrepareRow(RetlGroupWriter *writer, const Datum *values, const bool *nulls)
 {
 	for (int i = 0; i < writer->tupdesc->natts; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(writer->tupdesc, i);
 		RetlColumnBuffer *column = &writer->columns[i];
-		RowValue   *value = &writer->row[i];
 
-		if (att->attisdropped)
-			continue;
-		if (!nulls[i] && att->attlen < 0)
+		if (column->context == NULL)
+			continue;			/* dropped */
+		if (nulls[i])
+			RetlColumnBufferReserveNull(column, writer->rowCount);
+		else
 		{
-			value->overflowed = value->length > RETLDB_OVERFLOW_THRESHOLD;
-			if (value->overflowed)
-				PackValue(writer, column, value);
+			writer->datums[i] = values[i];
+			if (column->type.typeLength < 0)
+				PrepareVariable(writer, i, values[i]);
+			RetlColumnBufferReserve(column, writer->row[i].length, writer->row[i].overflowed);
 		}
-		RetlColumnBufferReserve(column, writer->rowCount, nulls[i], value->length,
-								value->overflowed);
+	}
+}
+
+/* Copy a variable-length value into its column. */
+static inline void
+StoreVariable(RetlGroupWriter *writer, RetlColumnBuffer *column, const RowValue *value)
+{
+	if (value->overflowed)
+	{
+		RetlColumnBufferAddOverflow(column, &value->overflow);
+		writer->rawBytes += (Size) value->overflow.ref.storedLength;
+	}
+	else
+	{
+		RetlColumnBufferAddBytes(column, value->data, value->length);
+		writer->rawBytes += value->length;
+		writer->largestArena = Max(writer->largestArena, column->bytesLength);
 	}
 }
 
@@ -176,41 +192,28 @@ StoreRow(RetlGroupWriter *writer, const bool *nulls)
 {
 	for (int i = 0; i < writer->tupdesc->natts; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(writer->tupdesc, i);
 		RetlColumnBuffer *column = &writer->columns[i];
-		RowValue   *value = &writer->row[i];
 
-		if (att->attisdropped)
-			continue;
+		if (column->context == NULL)
+			continue;			/* dropped */
 		if (nulls[i])
 			RetlColumnBufferAddNull(column, writer->rowCount);
-		else if (att->attbyval)
-		{
-			/* a by-value Datum holds its value in the low bytes */
-			RetlColumnBufferAddFixed(column, &writer->datums[i]);
-			writer->rawBytes += (Size) att->attlen;
-		}
-		else if (att->attlen > 0)
-		{
-			RetlColumnBufferAddFixed(column, DatumGetPointer(writer->datums[i]));
-			writer->rawBytes += (Size) att->attlen;
-		}
-		else if (value->overflowed)
-		{
-			RetlColumnBufferAddOverflow(column, &value->overflow);
-			writer->rawBytes += (Size) value->overflow.ref.storedLength;
-		}
+		else if (column->type.typeLength < 0)
+			StoreVariable(writer, column, &writer->row[i]);
 		else
 		{
-			RetlColumnBufferAddBytes(column, value->data, value->length);
-			writer->rawBytes += value->length;
-			writer->largestArena = Max(writer->largestArena, column->bytesLength);
+			/* a by-value Datum holds its value in the low bytes */
+			RetlColumnBufferAddFixed(column, column->type.byValue ?
+									 (const void *) &writer->datums[i] :
+									 DatumGetPointer(writer->datums[i]));
+			writer->rawBytes += column->type.width;
 		}
 	}
 	RetlOverflowMove(&writer->overflow, &writer->pending);
 	writer->rowCount++;
 }
 
+/* See group_writer.h. */
 void
 RetlGroupWriterAppend(RetlGroupWriter *writer, const Datum *values, const bool *nulls)
 {
@@ -223,15 +226,30 @@ RetlGroupWriterAppend(RetlGroupWriter *writer, const Datum *values, const bool *
 
 	MemoryContextReset(writer->rowContext);
 	oldContext = MemoryContextSwitchTo(writer->rowContext);
-	DetoastRow(writer, values, nulls);
+	PrepareRow(writer, values, nulls);
 	if (writer->rowSizeMatters)
 		RetlRowSizeCheck(writer->tupdesc, writer->datums, nulls);
-	ReserveRow(writer, nulls);
 	MemoryContextSwitchTo(oldContext);
 
 	StoreRow(writer, nulls);
 }
 
+/* See group_writer.h. */
+void
+RetlGroupWriterReset(RetlGroupWriter *writer)
+{
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+		RetlColumnBufferReset(&writer->columns[i]);
+	memset(&writer->overflow, 0, sizeof(writer->overflow));
+	memset(&writer->pending, 0, sizeof(writer->pending));
+	MemoryContextReset(writer->overflowContext);
+	MemoryContextReset(writer->rowContext);
+	writer->rowCount = 0;
+	writer->rawBytes = 0;
+	writer->largestArena = 0;
+}
+
+/* See group_writer.h. */
 uint32
 RetlGroupWriterRowCount(const RetlGroupWriter *writer)
 {
@@ -244,6 +262,7 @@ RetlGroupWriterMemory(const RetlGroupWriter *writer)
 	return MemoryContextMemAllocated(writer->context, true);
 }
 
+/* See group_writer.h. */
 bool
 RetlGroupWriterIsFull(const RetlGroupWriter *writer)
 {
@@ -336,6 +355,7 @@ WriteFooter(const RetlGroupWriter *writer, RetlBytesWriter *bytes, RetlGroupEntr
 	entry->footerLength = (uint32) (entry->dataLength - entry->footerOffset);
 }
 
+/* See group_writer.h. */
 void
 RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group)
 {
@@ -364,6 +384,7 @@ RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group)
 	MemoryContextDelete(writeContext);
 }
 
+/* See group_writer.h. */
 void
 RetlGroupWriterFree(RetlGroupWriter *writer)
 {

@@ -52,6 +52,12 @@ extern bool RetlGroupWriterIsFull(const RetlGroupWriter *writer);
  */
 extern void RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group);
 
+/*
+ * Forget all rows, to begin another group.  Memory is kept: the next group
+ * will need about as much, and growing anew costs time.
+ */
+extern void RetlGroupWriterReset(RetlGroupWriter *writer);
+
 extern void RetlGroupWriterFree(RetlGroupWriter *writer);
 
 #endif							/* RETLDB_GROUP_WRITER_H */

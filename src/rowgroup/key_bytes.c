@@ -62,18 +62,21 @@ PutKey(uint64_t value, uint8_t key[RETLDB_KEY_LENGTH])
 	memset(key + 8, 0, RETLDB_KEY_LENGTH - 8);
 }
 
+/* See key_bytes.h. */
 void
 RetlKeyFromInt(int64_t value, uint8_t key[RETLDB_KEY_LENGTH])
 {
 	PutKey((uint64_t) value ^ (UINT64_C(1) << 63), key);
 }
 
+/* See key_bytes.h. */
 void
 RetlKeyFromUint(uint64_t value, uint8_t key[RETLDB_KEY_LENGTH])
 {
 	PutKey(value, key);
 }
 
+/* See key_bytes.h. */
 void
 RetlKeyFromFloat(double value, uint8_t key[RETLDB_KEY_LENGTH])
 {
@@ -111,6 +114,7 @@ RetlKeyFromBytes(const uint8_t *data, size_t length, uint8_t key[RETLDB_KEY_LENG
 	return length <= RETLDB_KEY_LENGTH && (length == 0 || data[length - 1] != 0);
 }
 
+/* See key_bytes.h. */
 bool
 RetlKeyFromPadded(const uint8_t *data, size_t length, uint8_t key[RETLDB_KEY_LENGTH])
 {
@@ -176,6 +180,7 @@ KeyFromDigits(bool negative, int32_t weight, const uint8_t *digits, size_t digit
 	return digitCount <= KEY_DIGITS;
 }
 
+/* See key_bytes.h. */
 bool
 RetlKeyFromNumeric(const uint8_t *data, size_t length, uint8_t key[RETLDB_KEY_LENGTH])
 {

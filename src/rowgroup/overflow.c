@@ -81,6 +81,7 @@ AppendFrame(RetlOverflowList *list, const void *raw, uint32 rawLength,
 	list->length += sizeof(RetlOverflowFrame) + storedLength;
 }
 
+/* See overflow.h. */
 void
 RetlOverflowPack(RetlOverflowList *list, const void *data, uint32 length,
 				 RetlCompressionId compression, int level, MemoryContext context)
@@ -102,6 +103,7 @@ RetlOverflowPack(RetlOverflowList *list, const void *data, uint32 length,
 	pfree(packed);
 }
 
+/* See overflow.h. */
 void
 RetlOverflowMove(RetlOverflowList *into, RetlOverflowList *from)
 {
@@ -116,6 +118,7 @@ RetlOverflowMove(RetlOverflowList *into, RetlOverflowList *from)
 	memset(from, 0, sizeof(*from));
 }
 
+/* See overflow.h. */
 void
 RetlOverflowDiscard(RetlOverflowList *list)
 {
@@ -131,6 +134,7 @@ RetlOverflowDiscard(RetlOverflowList *list)
 	}
 }
 
+/* See overflow.h. */
 uint64
 RetlOverflowWrite(const RetlOverflowList *list, RetlBytesWriter *writer)
 {
@@ -184,6 +188,7 @@ ReadFrame(const RetlOverflowArea *area, uint64 *offset, uint64 *left,
 	return NULL;
 }
 
+/* See overflow.h. */
 const char *
 RetlOverflowRead(const RetlOverflowArea *area, const RetlOverflowRef *ref, void *dst)
 {
@@ -230,6 +235,7 @@ RetlOverflowTypeIsLazy(Oid baseType)
 	}
 }
 
+/* See overflow.h. */
 char *
 RetlOverflowMakeLazy(const RetlOverflowArea *area, const RetlOverflowRef *ref,
 					 MemoryContext context)

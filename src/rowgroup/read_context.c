@@ -27,6 +27,7 @@ DescribeRead(void *arg)
 				   RelationGetRelationName(context->rel));
 }
 
+/* See read_context.h. */
 void
 RetlReadContextPush(RetlReadContext *context, Relation rel, uint64 groupId,
 					const char *columnName)
@@ -40,6 +41,7 @@ RetlReadContextPush(RetlReadContext *context, Relation rel, uint64 groupId,
 	error_context_stack = &context->callback;
 }
 
+/* See read_context.h. */
 void
 RetlReadContextPop(RetlReadContext *context)
 {

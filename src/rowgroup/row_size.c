@@ -41,6 +41,7 @@ IsPackable(Form_pg_attribute att)
 	return att->attlen == -1 && att->attstorage != TYPSTORAGE_PLAIN;
 }
 
+/* See row_size.h. */
 bool
 RetlRowSizeMatters(TupleDesc tupdesc)
 {
@@ -118,6 +119,7 @@ RowSize(TupleDesc tupdesc, const Datum *values, const bool *nulls, CountMode mod
 	return MAXALIGN(size);
 }
 
+/* See row_size.h. */
 void
 RetlRowSizeCheck(TupleDesc tupdesc, const Datum *values, const bool *nulls)
 {

@@ -35,6 +35,7 @@ AlignmentOf(char align)
 	}
 }
 
+/* See vector_builder.h. */
 void
 RetlVectorBuilderInit(RetlVectorBuilder *builder, const RetlColumnType *type,
 					  uint32 vectorRows, MemoryContext context)
@@ -311,6 +312,7 @@ BuildVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const RetlPiec
 	return NULL;
 }
 
+/* See vector_builder.h. */
 const char *
 RetlVectorBuild(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 index)
 {
@@ -342,6 +344,7 @@ RetlVectorBuild(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 index
 	return NULL;
 }
 
+/* See vector_builder.h. */
 void
 RetlVectorBuildConstant(RetlVectorBuilder *builder, Datum value, bool isnull,
 						uint32 firstRow, uint32 rowCount)

@@ -15,6 +15,7 @@
 #include "rowgroup/key_bytes.h"
 #include "rowgroup/zone_builder.h"
 
+/* See zone_builder.h. */
 void
 RetlZoneBuilderInit(RetlZoneBuilder *builder, RetlKeyKind kind,
 					RetlPhysType physType, uint16 width)
@@ -26,6 +27,7 @@ RetlZoneBuilderInit(RetlZoneBuilder *builder, RetlKeyKind kind,
 	builder->exact = true;
 }
 
+/* See zone_builder.h. */
 void
 RetlZoneBuilderAddKey(RetlZoneBuilder *builder, const uint8 key[RETLDB_KEY_LENGTH], bool exact)
 {
@@ -42,6 +44,7 @@ RetlZoneBuilderAddKey(RetlZoneBuilder *builder, const uint8 key[RETLDB_KEY_LENGT
 	builder->exact &= exact;
 }
 
+/* See zone_builder.h. */
 void
 RetlZoneBuilderAddValue(RetlZoneBuilder *builder, const void *data, Size length)
 {
@@ -169,6 +172,7 @@ AddFloats(RetlZoneBuilder *builder, const RetlValues *values)
 	}
 }
 
+/* See zone_builder.h. */
 void
 RetlZoneBuilderAddValues(RetlZoneBuilder *builder, const RetlValues *values)
 {
@@ -201,6 +205,7 @@ RetlZoneBuilderAddValues(RetlZoneBuilder *builder, const RetlValues *values)
 	}
 }
 
+/* See zone_builder.h. */
 void
 RetlZoneBuilderFinish(const RetlZoneBuilder *builder, uint32 nullCount, RetlZone *zone)
 {
@@ -214,6 +219,7 @@ RetlZoneBuilderFinish(const RetlZoneBuilder *builder, uint32 nullCount, RetlZone
 	}
 }
 
+/* See zone_builder.h. */
 void
 RetlZoneInit(RetlZone *zone, RetlKeyKind kind)
 {
@@ -221,6 +227,7 @@ RetlZoneInit(RetlZone *zone, RetlKeyKind kind)
 	zone->keyKind = (uint8) kind;
 }
 
+/* See zone_builder.h. */
 void
 RetlZoneMerge(RetlZone *into, const RetlZone *zone)
 {

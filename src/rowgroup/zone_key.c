@@ -57,6 +57,7 @@ UintFromDatum(Oid baseType, Datum value)
 	}
 }
 
+/* See column_type.h. */
 bool
 RetlZoneKeyFromDatum(RetlKeyKind kind, Oid baseType, Datum value,
 					 uint8 key[RETLDB_KEY_LENGTH])
@@ -154,6 +155,7 @@ FloatFromBytes(const void *data, uint16 width)
 	return value8;
 }
 
+/* See column_type.h. */
 bool
 RetlZoneKeyFromBytes(RetlKeyKind kind, RetlPhysType physType, uint16 width,
 					 const void *data, Size length, uint8 key[RETLDB_KEY_LENGTH])

@@ -131,13 +131,7 @@ HeaderIsUntouched(HeapTuple tuple)
 static bool
 IsWellFormed(HeapTuple tuple)
 {
-	const RetlAnchorPayload *payload = PayloadOf(tuple->t_data);
-
-	return tuple->t_len == RETLDB_ANCHOR_LENGTH &&
-		tuple->t_data->t_hoff == RETLDB_ANCHOR_LENGTH &&
-		HeaderIsUntouched(tuple) &&
-		payload->magic == RETLDB_ANCHOR_MAGIC &&
-		payload->reserved == 0;
+	return RetlAnchorIsSound(tuple) && HeaderIsUntouched(tuple);
 }
 
 /*
@@ -287,15 +281,35 @@ LinePointerIsSound(Page page, ItemId item)
 }
 
 /*
- * Check the tuples of a heap page, whose buffer is locked.  All of its tuple
- * area belongs to tuples, for pruning leaves no gaps: otherwise a line pointer
- * was lost.
+ * Take the piece that a line pointer names from the tuple area; false if part
+ * of it is taken.
+ */
+static bool
+TakeArea(ItemId item, bool *taken, Size *used)
+{
+	Size		length = MAXALIGN(ItemIdGetLength(item));
+
+	for (Size i = ItemIdGetOffset(item); i < ItemIdGetOffset(item) + length; i += MAXIMUM_ALIGNOF)
+	{
+		if (taken[i / MAXIMUM_ALIGNOF])
+			return false;
+		taken[i / MAXIMUM_ALIGNOF] = true;
+	}
+	*used += length;
+	return true;
+}
+
+/*
+ * Check the tuples of a heap page, whose buffer is locked.  Its tuple area is
+ * divided among them without gaps, for pruning leaves none: a gap tells of a
+ * line pointer that was lost.
  */
 static void
 CheckTuples(RetlVerifyState *state, RowStoreScan *scan, Buffer buffer)
 {
 	Page		page = BufferGetPage(buffer);
 	OffsetNumber last = PageGetMaxOffsetNumber(page);
+	bool		taken[BLCKSZ / MAXIMUM_ALIGNOF] = {false};
 	Size		used = 0;
 
 	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
@@ -306,12 +320,11 @@ CheckTuples(RetlVerifyState *state, RowStoreScan *scan, Buffer buffer)
 		state->groupId = 0;
 		if (!ItemIdIsNormal(item))
 			continue;
-		if (!LinePointerIsSound(page, item))
+		if (!LinePointerIsSound(page, item) || !TakeArea(item, taken, &used))
 		{
 			RetlVerifyFault(state, "line pointer %u of the row store is damaged", offset);
 			return;
 		}
-		used += MAXALIGN(ItemIdGetLength(item));
 		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
 		tuple.t_len = ItemIdGetLength(item);
 		tuple.t_tableOid = RelationGetRelid(state->rel);
@@ -319,9 +332,9 @@ CheckTuples(RetlVerifyState *state, RowStoreScan *scan, Buffer buffer)
 		CheckTuple(state, scan, &tuple, buffer);
 	}
 	state->groupId = 0;
-	if (used != (Size) ((PageHeader) page)->pd_special - ((PageHeader) page)->pd_upper)
-		RetlVerifyFault(state, "line pointers of the row store name %zu bytes of %d",
-						used, ((PageHeader) page)->pd_special - ((PageHeader) page)->pd_upper);
+	if (used != (Size) BLCKSZ - ((PageHeader) page)->pd_upper)
+		RetlVerifyFault(state, "line pointers of the row store name %zu of %zu bytes",
+						used, (Size) BLCKSZ - ((PageHeader) page)->pd_upper);
 }
 
 /*

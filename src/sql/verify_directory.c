@@ -460,9 +460,10 @@ ReadRuns(RetlVerifyState *state, void *argument)
 }
 
 /*
- * Check the page with a group's further runs, and claim it.
+ * Check the page with a group's further runs, and claim it; true if there is
+ * none.
  */
-static void
+static bool
 CheckRunListPage(RetlVerifyState *state, RetlCopiedDirectory *directory,
 				 const RetlGroupEntry *entry)
 {
@@ -470,11 +471,11 @@ CheckRunListPage(RetlVerifyState *state, RetlCopiedDirectory *directory,
 	sizeof(RetlRunListPage), NULL, false};
 
 	if (entry->runListBlock == RETLDB_NO_BLOCK)
-		return;
+		return true;
 	RetlVerifyClaim(state, directory, entry->runListBlock, 1, RETL_OWNER_RUN_LIST,
 					entry->groupId);
 	state->block = entry->runListBlock;
-	(void) RetlVerifyStep(state, CopyPage, &copy);
+	return RetlVerifyStep(state, CopyPage, &copy) && copy.valid;
 }
 
 /*
@@ -486,8 +487,8 @@ ClaimGroup(RetlVerifyState *state, RetlCopiedDirectory *directory, const RetlGro
 	RunsRead	read = {entry, NULL, 0};
 	uint64		pages = 0;
 
-	CheckRunListPage(state, directory, entry);
-	if (!RetlVerifyStep(state, ReadRuns, &read))
+	if (!CheckRunListPage(state, directory, entry) ||
+		!RetlVerifyStep(state, ReadRuns, &read))
 		return false;
 	for (int i = 0; i < read.count; i++)
 	{

@@ -151,9 +151,10 @@ CollectEntries(Relation rel, RetlDirectory *directory, const RetlDirectoryPage *
  * Read one directory page.  A damaged one leaves nothing, if that is wanted.
  */
 static void
-ReadDirectoryPage(Relation rel, RetlDirectory *directory, int pageIndex, BlockNumber nblocks)
+ReadDirectoryPage(Relation rel, RetlDirectory *directory, int pageIndex)
 {
 	BlockNumber block = directory->header->directoryBlocks[pageIndex];
+	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
 	RetlZoneMapRef *ref = &directory->pages[pageIndex];
 	RetlDirectoryPage *content;
 	PGAlignedBlock copy;
@@ -171,6 +172,8 @@ ReadDirectoryPage(Relation rel, RetlDirectory *directory, int pageIndex, BlockNu
 	memcpy(page, BufferGetPage(buffer), BLCKSZ);
 	UnlockReleaseBuffer(buffer);
 
+	/* its entries may name blocks that were added just before we copied it */
+	nblocks = RelationGetNumberOfBlocks(rel);
 	content = (RetlDirectoryPage *) RetlPageGetPayload(page);
 	problem = RetlPageProblem(page, block, RETL_PAGE_DIRECTORY, 0, pageIndex, true);
 	if (problem == NULL)
@@ -200,14 +203,12 @@ CompareGroups(const void *a, const void *b)
 }
 
 /*
- * Read the directory.  The length of the fork is taken after the header, so
- * that everything the header knows is within it.
+ * Read the directory.
  */
 RetlDirectory *
 RetlDirectoryRead(Relation rel)
 {
 	RetlDirectory *directory = palloc0(sizeof(RetlDirectory));
-	BlockNumber nblocks;
 
 	directory->header = palloc(sizeof(RetlFileHeader));
 	RetlHeaderRead(rel, directory->header);
@@ -218,11 +219,7 @@ RetlDirectoryRead(Relation rel)
 											   sizeof(RetlGroup) * RETLDB_DIRECTORY_SLOTS *
 											   Max(directory->pageCount, 1));
 	for (int i = 0; i < directory->pageCount; i++)
-	{
-		/* entries may name blocks that were added since the last look */
-		nblocks = RelationGetNumberOfBlocks(rel);
-		ReadDirectoryPage(rel, directory, i, nblocks);
-	}
+		ReadDirectoryPage(rel, directory, i);
 	qsort(directory->groups, directory->groupCount, sizeof(RetlGroup), CompareGroups);
 	return directory;
 }

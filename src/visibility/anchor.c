@@ -21,12 +21,23 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/errors.h"
+#include "format/checksum.h"
 #include "visibility/anchor.h"
 
 StaticAssertDecl(RETLDB_ANCHOR_PAYLOAD_OFFSET == MAXALIGN(SizeofHeapTupleHeader),
 				 "the anchor's payload follows the tuple header");
 StaticAssertDecl((RETLDB_MARK_BITS & (HEAP_NATTS_MASK | HEAP2_XACT_MASK)) == 0,
 				 "marks do not collide with PostgreSQL's bits");
+
+/*
+ * Checksum of an anchor's payload.
+ */
+static uint32
+AnchorChecksum(const RetlAnchorPayload *payload)
+{
+	return RetlCrc32cWithout(0, payload, sizeof(*payload), offsetof(RetlAnchorPayload, checksum));
+}
 
 /*
  * Insert the anchor of a group in the current transaction.  It is not decoded
@@ -46,6 +57,7 @@ RetlAnchorInsert(Relation rel, uint64 groupId, CommandId cid, bool frozen)
 	payload = (RetlAnchorPayload *) ((char *) tuple->t_data + RETLDB_ANCHOR_PAYLOAD_OFFSET);
 	payload->magic = RETLDB_ANCHOR_MAGIC;
 	payload->groupId = groupId;
+	payload->checksum = AnchorChecksum(payload);
 
 	heap_insert(rel, tuple, cid,
 				HEAP_INSERT_NO_LOGICAL | (frozen ? HEAP_INSERT_FROZEN : 0), NULL);
@@ -57,6 +69,41 @@ RetlAnchorInsert(Relation rel, uint64 groupId, CommandId cid, bool frozen)
 }
 
 /*
+ * Has a marked tuple the form and the checksum of an anchor?
+ */
+bool
+RetlAnchorIsSound(HeapTuple tuple)
+{
+	RetlAnchorPayload *payload =
+		(RetlAnchorPayload *) ((char *) tuple->t_data + RETLDB_ANCHOR_PAYLOAD_OFFSET);
+
+	return tuple->t_len == RETLDB_ANCHOR_LENGTH &&
+		tuple->t_data->t_hoff == RETLDB_ANCHOR_LENGTH &&
+		payload->magic == RETLDB_ANCHOR_MAGIC &&
+		payload->checksum == AnchorChecksum(payload);
+}
+
+/*
+ * Is this tuple the anchor of the group?  A marked tuple may be another group's
+ * that got the line pointer of a dead one, but it must be sound: a group must
+ * not vanish because its anchor is damaged.
+ */
+static bool
+IsAnchorOf(Relation rel, const RetlGroupEntry *entry, HeapTuple tuple)
+{
+	RetlAnchorPayload *payload;
+
+	if ((tuple->t_data->t_infomask2 & RETLDB_ANCHOR_BIT) == 0)
+		return false;
+	payload = (RetlAnchorPayload *) ((char *) tuple->t_data + RETLDB_ANCHOR_PAYLOAD_OFFSET);
+	if (!RetlAnchorIsSound(tuple))
+		RetlReportDamagedGroup(rel, entry->groupId, NULL,
+							   psprintf("no sound anchor at (%u,%u)", entry->anchorBlock,
+										entry->anchorOffset));
+	return payload->groupId == entry->groupId;
+}
+
+/*
  * Lock the anchor's page and find the anchor on it.  If it is there, returns
  * true with the page share-locked; else nothing is locked or pinned.
  */
@@ -64,7 +111,6 @@ static bool
 LockAnchor(Relation rel, const RetlGroupEntry *entry, Buffer *buffer, HeapTuple tuple)
 {
 	Page		page;
-	ItemId		lp;
 
 	*buffer = ReadBuffer(rel, entry->anchorBlock);
 	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
@@ -72,19 +118,15 @@ LockAnchor(Relation rel, const RetlGroupEntry *entry, Buffer *buffer, HeapTuple 
 
 	if (!PageIsNew(page) && entry->anchorOffset <= PageGetMaxOffsetNumber(page))
 	{
-		lp = PageGetItemId(page, entry->anchorOffset);
-		if (ItemIdIsNormal(lp) && ItemIdGetLength(lp) == RETLDB_ANCHOR_LENGTH)
-		{
-			RetlAnchorPayload *payload;
+		ItemId		lp = PageGetItemId(page, entry->anchorOffset);
 
+		if (ItemIdIsNormal(lp))
+		{
 			tuple->t_data = (HeapTupleHeader) PageGetItem(page, lp);
 			tuple->t_len = ItemIdGetLength(lp);
 			tuple->t_tableOid = RelationGetRelid(rel);
 			ItemPointerSet(&tuple->t_self, entry->anchorBlock, entry->anchorOffset);
-			payload = (RetlAnchorPayload *) ((char *) tuple->t_data + RETLDB_ANCHOR_PAYLOAD_OFFSET);
-			if ((tuple->t_data->t_infomask2 & RETLDB_ANCHOR_BIT) != 0 &&
-				payload->magic == RETLDB_ANCHOR_MAGIC &&
-				payload->groupId == entry->groupId)
+			if (IsAnchorOf(rel, entry, tuple))
 				return true;
 		}
 	}

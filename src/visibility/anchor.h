@@ -23,6 +23,9 @@ RetlTupleIsMarked(HeapTupleHeader tuple)
 	return (tuple->t_infomask2 & RETLDB_MARK_BITS) != 0;
 }
 
+/* Has a marked tuple the form and the checksum of an anchor? */
+extern bool RetlAnchorIsSound(HeapTuple tuple);
+
 /*
  * Insert the anchor of a group in the current transaction; returns its TID.
  * frozen: as COPY FREEZE wants it.

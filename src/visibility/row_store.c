@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/settings.h"
 #include "storage/column_page.h"
 #include "visibility/anchor.h"
 #include "visibility/row_store.h"
@@ -132,8 +133,8 @@ CompareRuns(const void *a, const void *b)
 
 /*
  * The runs of a group that can be relied on.  Run list pages of groups that are
- * being loaded, or are free, may change while we look: then the inline runs
- * have to do.
+ * being loaded, or are free, may change while we look, and damaged ones must
+ * not stop a rescue: then the inline runs have to do.
  */
 static RetlRun *
 StableRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
@@ -141,7 +142,7 @@ StableRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
 	RetlGroupEntry inlineOnly = *entry;
 
 	if (entry->runCount > RETLDB_INLINE_RUNS &&
-		(entry->state != RETL_GROUP_COMPLETE || !RetlAnchorExists(rel, entry)))
+		(retldb_skip_damaged_groups || entry->state != RETL_GROUP_COMPLETE || !RetlAnchorExists(rel, entry)))
 		inlineOnly.runCount = RETLDB_INLINE_RUNS;
 	return RetlGroupGetRuns(rel, &inlineOnly, runCount);
 }

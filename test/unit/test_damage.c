@@ -256,7 +256,7 @@ Damage(RetlEncodingId id)
 						continue;
 					if (testTypes[t].width > 16 && counts[c] > 13)
 						continue;
-					if (quick && counts[c] > 13)
+					if (quick && counts[c] > 13 && strcmp(names[n], "runs") != 0)
 						continue;
 					DamagePiece(encoding, &testTypes[t], pattern, counts[c]);
 				}
@@ -315,6 +315,7 @@ test_dict_order(void **state)
 
 	(void) state;
 	TestArenaInit(&arena);
+	arena.limitBytes = 4096;	/* "manyEmpty" must not be believed */
 	assert_null(dict->open(twice, 6, RETL_PHYS_INT, 1, &arena.arena, &error));
 	assert_null(dict->open(falling, 6, RETL_PHYS_INT, 1, &arena.arena, &error));
 	assert_non_null(dict->open(rising, 6, RETL_PHYS_INT, 1, &arena.arena, &error));

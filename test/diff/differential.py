@@ -1,0 +1,421 @@
+#!/usr/bin/env python3
+"""Differential test: random work on a retldb table and a heap twin.
+
+Both tables get the same commands in the same transactions: loads of every
+kind, savepoints, rollbacks, added and dropped columns, truncation, vacuum,
+under random settings.  After each step random queries must have the same
+answer, and now and then the whole contents and retldb.verify are looked at.
+
+A run is a function of its seed: --seed N --seconds S.  Each round has a seed
+of its own, printed when it fails, for --round to run it alone.
+"""
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+# type -> SQL expressions of its values, with {i} the row's number
+TYPES = {
+    'int2': ['({i} % 100)::int2', '(-{i} % 30000)::int2', '7::int2'],
+    'int4': ['{i}', '-{i} * 1000', '{i} % 5', "('x' || substr(md5({i}::text), 1, 8))::bit(32)::int4"],
+    'int8': ['{i}::int8 * 10000000000', '{i} / 100', "-9223372036854775808::int8 + {i}"],
+    'float4': ['{i} / 3.0', "'NaN'", "'-0'", '({i} % 4) / 2.0'],
+    'float8': ['{i} / 7.0', 'sqrt({i})', "(ARRAY['NaN', 'Infinity', '-Infinity', '-0', '0', '1.5'])[1 + {i} % 6]::float8"],
+    'bool': ['{i} % 2 = 0', '{i} % 1000 < 500', 'true'],
+    'numeric': ['{i} / 7.0', '({i} % 10)::numeric(10,2)', "(ARRAY['NaN', 'Infinity', '1.0', '1.00', '-5', '1e30'])[1 + {i} % 6]::numeric", '{i}'],
+    'numeric(12,3)': ['{i} / 8.0', '({i} % 50) * 1.25'],
+    'text': ["'text ' || {i}", "'text ' || {i} % 10", "repeat(md5({i}::text), {i} % 30)", "''", "chr(192 + {i} % 400) || {i}"],
+    'text COLLATE "C"': ["md5({i}::text)", "'value ' || {i} % 100"],
+    'varchar(20)': ["left(md5({i}::text), {i} % 20)"],
+    'char(8)': ["left('ab      cd', {i} % 9)"],
+    '"char"': ["chr(65 + {i} % 20)::\"char\""],
+    'bytea': ["decode(md5({i}::text), 'hex')", "'\\x00'::bytea"],
+    'date': ["date '2000-01-01' + {i}", "date '1990-05-05' + {i} % 30", "'infinity'"],
+    'time': ["time '00:00' + {i} * interval '1 second'"],
+    'timetz': ["('12:00:00+' || {i} % 12)::timetz"],
+    'timestamp': ["timestamp '2001-01-01' + {i} * interval '1 hour'"],
+    'timestamptz': ["timestamptz '2001-01-01' + {i} % 77 * interval '1 minute'", "'-infinity'"],
+    'interval': ["{i} * interval '1 minute 3 days'"],
+    'uuid': ['md5({i}::text)::uuid', 'md5(({i} % 3)::text)::uuid'],
+    'inet': ["('10.0.' || {i} % 256 || '.1')::inet"],
+    'macaddr': ["'08:00:2b:01:02:03'::macaddr"],
+    'money': ['({i} % 1000)::money'],
+    'bit(7)': ['({i} % 128)::bit(7)'],
+    'jsonb': ["jsonb_build_object('a', {i}, 'b', {i} % 3)"],
+    'json': ["json_build_array({i}, 'x')"],
+    'int4[]': ['ARRAY[{i}, NULL, {i} % 3]', "'{}'::int4[]"],
+    'text[]': ["ARRAY['a' || {i} % 9, NULL]"],
+    'int4range': ['int4range({i}, {i} + 5)'],
+    'point': ['point({i}, 1)'],
+    'diff_mood': ["(ARRAY['sad', 'ok', 'happy'])[1 + {i} % 3]::diff_mood"],
+    'diff_pair': ["ROW({i}, 'x')::diff_pair"],
+    'diff_short': ["({i} % 9)::diff_short"],
+    'oid': ['({i} + 3000000000)::oid'],
+    'tsvector': ["to_tsvector('simple', 'w' || {i} % 9)"],
+}
+ORDERED = ['int2', 'int4', 'int8', 'float4', 'float8', 'bool', 'numeric', 'numeric(12,3)', 'text', 'text COLLATE "C"',
+           'varchar(20)', 'char(8)', '"char"', 'bytea', 'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval',
+           'uuid', 'inet', 'money', 'diff_mood', 'diff_short', 'oid']
+
+SETUP = """
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS retldb;
+DROP TYPE IF EXISTS diff_mood, diff_pair CASCADE;
+DROP DOMAIN IF EXISTS diff_short CASCADE;
+CREATE TYPE diff_mood AS ENUM ('sad', 'ok', 'happy');
+CREATE TYPE diff_pair AS (a int, b text);
+CREATE DOMAIN diff_short AS int2 CHECK (VALUE < 100);
+DROP TABLE IF EXISTS columnar, twin;
+"""
+
+
+class Failure(Exception):
+    pass
+
+
+class Psql:
+    """A psql session that is fed line by line."""
+
+    def __init__(self, program):
+        self.process = subprocess.Popen(
+            [program, '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=0', '-v', 'VERBOSITY=verbose'],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
+        self.log = []
+
+    def run(self, sql):
+        """Run SQL; returns its output lines, errors among them."""
+        self.log.append(sql)
+        try:
+            self.process.stdin.write(sql + ';\n\\echo --end--\n')
+            self.process.stdin.flush()
+            lines = []
+            for line in self.process.stdout:
+                if line == '--end--\n':
+                    return lines
+                lines.append(line.rstrip('\n'))
+        except BrokenPipeError:
+            pass
+        raise Failure('the session was lost')
+
+    def must(self, sql):
+        """Run SQL that has no reason to fail."""
+        errors = [line for line in self.run(sql) if line.startswith(('ERROR', 'FATAL', 'PANIC', 'psql:'))]
+        if errors:
+            raise Failure('%s: %s' % (sql[:500], errors))
+
+    def both(self, sql):
+        """Run SQL on {t} = each table; errors must be the same ones."""
+        states = []
+        for table in ('columnar', 'twin'):
+            lines = self.run(sql.replace('{t}', table))
+            states.append([line.split()[1].rstrip(':') for line in lines if line.startswith(('ERROR', 'FATAL', 'PANIC', 'server closed'))])
+        if states[0] != states[1]:
+            raise Failure('errors differ: %s and %s after\n%s' % (states[0], states[1], sql))
+        return states[0]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Round:
+    def __init__(self, psql, seed, directory):
+        self.random = random.Random(seed)
+        self.psql = psql
+        self.file = os.path.join(directory, 'rows')
+        self.columns = []       # (name, type)
+        self.count = 0          # columns ever
+        self.next = 1           # numbers of rows
+        self.steps = 0
+
+    # ------------------------------------------------------------ pieces of SQL
+
+    def expression(self, column_type, number):
+        return self.random.choice(TYPES[column_type]).replace('{i}', number)
+
+    def value(self, column_type):
+        """An expression over generate_series(...) i, null now and then."""
+        base = self.expression(column_type, 'i')
+        kind = self.random.random()
+        if kind < 0.05:
+            return 'NULL'
+        if kind < 0.35:
+            return 'CASE WHEN i %% %d <> 0 THEN %s END' % (self.random.randint(2, 9), base)
+        if kind < 0.5:
+            run = str(self.random.choice([10, 100, 1000]))
+            return self.expression(column_type, '(i / %s)' % run)
+        return base
+
+    def rows(self, n):
+        """A SELECT of n new rows for all columns."""
+        first = self.next
+        self.next += n
+        values = ', '.join('(%s)::%s' % (self.value(t), t.split(' COLLATE')[0]) for _, t in self.columns)
+        return 'SELECT %s FROM generate_series(%d, %d) i' % (values, first, first + n - 1)
+
+    def size(self):
+        return self.random.choice([1, 3, 15, 90, 400, 1100, 2500, 6000])
+
+    def settings(self):
+        choose = self.random.choice
+        return '; '.join([
+            'SET retldb.row_store_rows = %d' % choose([0, 10, 1000]),
+            'SET retldb.row_group_rows = %d' % choose([64, 300, 1000, 4000, 100000]),
+            'SET retldb.row_group_size = %d' % choose([64, 1024, 65536]),
+            'SET retldb.vector_rows = %d' % choose([64, 128, 1024, 2048]),
+            'SET retldb.compression = %s' % choose(['none', 'lz4', 'snappy', 'zstd']),
+            'SET retldb.compression_level = %d' % choose([0, 0, 1, 7]),
+            'SET retldb.write_memory = %s' % choose(["'1MB'", "'256MB'"]),
+            'SET retldb.force_encoding = %s' % choose(['auto', 'auto', 'plain', 'constant', 'rle', 'bitpack', 'dict']),
+        ])
+
+    # ------------------------------------------------------------ steps
+
+    def create(self):
+        self.psql.must('DROP TABLE IF EXISTS columnar, twin')
+        types = list(TYPES)
+        self.columns = [('id', 'int4')]
+        for _ in range(self.random.choice([0, 1, 4, 10, 30])):
+            self.count += 1
+            self.columns.append(('c%d' % self.count, self.random.choice(types)))
+        definition = ', '.join('%s %s' % column for column in self.columns)
+        if self.random.random() < 0.2:
+            rows = self.rows(self.size())
+            names = ', '.join(name for name, _ in self.columns)
+            self.psql.must('CREATE TEMP TABLE made (%s) AS %s' % (names, rows))
+            self.psql.must('CREATE TABLE columnar USING retldb AS TABLE made')
+            self.psql.must('CREATE TABLE twin USING heap AS TABLE made')
+            self.psql.must('DROP TABLE made')
+        else:
+            kind = self.random.choice(['', '', '', 'TEMP ', 'UNLOGGED '])
+            self.psql.must('CREATE %sTABLE columnar (%s) USING retldb' % (kind, definition))
+            self.psql.must('CREATE %sTABLE twin (%s) USING heap' % (kind, definition))
+
+    def load(self):
+        n = self.size()
+        way = self.random.choice(['select', 'select', 'values', 'text', 'csv', 'binary', 'self', 'where'])
+        if way == 'self':
+            where = self.predicate()
+            self.psql.both('INSERT INTO {t} SELECT * FROM {t} WHERE (%s) AND random() >= 0 AND id < %d' % (where, self.next // 4))
+            return
+        rows = self.rows(min(n, 20) if way == 'values' else n)
+        # random values of functions like random() do not occur: the same rows twice
+        if way == 'values':
+            self.psql.both('INSERT INTO {t} %s' % rows)
+        elif way in ('text', 'csv', 'binary'):
+            self.psql.must('\\copy (%s) TO %s (FORMAT %s)\n' % (rows, self.file, way))
+            self.psql.both('\\copy {t} FROM %s (FORMAT %s)\n' % (self.file, way))
+        elif way == 'where':
+            self.psql.both('INSERT INTO {t} SELECT * FROM (%s) x (%s) WHERE %s'
+                           % (rows, ', '.join(name for name, _ in self.columns), self.predicate()))
+        else:
+            self.psql.both('INSERT INTO {t} %s' % rows)
+
+    def fail(self):
+        """A load that fails in its middle."""
+        n = self.size()
+        rows = self.rows(n)
+        self.psql.both('INSERT INTO {t} SELECT * FROM (%s) x (%s) WHERE 1 / (%d - id) < 5'
+                       % (rows, ', '.join(name for name, _ in self.columns), self.next - max(1, n // 2)))
+
+    def add_column(self):
+        self.count += 1
+        column_type = self.random.choice(list(TYPES))
+        name = 'c%d' % self.count
+        default = ''
+        if self.random.random() < 0.6:
+            default = ' DEFAULT (%s)::%s' % (self.expression(column_type, str(self.random.randint(1, 99))), column_type.split(' COLLATE')[0])
+        if not self.psql.both('ALTER TABLE {t} ADD COLUMN %s %s%s' % (name, column_type, default)):
+            self.columns.append((name, column_type))
+
+    def drop_column(self):
+        if len(self.columns) < 2:
+            return
+        column = self.random.choice(self.columns[1:])
+        self.psql.both('ALTER TABLE {t} DROP COLUMN %s' % column[0])
+        self.columns.remove(column)
+
+    def change_type(self):
+        candidates = [c for c in self.columns[1:] if c[1] in ('int2', 'int4', 'varchar(20)', 'numeric(12,3)', 'date')]
+        if not candidates:
+            return
+        column = self.random.choice(candidates)
+        new = {'int2': 'int4', 'int4': 'int8', 'varchar(20)': 'text', 'numeric(12,3)': 'numeric', 'date': 'timestamp'}[column[1]]
+        if not self.psql.both('ALTER TABLE {t} ALTER COLUMN %s TYPE %s' % (column[0], new)):
+            self.columns[self.columns.index(column)] = (column[0], new)
+
+    def truncate(self):
+        self.psql.both('TRUNCATE {t}')
+
+    def step(self):
+        self.steps += 1
+        self.psql.must(self.settings())
+        kind = self.random.random()
+        if kind < 0.35:
+            self.load()
+        elif kind < 0.60:
+            self.transaction()
+        elif kind < 0.68:
+            self.add_column()
+        elif kind < 0.74:
+            self.drop_column()
+        elif kind < 0.78:
+            self.psql.both(self.random.choice(['VACUUM {t}', 'VACUUM (FREEZE) {t}', 'VACUUM ANALYZE {t}', 'ANALYZE {t}']))
+        elif kind < 0.80:
+            self.truncate()
+        elif kind < 0.82:
+            self.change_type()
+        elif kind < 0.88:
+            self.fail()
+        else:
+            self.load()
+
+    def transaction(self):
+        """Steps in a transaction, with savepoints; both tables side by side.
+
+        An error (of a predicate, say) does not end it: psql sets a savepoint
+        around each command.
+        """
+        before = list(self.columns)
+        self.psql.must('BEGIN')
+        for _ in range(self.random.randint(1, 4)):
+            action = self.random.random()
+            if action < 0.5:
+                self.load()
+            elif action < 0.75:
+                inside = list(self.columns)
+                self.psql.must('SAVEPOINT s')
+                self.random.choice([self.load, self.load, self.truncate, self.add_column])()
+                if self.random.random() < 0.6:
+                    self.psql.must('ROLLBACK TO s')
+                    self.columns = inside
+                elif self.random.random() < 0.5:
+                    self.psql.must('RELEASE s')
+            elif action < 0.85:
+                self.truncate()
+            else:
+                self.compare()
+        if self.random.random() < 0.35:
+            self.psql.must('ROLLBACK')
+            self.columns = before
+        else:
+            self.psql.must('COMMIT')
+
+    # ------------------------------------------------------------ questions
+
+    def predicate(self):
+        """A condition on random columns with constants that occur in them."""
+        terms = []
+        for _ in range(self.random.choice([1, 1, 2, 3])):
+            name, column_type = self.random.choice(self.columns)
+            constant = '(%s)::%s' % (self.expression(column_type, str(self.random.randint(0, self.next + 5))), column_type.split(' COLLATE')[0])
+            kind = self.random.random()
+            if kind < 0.15 or column_type not in ORDERED:
+                terms.append('%s IS %sNULL' % (name, self.random.choice(['', 'NOT '])))
+            elif kind < 0.75:
+                terms.append('%s %s %s' % (name, self.random.choice(['=', '<', '<=', '>', '>=', '<>']), constant))
+            elif kind < 0.9:
+                terms.append('%s BETWEEN %s AND (%s)::%s' % (
+                    name, constant, self.expression(column_type, str(self.random.randint(0, self.next + 5))), column_type.split(' COLLATE')[0]))
+            else:
+                terms.append('%s IN (%s, %s)' % (name, constant, constant))
+        text = terms[0]
+        for term in terms[1:]:
+            text = self.random.choice(['%s AND %s', '%s OR %s', '(%s) AND NOT (%s)']) % (text, term)
+        return text
+
+    def columns_as_text(self, columns):
+        return ' || \'|\' || '.join("coalesce(%s::text, 'null')" % name for name, _ in columns)
+
+    def query(self):
+        kind = self.random.random()
+        where = ' WHERE ' + self.predicate() if self.random.random() < 0.8 else ''
+        columns = self.random.sample(self.columns, self.random.randint(1, len(self.columns)))
+        text = self.columns_as_text(columns)
+        if kind < 0.6:
+            return 'SELECT count(*), md5(string_agg(x, \'\' ORDER BY x COLLATE "C")) FROM (SELECT %s AS x FROM {t}%s) q' % (text, where)
+        if kind < 0.8:
+            return 'SELECT count(*), %s FROM {t}%s' % (', '.join('count(%s)' % name for name, _ in columns), where)
+        return 'SELECT min(id), max(id), sum(id::numeric), count(DISTINCT id) FROM {t}%s' % where
+
+    def same(self, sql):
+        answers = []
+        for table in ('columnar', 'twin'):
+            answers.append([line.split(':')[0:2] if line.startswith('ERROR') else line
+                            for line in self.psql.run(sql.replace('{t}', table))
+                            if not line.startswith(('LOCATION', 'LINE', ' ', 'DETAIL', 'HINT'))])
+        # twins carry different names: only the state of an error counts
+        if answers[0] != answers[1]:
+            raise Failure('answers differ: %s and %s for\n%s' % (answers[0], answers[1], sql))
+
+    def compare(self):
+        """Whole contents."""
+        self.same('SELECT count(*), md5(string_agg(x, \'\' ORDER BY x COLLATE "C")) FROM (SELECT %s AS x FROM {t}) q'
+                  % self.columns_as_text(self.columns))
+
+    def ask(self):
+        self.psql.must('SET retldb.enable_columnar_scan = %s; SET retldb.enable_skipping = %s; SET max_parallel_workers_per_gather = %d;'
+                      'SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = %d; SET parallel_tuple_cost = 0'
+                      % (self.random.choice(['on', 'on', 'on', 'off']), self.random.choice(['on', 'on', 'off']),
+                         self.random.choice([0, 0, 2]), self.random.choice([0, 1000])))
+        for _ in range(3):
+            self.same(self.query())
+
+    def verify(self):
+        faults = self.psql.run("SELECT * FROM retldb.verify('columnar')")
+        if faults:
+            raise Failure('verification finds faults: %s' % faults[:5])
+
+    def run(self):
+        self.create()
+        for _ in range(self.random.randint(5, 25)):
+            self.step()
+            self.ask()
+            if self.random.random() < 0.2:
+                self.compare()
+                self.verify()
+        self.compare()
+        self.verify()
+        self.psql.must('DROP TABLE columnar, twin')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--psql', default='psql', help='program; connection by the PG* variables')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--seconds', type=float, default=60)
+    parser.add_argument('--round', help='run one round with this seed')
+    options = parser.parse_args()
+
+    started = time.monotonic()
+    rounds = steps = 0
+    with tempfile.TemporaryDirectory() as directory:
+        while True:
+            seed = options.round or '%d-%d' % (options.seed, rounds)
+            psql = Psql(options.psql)
+            psql.must('\\set ON_ERROR_ROLLBACK on\n')
+            psql.must(SETUP)
+            current = Round(psql, seed, directory)
+            try:
+                current.run()
+            except Failure as failure:
+                log = os.path.join(tempfile.gettempdir(), 'differential-%s.sql' % seed)
+                with open(log, 'w') as script:
+                    script.write('\\set ON_ERROR_ROLLBACK on\n' + SETUP + ';\n'.join(psql.log[2:]) + ';\n')
+                print('FAILED in round %s, step %d (its commands: %s)\n%s' % (seed, current.steps, log, failure))
+                return 1
+            psql.close()
+            rounds += 1
+            steps += current.steps
+            if options.round or time.monotonic() - started > options.seconds:
+                break
+    print('%d rounds, %d steps, seed %d: all answers equal' % (rounds, steps, options.seed))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

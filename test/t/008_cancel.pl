@@ -1,0 +1,98 @@
+# Loads, queries and maintenance that are cancelled, time out or lose their
+# session leave nothing behind.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use RetldbTest;
+
+my $seed = $ENV{RETLDB_SEED} || time;
+srand($seed);
+note("RETLDB_SEED=$seed");
+
+my $node = new_server('cancelled', conf => q(
+autovacuum = off
+retldb.row_store_rows = 50
+retldb.row_group_rows = 3000
+restart_after_crash = on
+));
+$node->start;
+$node->safe_psql('postgres', q(CREATE EXTENSION retldb;
+CREATE TABLE t (a int, b text) USING retldb;
+INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, 10000) i;));
+my $sum = 'SELECT count(*), sum(a), min(b), max(b) FROM t';
+my $before = $node->safe_psql('postgres', $sum);
+
+my %work = (
+	insert => 'INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, 10000000) i',
+	copy => q(COPY t FROM PROGRAM $$perl -e 'printf(qq(%d\t%d\n), $_, $_) for 1 .. 10000000'$$),
+	create => 'CREATE TABLE u USING retldb AS SELECT i, md5(i::text) FROM generate_series(1, 10000000) i',
+	query => 'SELECT count(*) FROM t x, t y WHERE x.b < y.b',
+	verify => q(SELECT count(*) FROM generate_series(1, 100000) i, LATERAL (SELECT * FROM retldb.verify('t') WHERE i > 0) v),
+);
+
+for my $name (sort keys %work)
+{
+	# statement_timeout
+	for my $round (1 .. 3)
+	{
+		my $ms = 20 + int rand 400;
+		my ($state) = sqlstate($node, "SET statement_timeout = $ms; $work{$name}");
+		is($state, '57014', "$name: timeout after $ms ms");
+	}
+
+	# a cancel request, then a termination, of another session
+	for my $function ('pg_cancel_backend', 'pg_terminate_backend')
+	{
+		my $script = start_script($node, "SET application_name = 'victim';\n$work{$name};\n");
+		$node->poll_query_until('postgres',
+			q(SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'victim' AND state = 'active'));
+		select(undef, undef, undef, rand 0.4);
+		$node->safe_psql('postgres', "SELECT $function(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
+		finish_script($script);
+		like($script->{err}, qr/canceling statement|terminating connection/, "$name: $function");
+	}
+	is($node->safe_psql('postgres', $sum), $before, "$name: nothing has changed");
+	verify_clean($node, 't', $name);
+}
+
+# the session that was cancelled goes on
+$node->safe_psql('postgres', "BEGIN; SAVEPOINT s; SET statement_timeout = 100;\n\\set ON_ERROR_STOP off\n$work{insert};\n\\set ON_ERROR_STOP on\n"
+	  . 'ROLLBACK TO s; SET statement_timeout = 0; INSERT INTO t SELECT 1, \'after\' FROM generate_series(1, 5000); COMMIT');
+is($node->safe_psql('postgres', q(SELECT count(*), count(*) FILTER (WHERE b = 'after') FROM t)), '15000|5000', 'the same session loads');
+verify_clean($node, 't', 'same session');
+
+# a session that is killed takes all others with it, but no data
+my $script = start_script($node, "SET application_name = 'victim';\n$work{insert};\n");
+$node->poll_query_until('postgres', q(SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'victim' AND state = 'active'));
+select(undef, undef, undef, 0.3);
+kill 'KILL', $node->safe_psql('postgres', q(SELECT pid FROM pg_stat_activity WHERE application_name = 'victim'));
+finish_script($script);
+$node->poll_query_until('postgres', 'SELECT true');
+is(rows($node, 't'), '15000', 'after a killed session');
+verify_clean($node, 't', 'killed session');
+
+# vacuum takes up what the failed loads left, also when cancelled itself
+for my $round (1 .. 5)
+{
+	sqlstate($node, "SET statement_timeout = 200; $work{insert}");
+	sqlstate($node, 'SET statement_timeout = ' . (1 + int rand 5) . '; VACUUM (FREEZE) t');
+}
+$node->safe_psql('postgres', 'VACUUM t');
+my $size = $node->safe_psql('postgres', q(SELECT pg_relation_size('t')));
+for my $round (1 .. 5)
+{
+	sqlstate($node, "SET statement_timeout = 200; $work{insert}");
+	$node->safe_psql('postgres', 'VACUUM t');
+}
+cmp_ok($node->safe_psql('postgres', q(SELECT pg_relation_size('t'))), '<=', $size * 4 + 1_000_000, 'the table does not grow from failed loads');
+is(rows($node, 't'), '15000', 'after vacuum');
+verify_clean($node, 't', 'after vacuum');
+is(log_complaints($node), '', 'no complaint in the log');
+
+done_testing();
