@@ -53,8 +53,9 @@ typedef struct WriteState
 	uint64		rowsSeen;		/* of this command */
 	bool		rowStoreOnly;	/* for the rest of this command */
 	bool		failed;			/* writing the open group has failed once */
-	RetlGroupWriter *writer;	/* open group, or NULL */
+	bool		open;			/* there is a group, with rows in the writer */
 	RetlGroup	group;
+	RetlGroupWriter *writer;	/* may be kept, empty, for the next group */
 } WriteState;
 
 static HTAB *states = NULL;		/* lives in stateContext */
@@ -124,18 +125,31 @@ ResetState(WriteState *state, Relation rel, CommandId cid)
 	state->rowsSeen = 0;
 	state->rowStoreOnly = IsPublished(rel);
 	state->failed = false;
+	state->open = false;
 	state->writer = NULL;
+}
+
+/*
+ * Free the writer of a state, with the rows in it.
+ */
+static void
+FreeWriter(WriteState *state)
+{
+	if (state->writer != NULL)
+		RetlGroupWriterFree(state->writer);
+	state->writer = NULL;
+	state->open = false;
 }
 
 /*
  * Write the open group of a state, if there is one.  rel may be NULL.
  */
 static void
-FlushState(WriteState *state, Relation rel)
+WriteGroup(WriteState *state, Relation rel)
 {
 	Relation	opened = NULL;
 
-	if (state->writer == NULL)
+	if (!state->open)
 		return;
 	if (state->failed)
 		ereport(ERROR,
@@ -152,10 +166,19 @@ FlushState(WriteState *state, Relation rel)
 	state->failed = true;
 	RetlGroupWriterWrite(state->writer, rel, &state->group);
 	state->failed = false;
-	RetlGroupWriterFree(state->writer);
-	state->writer = NULL;
+	state->open = false;
 	if (opened != NULL)
 		relation_close(opened, NoLock);
+}
+
+/*
+ * Write the open group of a state and let go of its memory.
+ */
+static void
+FlushState(WriteState *state, Relation rel)
+{
+	WriteGroup(state, rel);
+	FreeWriter(state);
 }
 
 /*
@@ -189,8 +212,7 @@ GetState(Relation rel, CommandId cid)
 static void
 DropState(WriteState *state)
 {
-	if (state->writer != NULL)
-		RetlGroupWriterFree(state->writer);
+	FreeWriter(state);
 	hash_search(states, &state->relid, HASH_REMOVE, NULL);
 }
 
@@ -242,7 +264,9 @@ BeginGroup(WriteState *state, Relation rel, CommandId cid, int options)
 	anchor = RetlAnchorInsert(rel, groupId, cid, (options & TABLE_INSERT_FROZEN) != 0);
 	RetlDirectoryAddGroup(rel, groupId, rowBase, writeOptions.groupRows, &anchor,
 						  U64FromFullTransactionId(GetTopFullTransactionId()), &state->group);
-	state->writer = RetlGroupWriterCreate(RelationGetDescr(rel), &writeOptions, stateContext);
+	if (state->writer == NULL)
+		state->writer = RetlGroupWriterCreate(RelationGetDescr(rel), &writeOptions, stateContext);
+	state->open = true;
 	MemoryContextSwitchTo(oldContext);
 }
 
@@ -290,7 +314,7 @@ RetlWriteRow(Relation rel, TupleTableSlot *slot, CommandId cid, int options)
 
 	Assert(state != NULL && state->cid == cid);
 
-	if (state->writer == NULL)
+	if (!state->open)
 		BeginGroup(state, rel, cid, options);
 
 	slot_getallattrs(slot);
@@ -301,7 +325,11 @@ RetlWriteRow(Relation rel, TupleTableSlot *slot, CommandId cid, int options)
 	pgstat_count_heap_insert(rel, 1);
 
 	if (RetlGroupWriterIsFull(state->writer))
-		FlushState(state, rel);
+	{
+		/* more rows are likely: keep the memory for them */
+		WriteGroup(state, rel);
+		RetlGroupWriterReset(state->writer);
+	}
 	else if (row % checkInterval == 0)
 		LimitMemory();
 }
@@ -319,7 +347,7 @@ RetlWriteFlushForRead(Relation rel)
 {
 	WriteState *state = LookupState(RelationGetRelid(rel));
 
-	if (state == NULL || state->writer == NULL)
+	if (state == NULL || !state->open)
 		return;
 	FlushState(state, rel);
 	state->rowStoreOnly = true;
