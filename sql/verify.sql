@@ -58,6 +58,14 @@ INSERT INTO t SELECT i, 'later', i, true, NULL, 'g' FROM generate_series(1, 600)
 SELECT * FROM retldb.verify('t');
 ALTER TABLE t DROP COLUMN g;
 SELECT * FROM retldb.verify('t');
+BEGIN;
+ALTER TABLE t ADD COLUMN h int, ADD COLUMN i text;
+INSERT INTO t (a, h, i) SELECT i, i, 'never' FROM generate_series(1, 600) i;
+SELECT * FROM retldb.verify('t');
+ROLLBACK;
+SELECT * FROM retldb.verify('t');
+ALTER TABLE t ADD COLUMN h text;
+SELECT * FROM retldb.verify('t');
 
 -- committed with hint bits set before the commit
 BEGIN;

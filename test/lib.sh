@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # test/lib.sh
 #     What demo/run, test/run and test/bench/run share.  To be sourced by bash.
 #
@@ -132,7 +133,7 @@ copy_sources()
 {
     as_user mkdir -p "$WORK/$1"
     tar -C "$TOP" --exclude=./.git --exclude='*.o' --exclude='*.so' --exclude='*.gc??' \
-        --exclude=./tmp_check -cf - . |
+        --exclude=./build --exclude=./tmp_check -cf - . |
         as_user tar -C "$WORK/$1" -xf - --no-same-owner
 }
 

@@ -193,20 +193,38 @@ IsCurrent(RetlVerifyState *state, const RetlCopiedDirectory *directory)
 }
 
 /*
- * A copy of the directory.
+ * A copy of the directory as it was at one moment.  If it changes all the time
+ * the last copy has to do.
  */
 RetlCopiedDirectory *
 RetlVerifyDirectoryCopy(RetlVerifyState *state)
 {
-	RetlCopiedDirectory *directory;
 	bool		lock = !RecoveryInProgress();
+	int			faults = list_length(state->faults);
 
-	if (lock)
-		LockPage(state->rel, RETLDB_HEADER_BLOCK, ShareLock);
-	directory = CopyOnce(state);
-	if (lock)
-		UnlockPage(state->rel, RETLDB_HEADER_BLOCK, ShareLock);
-	return directory;
+	for (int attempt = 1;; attempt++)
+	{
+		RetlCopiedDirectory *directory;
+		bool		current;
+		int			copyFaults;
+
+		if (lock)
+			LockPage(state->rel, RETLDB_HEADER_BLOCK, ShareLock);
+		directory = CopyOnce(state);
+		copyFaults = list_length(state->faults);
+		current = IsCurrent(state, directory);
+		if (lock)
+			UnlockPage(state->rel, RETLDB_HEADER_BLOCK, ShareLock);
+
+		/* of the header's faults once is enough */
+		state->faults = list_truncate(state->faults, copyFaults);
+		if (current || attempt == MAX_ATTEMPTS)
+			return directory;
+		state->faults = list_truncate(state->faults, faults);
+		RetlVerifyDirectoryDrop(directory);
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(ATTEMPT_PAUSE_US);
+	}
 }
 
 void

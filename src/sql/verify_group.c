@@ -3,16 +3,18 @@
  * verify_group.c
  *	  Second phase of retldb.verify: the row groups.
  *
- * A group that is COMPLETE and whose anchor stands is somebody's data: each of
- * its pages, its footer and, in a deep verification, each of its columns is
- * checked.  Other groups are being loaded, were aborted, or were released;
- * their pages need only be column pages.
+ * A group that is COMPLETE and whose anchor is not dead is somebody's data:
+ * each of its pages, its footer and, in a deep verification, each of its
+ * columns is checked.  Other groups are being loaded, were aborted, or were
+ * released; their pages need only be column pages, for what an aborted
+ * transaction wrote may even have other columns than the table.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "storage/procarray.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -24,7 +26,7 @@
 typedef struct GroupCheck
 {
 	const RetlGroup *group;
-	bool		anchored;		/* its anchor stands */
+	bool		anchored;		/* COMPLETE, and its anchor is not dead */
 	RetlRun    *runs;
 	int			runCount;
 	uint32		usedPages;		/* pages that hold its byte string */
@@ -41,17 +43,20 @@ typedef struct GroupCheck
 } GroupCheck;
 
 /*
- * Step: get the runs of the group and see whether its anchor stands.
+ * Step: get the runs of the group and see whether it is somebody's data.
  */
 static void
 Prepare(RetlVerifyState *state, void *argument)
 {
 	GroupCheck *check = argument;
 	const RetlGroupEntry *entry = &check->group->entry;
+	bool		own;
 
 	check->runs = RetlGroupGetRuns(state->rel, entry, &check->runCount);
 	check->anchored = entry->state == RETL_GROUP_COMPLETE &&
-		RetlAnchorExists(state->rel, entry);
+		RetlAnchorVacuumState(state->rel, entry,
+							  GetOldestNonRemovableTransactionId(state->rel),
+							  &own) != HEAPTUPLE_DEAD;
 	check->usedPages = check->anchored
 		? (entry->dataLength + RETLDB_PAYLOAD_SIZE - 1) / RETLDB_PAYLOAD_SIZE : 0;
 	for (int i = 0; i < check->runCount; i++)

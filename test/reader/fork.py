@@ -149,9 +149,12 @@ def anchor_state(fork, entry):
         if number != entry.anchor_offset or len(data) != 40:
             continue
         mask2, mask, hoff = unpack("HHB", data, 18)
-        magic, _, group_id = unpack("IIQ", data, 24)
-        if mask2 & ANCHOR_BIT and hoff == 40 and magic == 0x41544C52 and \
-                group_id == entry.group_id:
+        if not mask2 & ANCHOR_BIT:
+            continue
+        magic, checksum, group_id = unpack("IIQ", data, 24)
+        if hoff != 40 or magic != 0x41544C52 or crc32c_without(data[24:], 4) != checksum:
+            raise Damaged("anchor of row group %d" % entry.group_id)
+        if group_id == entry.group_id:
             return {0x000: "unknown", 0x100: "committed", 0x200: "aborted",
                     0x300: "frozen"}[mask & 0x300]
     return None

@@ -8,6 +8,8 @@ import decompress
 from crc32c import crc32c
 from encoding import BYTES, INT, Source, bits, decode, open_dictionary, packed
 from encoding import BITPACK, CONSTANT, DICT, PLAIN, RLE
+from fork import COMPLETE, NO_BLOCK, Entry
+from group import Group
 from values import copy_text
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/format.md")
@@ -19,12 +21,33 @@ def check(example, result, expected):
     """The example stands in the document, and means what it says there."""
     global failures
     with open(DOCUMENT, encoding="utf-8") as document:
-        text = document.read()
+        text = " ".join(document.read().split())
     if "`%s`" % example not in text:
         print("not in the document: %s" % example)
         failures += 1
     if result != expected:
         print("%s: %r instead of %r" % (example, result, expected))
+        failures += 1
+
+
+class ExampleGroup(Group):
+    """The row group of the last section, whose pages are not shown there."""
+
+    def _read(self, fork, runs):
+        with open(DOCUMENT, encoding="utf-8") as document:
+            dump = document.read().partition("## An example")[2].split("```")[1]
+        return b"".join(bytes.fromhex(line[5:]) for line in dump.strip("\n").split("\n"))
+
+
+def check_group():
+    global failures
+    entry = Entry(1, 0, 6291, 0, 437, 157, 280, 3, 256, 1, 1, 1, COMPLETE, 0, NO_BLOCK,
+                  NO_BLOCK, NO_BLOCK, 1, 2048)
+    group = ExampleGroup(None, entry, [])
+    rows = [[copy_text(value, type_name) for value in group.values(column)]
+            for column, type_name in ((1, "int4"), (2, "text"))]
+    if rows != [["1", "2", "\\N"], ["no", "yes", "yes"]] or len(group.data) != 437:
+        print("the row group of the last section: %r" % rows)
         failures += 1
 
 
@@ -71,6 +94,7 @@ def main():
     example = "00 81 | 0C 00 | 88 13"
     check(example, copy_text(raw(example), "numeric"), "12.50")
 
+    check_group()
     sys.exit("%d failures" % failures if failures else 0)
 
 
