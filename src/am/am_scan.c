@@ -32,6 +32,7 @@ typedef struct RetlScanDescData
 	TableScanDescData base;
 	RetlTableScan *scan;		/* NULL for ANALYZE */
 	RetlParallelScan *parallel;
+	bool		described;		/* the scan knows the slot's descriptor */
 	Datum	   *values;
 	bool	   *isnull;
 } RetlScanDescData;
@@ -212,7 +213,7 @@ retldb_scan_rescan(TableScanDesc sscan, struct ScanKeyData *key, bool set_params
 static void
 StoreRow(RetlScanDesc scan, RetlScanRow *row, TupleTableSlot *slot)
 {
-	TupleDesc	tupdesc = RelationGetDescr(scan->base.rs_rd);
+	TupleDesc	tupdesc = slot->tts_tupleDescriptor;
 
 	if (row->inRowStore)
 	{
@@ -262,6 +263,12 @@ retldb_scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTable
 	RetlScanDesc scan = (RetlScanDesc) sscan;
 	RetlScanRow *row;
 
+	if (!scan->described)
+	{
+		/* in a table that is being rewritten rs_rd has the new columns already */
+		RetlTableScanSetDescriptor(scan->scan, slot->tts_tupleDescriptor);
+		scan->described = true;
+	}
 	while ((row = RetlTableScanNext(scan->scan, direction)) != NULL)
 	{
 		StoreRow(scan, row, slot);

@@ -42,6 +42,9 @@
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 
+/* A table whose row group had to be written with fewer rows goes on in the row store. */
+#define MIN_FLUSHED_ROWS	1000
+
 /* What the backend knows of inserts into a table. */
 typedef struct WriteState
 {
@@ -62,6 +65,7 @@ static HTAB *states = NULL;		/* lives in stateContext */
 static MemoryContext stateContext = NULL;	/* child of TopTransactionContext */
 
 static int	executorLevel = 0;
+static bool loadedInTransaction = false;	/* and it has not ended yet */
 static bool inCopyCommand = false;	/* the innermost utility command is COPY */
 
 static ExecutorRun_hook_type prevExecutorRun = NULL;
@@ -297,6 +301,9 @@ LimitMemory(void)
 		}
 		if (total <= limit)
 			return;
+		/* many tables and little memory: no row groups of a few rows */
+		if (RetlGroupWriterRowCount(largest->writer) < MIN_FLUSHED_ROWS)
+			largest->rowStoreOnly = true;
 		FlushState(largest, NULL);
 	}
 }
@@ -445,6 +452,7 @@ TransactionCallback(XactEvent event, void *arg)
 			/* the memory goes with the transaction's */
 			states = NULL;
 			stateContext = NULL;
+			loadedInTransaction = false;
 			RetlFetchCacheReset();
 			break;
 		default:
@@ -498,7 +506,11 @@ RetlExecutorRun(QueryDesc *queryDesc, ScanDirection direction, uint64 count, boo
 static void
 RetlExecutorFinish(QueryDesc *queryDesc)
 {
-	FinishLevel(executorLevel + 1);
+	/*
+	 * A query that was running when the library was loaded (for a partition,
+	 * say) counts as level 0; nobody else will write its rows.
+	 */
+	FinishLevel(loadedInTransaction && executorLevel == 0 && !inCopyCommand ? 0 : executorLevel + 1);
 
 	executorLevel++;
 	PG_TRY();
@@ -550,6 +562,7 @@ RetlProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTre
 void
 RetlInstallWriteHooks(void)
 {
+	loadedInTransaction = IsTransactionState();
 	RegisterXactCallback(TransactionCallback, NULL);
 	RegisterSubXactCallback(SubTransactionCallback, NULL);
 	prevExecutorRun = ExecutorRun_hook;

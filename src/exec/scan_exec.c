@@ -27,6 +27,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/rel.h"
 
+#include "am/write_buffer.h"
 #include "base/settings.h"
 #include "exec/exec.h"
 
@@ -157,6 +158,9 @@ StartScan(RetlScanState *state)
 	ScanState  *ss = &state->css.ss;
 	const RetlZoneFilter *filter = NULL;
 	MemoryContext oldContext;
+
+	/* rows this backend has buffered may be visible to our snapshot */
+	RetlWriteFlushForRead(ss->ss_currentRelation);
 
 	oldContext = MemoryContextSwitchTo(ss->ps.state->es_query_cxt);
 

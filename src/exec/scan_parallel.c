@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "am/write_buffer.h"
 #include "exec/exec.h"
 
 struct RetlSharedScan
@@ -88,6 +89,7 @@ RetlScanInitShared(CustomScanState *node, ParallelContext *pcxt, void *coordinat
 	/* a scan from before the workers cannot take part */
 	RetlScanEndScan(state);
 
+	RetlWriteFlushForRead(node->ss.ss_currentRelation);
 	RetlParallelScanInit(&shared->scan, node->ss.ss_currentRelation);
 	shared->workerCount = pcxt->nworkers;
 	memset(shared->workers, 0, sizeof(RetlScanStats) * pcxt->nworkers);

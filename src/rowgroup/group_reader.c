@@ -35,6 +35,7 @@ RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy, RetlReadStats
 	RetlGroupReader *reader = MemoryContextAllocZero(context, sizeof(RetlGroupReader));
 
 	reader->rel = rel;
+	reader->tupdesc = RelationGetDescr(rel);
 	reader->strategy = strategy;
 	reader->stats = stats != NULL ? stats : &reader->ownStats;
 	reader->context = context;
@@ -44,6 +45,14 @@ RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy, RetlReadStats
 	reader->columns = MemoryContextAllocZero(context,
 											 reader->columnCapacity * sizeof(RetlColumnReader *));
 	return reader;
+}
+
+/* Before anything is read: see rows through another descriptor than rel's. */
+void
+RetlGroupReaderSetDescriptor(RetlGroupReader *reader, TupleDesc tupdesc)
+{
+	Assert(!reader->open);
+	reader->tupdesc = tupdesc;
 }
 
 /* Raise what is wrong with the footer or a column. */
@@ -85,6 +94,7 @@ void
 RetlGroupReaderSetRelation(RetlGroupReader *reader, Relation rel)
 {
 	reader->rel = rel;
+	reader->tupdesc = RelationGetDescr(rel);
 	reader->bytes.rel = rel;
 }
 
@@ -201,7 +211,7 @@ RetlGroupReaderFindColumn(RetlGroupReader *reader, uint32 columnId,
 static const char *
 ColumnName(RetlGroupReader *reader, AttrNumber attnum)
 {
-	return NameStr(TupleDescAttr(RelationGetDescr(reader->rel), attnum - 1)->attname);
+	return NameStr(TupleDescAttr(reader->tupdesc, attnum - 1)->attname);
 }
 
 /* The column's reader, made if it is not there yet. */
@@ -211,11 +221,11 @@ GetColumn(RetlGroupReader *reader, AttrNumber attnum)
 	RetlColumnReader *column;
 
 	Assert(reader->open);
-	Assert(attnum > 0 && attnum <= RelationGetNumberOfAttributes(reader->rel));
+	Assert(attnum > 0 && attnum <= reader->tupdesc->natts);
 
 	if (attnum > reader->columnCapacity)
 	{
-		int			natts = RelationGetNumberOfAttributes(reader->rel);
+		int			natts = reader->tupdesc->natts;
 
 		reader->columns = repalloc(reader->columns, natts * sizeof(RetlColumnReader *));
 		memset(reader->columns + reader->columnCapacity, 0,
@@ -227,7 +237,7 @@ GetColumn(RetlGroupReader *reader, AttrNumber attnum)
 	{
 		column = MemoryContextAllocZero(reader->context, sizeof(RetlColumnReader));
 		RetlColumnTypeInit(&column->type,
-						   TupleDescAttr(RelationGetDescr(reader->rel), attnum - 1));
+						   TupleDescAttr(reader->tupdesc, attnum - 1));
 		column->context = AllocSetContextCreate(reader->context, "retldb column",
 												ALLOCSET_SMALL_SIZES);
 		reader->columns[attnum - 1] = column;
@@ -239,7 +249,7 @@ GetColumn(RetlGroupReader *reader, AttrNumber attnum)
 static void
 OpenMissing(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 {
-	TupleDesc	tupdesc = RelationGetDescr(reader->rel);
+	TupleDesc	tupdesc = reader->tupdesc;
 
 	column->present = false;
 	column->missing = (Datum) 0;
@@ -265,7 +275,7 @@ OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 	RetlFooterColumn entry;
 	const char *problem = NULL;
 	bool		unsupported = false;
-	bool		dropped = TupleDescAttr(RelationGetDescr(reader->rel), attnum - 1)->attisdropped;
+	bool		dropped = TupleDescAttr(reader->tupdesc, attnum - 1)->attisdropped;
 
 	MemoryContextReset(column->context);
 	column->builderReady = false;

@@ -45,6 +45,12 @@ extern RetlGroupReader *RetlGroupReaderCreate(Relation rel, BufferAccessStrategy
  */
 extern void RetlGroupReaderSetRelation(RetlGroupReader *reader, Relation rel);
 
+/*
+ * Before anything is read: see rows through another descriptor than the
+ * table's.  It must live as long as the reader.
+ */
+extern void RetlGroupReaderSetDescriptor(RetlGroupReader *reader, TupleDesc tupdesc);
+
 /* Turn to a COMPLETE group: reads and checks its footer (header part only). */
 extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry);
 

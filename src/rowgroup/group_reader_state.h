@@ -40,6 +40,7 @@ struct RetlGroupReader
 {
 	/* fixed */
 	Relation	rel;
+	TupleDesc	tupdesc;		/* what its columns are taken for */
 	BufferAccessStrategy strategy;
 	RetlReadStats *stats;		/* the caller's, or ownStats */
 	RetlReadStats ownStats;

@@ -39,7 +39,7 @@ FrameDiffers(Page page)
 	PageHeader	expected = (PageHeader) fresh.data;
 	PageHeader	header = (PageHeader) page;
 
-	PageInit((Page) fresh.data, BLCKSZ, BLCKSZ - SizeOfPageHeaderData);
+	RetlPageInit((Page) fresh.data, RETL_PAGE_DATA, 0, 0);
 	return header->pd_lower != expected->pd_lower ||
 		header->pd_upper != expected->pd_upper ||
 		header->pd_special != expected->pd_special ||

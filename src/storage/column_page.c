@@ -45,7 +45,10 @@ RetlPageInit(Page page, RetlPageKind kind, uint64 groupId, uint32 sequence)
 {
 	RetlPageHeader *header;
 
-	PageInit(page, BLCKSZ, BLCKSZ - SizeOfPageHeaderData);
+	/* PageInit asserts room for line pointers, and here is none */
+	PageInit(page, BLCKSZ, 0);
+	((PageHeader) page)->pd_upper = SizeOfPageHeaderData;
+	((PageHeader) page)->pd_special = SizeOfPageHeaderData;
 	header = RetlPageGetHeader(page);
 	header->magic = RETLDB_PAGE_MAGIC;
 	header->version = RETLDB_PAGE_VERSION;

@@ -31,20 +31,12 @@
 #define BATCH_PAGES		XLR_MAX_BLOCK_ID
 
 /*
- * Fill locked buffers from images and log them in one record.
+ * Log locked, filled buffers in one record.
  */
 static void
-FillAndLog(Relation rel, Buffer *buffers, char *images, int count)
+LogPages(Relation rel, Buffer *buffers, int count)
 {
 	bool		needsWal = RelationNeedsWAL(rel);
-
-	for (int i = 0; i < count; i++)
-	{
-		Page		image = images + (Size) i * BLCKSZ;
-
-		PageSetAllVisible(image);
-		RetlPageSetChecksum(image, BufferGetBlockNumber(buffers[i]));
-	}
 
 	if (needsWal)
 	{
@@ -55,7 +47,6 @@ FillAndLog(Relation rel, Buffer *buffers, char *images, int count)
 	START_CRIT_SECTION();
 	for (int i = 0; i < count; i++)
 	{
-		memcpy(BufferGetPage(buffers[i]), images + (Size) i * BLCKSZ, BLCKSZ);
 		MarkBufferDirty(buffers[i]);
 		if (needsWal)
 			XLogRegisterBuffer(i, buffers[i], REGBUF_FORCE_IMAGE | REGBUF_STANDARD);
@@ -112,9 +103,13 @@ WriteBatch(Relation rel, BlockNumber first, bool extend, char *images, int count
 		if (BufferGetBlockNumber(buffers[i]) != first + i)
 			elog(ERROR, "table \"%s\" grew while its extension lock was held",
 				 RelationGetRelationName(rel));
+		/* at once: if we fail below, nobody may take an inherited page for a new one */
+		PageSetAllVisible(images + (Size) i * BLCKSZ);
+		RetlPageSetChecksum(images + (Size) i * BLCKSZ, first + i);
+		memcpy(BufferGetPage(buffers[i]), images + (Size) i * BLCKSZ, BLCKSZ);
 	}
 
-	FillAndLog(rel, buffers, images, count);
+	LogPages(rel, buffers, count);
 	SetAllVisible(rel, buffers, count, mapBuffers);
 
 	for (int i = 0; i < count; i++)
@@ -135,7 +130,9 @@ WriteAll(Relation rel, BlockNumber first, bool extend, char *images, uint32 coun
 {
 	for (uint32 done = 0; done < count; done += BATCH_PAGES)
 	{
-		CHECK_FOR_INTERRUPTS();
+		/* pages that are appended are nobody's until their run is entered */
+		if (!extend)
+			CHECK_FOR_INTERRUPTS();
 		WriteBatch(rel, first + done, extend, images + (Size) done * BLCKSZ,
 				   Min(BATCH_PAGES, count - done), strategy);
 	}

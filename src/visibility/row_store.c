@@ -83,12 +83,11 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
 		if (!ItemIdIsNormal(PageGetItemId(dp, offset)))
 			continue;
 		SetTuple(page, offset);
-		if (RetlTupleIsMarked(page->tuple.t_data))
-			continue;
 		valid = allVisible ||
 			HeapTupleSatisfiesVisibility(&page->tuple, snapshot, page->buffer);
+		/* also of anchors: a group that is being loaded is not looked at else */
 		HeapCheckForSerializableConflictOut(valid, page->rel, &page->tuple, page->buffer, snapshot);
-		if (valid)
+		if (valid && !RetlTupleIsMarked(page->tuple.t_data))
 			page->offsets[page->tupleCount++] = offset;
 	}
 	LockBuffer(page->buffer, BUFFER_LOCK_UNLOCK);

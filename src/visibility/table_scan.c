@@ -198,6 +198,17 @@ StartScan(RetlTableScan *scan)
 }
 
 /*
+ * While ALTER TABLE rewrites a table, the relation's descriptor is the new one
+ * already, without the missing values of the old one: only the slot of the
+ * caller tells what the rows are.
+ */
+void
+RetlTableScanSetDescriptor(RetlTableScan *scan, TupleDesc tupdesc)
+{
+	RetlGroupReaderSetDescriptor(scan->reader, tupdesc);
+}
+
+/*
  * Start over.  What an MVCC snapshot sees does not change, so the directory
  * need not be read again for it.
  */

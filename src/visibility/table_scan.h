@@ -70,6 +70,8 @@ typedef struct RetlScanRow
 extern RetlTableScan *RetlTableScanBegin(Relation rel, Snapshot snapshot,
 										 Bitmapset *columns, const RetlZoneFilter *filter,
 										 RetlParallelScan *parallel);
+/* See rows through another descriptor than the relation's; before the first row. */
+extern void RetlTableScanSetDescriptor(RetlTableScan *scan, TupleDesc tupdesc);
 extern void RetlTableScanRescan(RetlTableScan *scan);
 extern void RetlTableScanEnd(RetlTableScan *scan);
 
