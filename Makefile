@@ -16,7 +16,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
 
 REGRESS = setup basics loading own_rows tables unsupported types wide \
 	skipping columnar_scan verify cleanup
-ISOLATION = recheck loaders readers rollback truncate prepared serializable vacuum
+ISOLATION = recheck loaders readers rollback truncate prepared serializable serializable_loading vacuum
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=retldb
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl

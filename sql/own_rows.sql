@@ -64,5 +64,26 @@ ALTER TABLE rewritten SET ACCESS METHOD retldb;
 SELECT count(*), sum(a), min(c), sum(d), min(e) FROM rewritten;
 SELECT * FROM retldb.verify('rewritten');
 
-DROP TABLE own_h, own_r, own_log, rewritten;
+-- settings that change in the middle of a command: it keeps the old ones
+CREATE TABLE changed (i int, x text) USING retldb;
+SET retldb.row_group_rows = 1024;
+INSERT INTO changed SELECT i, CASE WHEN i = 1500 THEN set_config('retldb.row_group_rows', '128', false) END
+	FROM generate_series(1, 6000) i;
+SELECT count(*), sum(i), count(DISTINCT ctid) FROM changed;
+SELECT row_number, rows FROM retldb.row_groups('changed') ORDER BY 1;
+SELECT * FROM retldb.verify('changed');
+
+-- many partitions and little memory: neither tiny row groups nor the row store
+-- for those that fill whole groups
+CREATE TABLE parted (k int, i int, x text) PARTITION BY LIST (k);
+SELECT format('CREATE TABLE parted_%s PARTITION OF parted FOR VALUES IN (%s) USING retldb', k, k)
+	FROM generate_series(0, 2) k \gexec
+SET retldb.write_memory = '4MB';
+SET retldb.row_group_rows = 20000;
+INSERT INTO parted SELECT i % 3, i, repeat(md5(i::text), 2) FROM generate_series(1, 240000) i;
+SELECT count(*), sum(rows) FROM generate_series(0, 2) k, LATERAL retldb.row_groups('parted_' || k);
+SELECT count(*), sum(i) FROM parted;
+RESET retldb.write_memory;
+
+DROP TABLE own_h, own_r, own_log, rewritten, changed, parted;
 DROP FUNCTION count_so_far, rows_of_own_r, rows_of_own_h, log_row;

@@ -80,7 +80,7 @@ ListOwners(RetlAnalyzeScan *scan, Relation rel)
 
 		if (group->entry.state != RETL_GROUP_COMPLETE || !RetlAnchorExists(rel, &group->entry))
 			continue;
-		runs = RetlGroupGetRuns(rel, &group->entry, &runCount);
+		runs = RetlGroupGetKnownRuns(rel, &group->entry, &runCount);
 		if (scan->ownerCount + runCount > capacity)
 		{
 			capacity = 2 * (scan->ownerCount + runCount);

@@ -58,6 +58,7 @@ typedef struct WriteState
 	bool		failed;			/* writing the open group has failed once */
 	bool		open;			/* there is a group, with rows in the writer */
 	RetlGroup	group;
+	RetlWriteOptions options;	/* of the writer */
 	RetlGroupWriter *writer;	/* may be kept, empty, for the next group */
 } WriteState;
 
@@ -251,25 +252,27 @@ RetlWriteRouteRows(Relation rel, CommandId cid, int count)
 static void
 BeginGroup(WriteState *state, Relation rel, CommandId cid, int options)
 {
-	RetlWriteOptions writeOptions;
 	uint64		groupId;
 	uint64		rowBase;
 	ItemPointerData anchor;
 	MemoryContext oldContext = MemoryContextSwitchTo(stateContext);
 
-	writeOptions.compression = retldb_compression;
-	writeOptions.compressionLevel = retldb_compression_level;
-	writeOptions.groupRows = retldb_row_group_rows;
-	writeOptions.groupBytes = (Size) retldb_row_group_size * 1024;
-	writeOptions.vectorRows = retldb_vector_rows;
-	writeOptions.forcedEncoding = retldb_force_encoding;
-
-	RetlDirectoryReserve(rel, writeOptions.groupRows, &groupId, &rowBase);
-	anchor = RetlAnchorInsert(rel, groupId, cid, (options & TABLE_INSERT_FROZEN) != 0);
-	RetlDirectoryAddGroup(rel, groupId, rowBase, writeOptions.groupRows, &anchor,
-						  U64FromFullTransactionId(GetTopFullTransactionId()), &state->group);
+	/* the settings may have changed since a kept writer was made: its own count */
 	if (state->writer == NULL)
-		state->writer = RetlGroupWriterCreate(RelationGetDescr(rel), &writeOptions, stateContext);
+	{
+		state->options.compression = retldb_compression;
+		state->options.compressionLevel = retldb_compression_level;
+		state->options.groupRows = retldb_row_group_rows;
+		state->options.groupBytes = (Size) retldb_row_group_size * 1024;
+		state->options.vectorRows = retldb_vector_rows;
+		state->options.forcedEncoding = retldb_force_encoding;
+		state->writer = RetlGroupWriterCreate(RelationGetDescr(rel), &state->options, stateContext);
+	}
+
+	RetlDirectoryReserve(rel, state->options.groupRows, &groupId, &rowBase);
+	anchor = RetlAnchorInsert(rel, groupId, cid, (options & TABLE_INSERT_FROZEN) != 0);
+	RetlDirectoryAddGroup(rel, groupId, rowBase, state->options.groupRows, &anchor,
+						  U64FromFullTransactionId(GetTopFullTransactionId()), &state->group);
 	state->open = true;
 	MemoryContextSwitchTo(oldContext);
 }
@@ -302,7 +305,7 @@ LimitMemory(void)
 		if (total <= limit)
 			return;
 		/* many tables and little memory: no row groups of a few rows */
-		if (RetlGroupWriterRowCount(largest->writer) < MIN_FLUSHED_ROWS)
+		if (largest->open && RetlGroupWriterRowCount(largest->writer) < MIN_FLUSHED_ROWS)
 			largest->rowStoreOnly = true;
 		FlushState(largest, NULL);
 	}

@@ -72,6 +72,12 @@ extern RetlDirectory *RetlDirectoryRead(Relation rel);
 /* All page runs of a group, palloc'd; checks the run list page. */
 extern RetlRun *RetlGroupGetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount);
 
+/*
+ * The same for an entry that may be out of date, or damaged: only the inline
+ * runs if the run list page does not go with it.  Never raises corruption.
+ */
+extern RetlRun *RetlGroupGetKnownRuns(Relation rel, const RetlGroupEntry *entry, int *runCount);
+
 /* Is this entry plausible in itself?  NULL or a static text. */
 extern const char *RetlGroupEntryProblem(const RetlGroupEntry *entry, BlockNumber nblocks);
 

@@ -225,10 +225,37 @@ RetlDirectoryRead(Relation rel)
 }
 
 /*
- * All page runs of a group, palloc'd with room for one more.
+ * Read the runs of a group past its inline ones from its run list page.  NULL,
+ * or what is wrong with the page.
  */
-RetlRun *
-RetlGroupGetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
+static const char *
+ReadRunList(Relation rel, const RetlGroupEntry *entry, RetlRun *runs, int count)
+{
+	Buffer		buffer = ReadBuffer(rel, entry->runListBlock);
+	Page		page = BufferGetPage(buffer);
+	RetlRunListPage *list = (RetlRunListPage *) RetlPageGetPayload(page);
+	const char *problem;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	problem = RetlPageProblem(page, entry->runListBlock, RETL_PAGE_RUN_LIST,
+							  entry->groupId, 0, true);
+	if (problem == NULL && (list->count != count || list->next != RETLDB_NO_BLOCK))
+		problem = "an unexpected number of page runs";
+	if (problem == NULL)
+		memcpy(runs, list->runs, sizeof(RetlRun) * count);
+	UnlockReleaseBuffer(buffer);
+
+	if (problem == NULL && !RunsAreSound(runs, count, RelationGetNumberOfBlocks(rel)))
+		problem = "page runs outside the table";
+	return problem;
+}
+
+/*
+ * The runs of a group, palloc'd with room for one more; *problem tells what is
+ * wrong with its run list page, or is NULL.
+ */
+static RetlRun *
+GetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount, const char **problem)
 {
 	RetlRun    *runs = palloc(sizeof(RetlRun) * (entry->runCount + 1));
 	int			inlineCount = Min(entry->runCount, RETLDB_INLINE_RUNS);
@@ -236,20 +263,38 @@ RetlGroupGetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
 	Assert(entry->runCount <= RETLDB_INLINE_RUNS + RETLDB_RUN_LIST_CAPACITY);
 	memcpy(runs, entry->runs, sizeof(RetlRun) * inlineCount);
 	*runCount = entry->runCount;
+	*problem = NULL;
+	if (entry->runCount > inlineCount)
+		*problem = ReadRunList(rel, entry, runs + inlineCount, entry->runCount - inlineCount);
+	return runs;
+}
 
-	if (entry->runCount > RETLDB_INLINE_RUNS)
-	{
-		int			rest = entry->runCount - RETLDB_INLINE_RUNS;
-		Buffer		buffer = RetlPageRead(rel, entry->runListBlock, RETL_PAGE_RUN_LIST,
-										  entry->groupId, 0, BUFFER_LOCK_SHARE, NULL);
-		RetlRunListPage *list = (RetlRunListPage *) RetlPageGetPayload(BufferGetPage(buffer));
-		bool		sound = list->count == rest && list->next == RETLDB_NO_BLOCK;
+/*
+ * All page runs of a group.
+ */
+RetlRun *
+RetlGroupGetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
+{
+	const char *problem;
+	RetlRun    *runs = GetRuns(rel, entry, runCount, &problem);
 
-		if (sound)
-			memcpy(runs + inlineCount, list->runs, sizeof(RetlRun) * rest);
-		UnlockReleaseBuffer(buffer);
-		if (!sound || !RunsAreSound(runs, *runCount, RelationGetNumberOfBlocks(rel)))
-			RetlReportDamagedPage(rel, entry->runListBlock, "an invalid list of page runs");
-	}
+	if (problem != NULL)
+		RetlReportDamagedPage(rel, entry->runListBlock, problem);
+	return runs;
+}
+
+/*
+ * Those page runs of a group that can be found.  The entry may be out of date:
+ * the run list page of a group that is being loaded, or was, may have changed or
+ * be another's by now.
+ */
+RetlRun *
+RetlGroupGetKnownRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
+{
+	const char *problem;
+	RetlRun    *runs = GetRuns(rel, entry, runCount, &problem);
+
+	if (problem != NULL)
+		*runCount = RETLDB_INLINE_RUNS;
 	return runs;
 }

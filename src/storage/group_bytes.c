@@ -15,7 +15,9 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/rel.h"
 
 #include "base/errors.h"
@@ -25,6 +27,9 @@
 
 /* Pages collected before they are written: 2 MB. */
 #define WRITER_PAGES	256
+
+/* Pages that are appended before their run is entered in the directory. */
+#define APPEND_PAGES	32
 
 struct RetlBytesWriter
 {
@@ -90,6 +95,33 @@ WriteInherited(RetlBytesWriter *writer)
 }
 
 /*
+ * Append images from number "done" on.  The extension lock is kept meanwhile,
+ * so that the runs join; each run is entered as soon as it is there, so that an
+ * error or a cancel leaves no pages that nobody knows of.
+ */
+static void
+AppendImages(RetlBytesWriter *writer, uint32 done)
+{
+	Relation	rel = writer->rel;
+	bool		needLock = !RELATION_IS_LOCAL(rel);
+
+	if (needLock)
+		LockRelationForExtension(rel, ExclusiveLock);
+	while (done < writer->imageCount)
+	{
+		uint32		count = Min(writer->imageCount - done, APPEND_PAGES);
+
+		CHECK_FOR_INTERRUPTS();
+		RetlDirectoryAddRun(rel, writer->group,
+							RetlPagesAppend(rel, writer->images + (Size) done * BLCKSZ,
+											count, writer->strategy));
+		done += count;
+	}
+	if (needLock)
+		UnlockRelationForExtension(rel, ExclusiveLock);
+}
+
+/*
  * Write all collected images.
  */
 static void
@@ -104,9 +136,7 @@ FlushImages(RetlBytesWriter *writer)
 
 	done = WriteInherited(writer);
 	if (done < writer->imageCount)
-		RetlDirectoryAddRun(writer->rel, writer->group,
-							RetlPagesAppend(writer->rel, writer->images + (Size) done * BLCKSZ,
-											writer->imageCount - done, writer->strategy));
+		AppendImages(writer, done);
 	writer->writtenPages += writer->imageCount;
 	writer->imageCount = 0;
 	writer->lastUsed = 0;

@@ -20,7 +20,6 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
-#include "base/settings.h"
 #include "storage/column_page.h"
 #include "visibility/anchor.h"
 #include "visibility/row_store.h"
@@ -131,22 +130,6 @@ CompareRuns(const void *a, const void *b)
 }
 
 /*
- * The runs of a group that can be relied on.  Run list pages of groups that are
- * being loaded, or are free, may change while we look, and damaged ones must
- * not stop a rescue: then the inline runs have to do.
- */
-static RetlRun *
-StableRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
-{
-	RetlGroupEntry inlineOnly = *entry;
-
-	if (entry->runCount > RETLDB_INLINE_RUNS &&
-		(retldb_skip_damaged_groups || entry->state != RETL_GROUP_COMPLETE || !RetlAnchorExists(rel, entry)))
-		inlineOnly.runCount = RETLDB_INLINE_RUNS;
-	return RetlGroupGetRuns(rel, &inlineOnly, runCount);
-}
-
-/*
  * All runs that are owned by the header, the directory and row groups, sorted.
  */
 static RetlRun *
@@ -165,7 +148,7 @@ OwnedRuns(Relation rel, const RetlDirectory *directory, int *ownedCount)
 	for (int i = 0; i < directory->groupCount; i++)
 	{
 		int			runCount;
-		RetlRun    *runs = StableRuns(rel, &directory->groups[i].entry, &runCount);
+		RetlRun    *runs = RetlGroupGetKnownRuns(rel, &directory->groups[i].entry, &runCount);
 
 		if (count + runCount > capacity)
 		{
