@@ -171,7 +171,8 @@ retldb_relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pag
 	double		rowPages;
 	int32		width;
 
-	RetlHeaderRead(rel, &header);
+	if (!RetlHeaderTryRead(rel, &header))
+		memset(&header, 0, sizeof(header));
 	rowPages = (double) nblocks - 1 - header.ownedPages;
 	width = get_rel_data_width(rel, attr_widths) + MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData);
 

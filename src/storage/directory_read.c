@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -203,6 +204,36 @@ CompareGroups(const void *a, const void *b)
 }
 
 /*
+ * The header is damaged and other data are to be rescued: look for directory
+ * pages in the whole fork.  What is found is what a scan needs of the header.
+ */
+static void
+FindDirectoryPages(Relation rel, RetlFileHeader *header)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+
+	memset(header, 0, sizeof(RetlFileHeader));
+	header->nextGroupId = PG_UINT64_MAX;
+	for (BlockNumber block = RETLDB_HEADER_BLOCK + 1; block < nblocks; block++)
+	{
+		Buffer		buffer;
+		uint32		index;
+
+		CHECK_FOR_INTERRUPTS();
+		buffer = ReadBuffer(rel, block);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		index = RetlPageGetHeader(BufferGetPage(buffer))->sequence;
+		if (index < RETLDB_MAX_DIRECTORY_PAGES &&
+			RetlPageProblem(BufferGetPage(buffer), block, RETL_PAGE_DIRECTORY, 0, index, true) == NULL)
+		{
+			header->directoryBlocks[index] = block;
+			header->directoryPageCount = Max(header->directoryPageCount, index + 1);
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+/*
  * Read the directory.
  */
 RetlDirectory *
@@ -210,8 +241,9 @@ RetlDirectoryRead(Relation rel)
 {
 	RetlDirectory *directory = palloc0(sizeof(RetlDirectory));
 
-	directory->header = palloc(sizeof(RetlFileHeader));
-	RetlHeaderRead(rel, directory->header);
+	directory->header = palloc0(sizeof(RetlFileHeader));
+	if (!RetlHeaderTryRead(rel, directory->header))
+		FindDirectoryPages(rel, directory->header);
 
 	directory->pageCount = directory->header->directoryPageCount;
 	directory->pages = palloc0(sizeof(RetlZoneMapRef) * Max(directory->pageCount, 1));

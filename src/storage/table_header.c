@@ -25,6 +25,7 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "base/settings.h"
 #include "storage/column_page.h"
 #include "storage/table_header.h"
 
@@ -204,4 +205,39 @@ RetlHeaderRead(Relation rel, RetlFileHeader *header)
 	memcpy(header, RetlPageGetPayload(BufferGetPage(buffer)), sizeof(RetlFileHeader));
 	UnlockReleaseBuffer(buffer);
 	CheckHeader(rel, header);
+}
+
+/*
+ * Read the header, if it is sound or damage may not be passed over.
+ */
+bool
+RetlHeaderTryRead(Relation rel, RetlFileHeader *header)
+{
+	Buffer		buffer;
+	const char *problem;
+	bool		unsupported = false;
+
+	if (!retldb_skip_damaged_groups || RelationGetNumberOfBlocks(rel) == 0)
+	{
+		RetlHeaderRead(rel, header);
+		return true;
+	}
+
+	buffer = ReadBuffer(rel, RETLDB_HEADER_BLOCK);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(header, RetlPageGetPayload(BufferGetPage(buffer)), sizeof(RetlFileHeader));
+	problem = RetlPageProblem(BufferGetPage(buffer), RETLDB_HEADER_BLOCK, RETL_PAGE_HEADER, 0, 0, true);
+	UnlockReleaseBuffer(buffer);
+
+	if (problem == NULL)
+		problem = RetlHeaderProblem(header, &unsupported);
+	if (problem == NULL)
+		return true;
+	if (unsupported)
+		CheckHeader(rel, header);
+	ereport(WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("skipping damaged header of table \"%s\"", RelationGetRelationName(rel)),
+			 errdetail("The page has %s.", problem)));
+	return false;
 }

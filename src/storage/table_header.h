@@ -31,6 +31,12 @@ extern void RetlHeaderReset(Relation rel);
  * ERRCODE_FEATURE_NOT_SUPPORTED (unknown version or flags). */
 extern void RetlHeaderRead(Relation rel, RetlFileHeader *header);
 
+/*
+ * The same, but with retldb.skip_damaged_groups a damaged header is answered
+ * with a warning and false.
+ */
+extern bool RetlHeaderTryRead(Relation rel, RetlFileHeader *header);
+
 /* Why a header cannot be used, or NULL; *unsupported: it is newer, not damaged. */
 extern const char *RetlHeaderProblem(const RetlFileHeader *header, bool *unsupported);
 

@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
+#include "storage/freespace.h"
 #include "storage/predicate.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -24,6 +25,7 @@
 #include "base/errors.h"
 #include "format/checksum.h"
 #include "visibility/anchor.h"
+#include "visibility/row_store.h"
 
 StaticAssertDecl(RETLDB_ANCHOR_PAYLOAD_OFFSET == MAXALIGN(SizeofHeapTupleHeader),
 				 "the anchor's payload follows the tuple header");
@@ -37,6 +39,25 @@ static uint32
 AnchorChecksum(const RetlAnchorPayload *payload)
 {
 	return RetlCrc32cWithout(0, payload, sizeof(*payload), offsetof(RetlAnchorPayload, checksum));
+}
+
+/*
+ * Enter a row store page in the free space map.  Heap looks for room there and
+ * on the last page of the fork, and the last page soon is a column page: every
+ * session would begin a page of its own until the next VACUUM.
+ */
+static void
+AnnounceFreeSpace(Relation rel, BlockNumber block)
+{
+	Buffer		buffer = ReadBuffer(rel, block);
+	Size		space;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	space = PageGetHeapFreeSpace(BufferGetPage(buffer));
+	UnlockReleaseBuffer(buffer);
+
+	RecordPageWithFreeSpace(rel, block, space);
+	FreeSpaceMapVacuumRange(rel, block, block + 1);
 }
 
 /*
@@ -65,6 +86,7 @@ RetlAnchorInsert(Relation rel, uint64 groupId, CommandId cid, bool frozen)
 
 	tid = tuple->t_self;
 	pfree(tuple);
+	AnnounceFreeSpace(rel, ItemPointerGetBlockNumber(&tid));
 	return tid;
 }
 
@@ -84,6 +106,20 @@ RetlAnchorIsSound(HeapTuple tuple)
 }
 
 /*
+ * Has an unmarked tuple been an anchor, by its length, attributes and magic?
+ */
+static bool
+HasLostItsMark(HeapTuple tuple)
+{
+	RetlAnchorPayload *payload =
+		(RetlAnchorPayload *) ((char *) tuple->t_data + RETLDB_ANCHOR_PAYLOAD_OFFSET);
+
+	return tuple->t_len == RETLDB_ANCHOR_LENGTH &&
+		HeapTupleHeaderGetNatts(tuple->t_data) == 0 &&
+		payload->magic == RETLDB_ANCHOR_MAGIC;
+}
+
+/*
  * Is this tuple the anchor of the group?  A marked tuple may be another group's
  * that got the line pointer of a dead one, but it must be sound: a group must
  * not vanish because its anchor is damaged.
@@ -91,15 +127,16 @@ RetlAnchorIsSound(HeapTuple tuple)
 static bool
 IsAnchorOf(Relation rel, const RetlGroupEntry *entry, HeapTuple tuple)
 {
+	bool		marked = (tuple->t_data->t_infomask2 & RETLDB_ANCHOR_BIT) != 0;
 	RetlAnchorPayload *payload;
 
-	if ((tuple->t_data->t_infomask2 & RETLDB_ANCHOR_BIT) == 0)
+	if (!marked && !HasLostItsMark(tuple))
 		return false;
-	payload = (RetlAnchorPayload *) ((char *) tuple->t_data + RETLDB_ANCHOR_PAYLOAD_OFFSET);
-	if (!RetlAnchorIsSound(tuple))
+	if (!marked || !RetlAnchorIsSound(tuple))
 		RetlReportDamagedGroup(rel, entry->groupId, NULL,
 							   psprintf("no sound anchor at (%u,%u)", entry->anchorBlock,
 										entry->anchorOffset));
+	payload = (RetlAnchorPayload *) ((char *) tuple->t_data + RETLDB_ANCHOR_PAYLOAD_OFFSET);
 	return payload->groupId == entry->groupId;
 }
 
@@ -122,6 +159,8 @@ LockAnchor(Relation rel, const RetlGroupEntry *entry, Buffer *buffer, HeapTuple 
 
 		if (ItemIdIsNormal(lp))
 		{
+			if (!RetlLinePointerIsSound(lp))
+				RetlReportDamagedPage(rel, entry->anchorBlock, "an invalid line pointer");
 			tuple->t_data = (HeapTupleHeader) PageGetItem(page, lp);
 			tuple->t_len = ItemIdGetLength(lp);
 			tuple->t_tableOid = RelationGetRelid(rel);

@@ -20,6 +20,8 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/errors.h"
+#include "base/settings.h"
 #include "storage/column_page.h"
 #include "visibility/anchor.h"
 #include "visibility/row_store.h"
@@ -48,6 +50,22 @@ SetTuple(RetlRowStorePage *page, OffsetNumber offset)
 	page->tuple.t_len = ItemIdGetLength(lp);
 	page->tuple.t_tableOid = RelationGetRelid(page->rel);
 	ItemPointerSet(&page->tuple.t_self, BufferGetBlockNumber(page->buffer), offset);
+}
+
+/*
+ * A line pointer leads nowhere: an error, or a warning if damage is to be passed
+ * over.
+ */
+static void
+ReportLinePointer(Relation rel, BlockNumber block, OffsetNumber offset)
+{
+	if (!retldb_skip_damaged_groups)
+		RetlReportDamagedPage(rel, block, "an invalid line pointer");
+	ereport(WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("skipping damaged row (%u,%u) of table \"%s\"",
+					block, offset, RelationGetRelationName(rel)),
+			 errdetail("Its line pointer is invalid.")));
 }
 
 /*
@@ -81,6 +99,11 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
 
 		if (!ItemIdIsNormal(PageGetItemId(dp, offset)))
 			continue;
+		if (unlikely(!RetlLinePointerIsSound(PageGetItemId(dp, offset))))
+		{
+			ReportLinePointer(page->rel, block, offset);
+			continue;
+		}
 		SetTuple(page, offset);
 		valid = allVisible ||
 			HeapTupleSatisfiesVisibility(&page->tuple, snapshot, page->buffer);

@@ -41,6 +41,19 @@ extern HeapTuple RetlRowStorePageGetTuple(RetlRowStorePage *page, int index);
 extern void RetlRowStorePageRelease(RetlRowStorePage *page);
 
 /*
+ * Does a normal line pointer of a heap page point to something that may be a
+ * tuple?
+ */
+static inline bool
+RetlLinePointerIsSound(ItemId lp)
+{
+	return ItemIdGetOffset(lp) >= SizeOfPageHeaderData &&
+		ItemIdGetOffset(lp) == MAXALIGN(ItemIdGetOffset(lp)) &&
+		ItemIdGetLength(lp) >= SizeofHeapTupleHeader &&
+		ItemIdGetOffset(lp) + ItemIdGetLength(lp) <= BLCKSZ;
+}
+
+/*
  * The runs of blocks below nblocks that no row group, directory or zone map
  * owns, in order, palloc'd.  All heap pages are in them.
  */

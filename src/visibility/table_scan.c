@@ -322,13 +322,17 @@ SkipVector(RetlTableScan *scan, uint32 vectorIndex)
  */
 
 /*
- * Check all that the caller may ask of the current group; NULL or what is wrong.
+ * See whether the current group is visible, and if so check all that the caller
+ * may ask of it; NULL or what is wrong.
  */
 static char *
-CheckGroup(RetlTableScan *scan)
+CheckGroup(RetlTableScan *scan, bool *visible)
 {
 	TupleDesc	tupdesc = RelationGetDescr(scan->rel);
 
+	*visible = RetlAnchorIsVisible(scan->rel, &scan->group->entry, scan->snapshot, &scan->anchor);
+	if (!*visible)
+		return NULL;
 	RetlGroupReaderOpen(scan->reader, &scan->group->entry);
 	for (AttrNumber attnum = 1; attnum <= tupdesc->natts; attnum++)
 	{
@@ -346,11 +350,25 @@ CheckGroup(RetlTableScan *scan)
 }
 
 /*
- * For retldb.skip_damaged_groups: is the current group sound?  Errors that are
- * raised by damage count, too, and are caught in a subtransaction.
+ * Give up the reader: one that has raised an error cannot be used again.
+ */
+static void
+RenewReader(RetlTableScan *scan)
+{
+	MemoryContext oldContext = MemoryContextSwitchTo(scan->context);
+
+	RetlGroupReaderFree(scan->reader);
+	scan->reader = RetlGroupReaderCreate(scan->rel, scan->strategy, &scan->stats.read);
+	MemoryContextSwitchTo(oldContext);
+}
+
+/*
+ * For retldb.skip_damaged_groups: is the current group sound, and visible?
+ * Errors that are raised by damage count, too, and are caught in a
+ * subtransaction.
  */
 static bool
-GroupIsSound(RetlTableScan *scan)
+GroupIsSound(RetlTableScan *scan, bool *visible)
 {
 	MemoryContext oldContext = CurrentMemoryContext;
 	ResourceOwner oldOwner = CurrentResourceOwner;
@@ -360,7 +378,7 @@ GroupIsSound(RetlTableScan *scan)
 	MemoryContextSwitchTo(oldContext);
 	PG_TRY();
 	{
-		problem = CheckGroup(scan);
+		problem = CheckGroup(scan, visible);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(oldContext);
 		CurrentResourceOwner = oldOwner;
@@ -378,6 +396,7 @@ GroupIsSound(RetlTableScan *scan)
 		MemoryContextSwitchTo(oldContext);
 		CurrentResourceOwner = oldOwner;
 		problem = error->message;
+		RenewReader(scan);
 	}
 	PG_END_TRY();
 
@@ -437,14 +456,20 @@ static int64
 OpenGroup(RetlTableScan *scan, RetlGroup *group)
 {
 	uint64		vectors;
+	bool		visible;
 
 	scan->state = CURSOR_IN_GROUP;
 	scan->group = group;
 	scan->checkedVector = -1;
 	scan->stamp++;
 
-	if (group->entry.state != RETL_GROUP_COMPLETE ||
-		!RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, &scan->anchor))
+	if (group->entry.state != RETL_GROUP_COMPLETE)
+		return 0;
+	if (!retldb_skip_damaged_groups || IsInParallelMode())
+		visible = RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, &scan->anchor);
+	else if (!GroupIsSound(scan, &visible))
+		return 0;
+	if (!visible)
 		return 0;
 
 	CHECK_FOR_INTERRUPTS();
@@ -457,8 +482,6 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 		scan->stats.vectorsSkipped += vectors;
 		return 0;
 	}
-	if (retldb_skip_damaged_groups && !IsInParallelMode() && !GroupIsSound(scan))
-		return 0;
 
 	RetlGroupReaderOpen(scan->reader, &group->entry);
 	scan->groupRows = RetlGroupReaderRowCount(scan->reader);
