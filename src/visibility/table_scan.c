@@ -77,7 +77,7 @@ struct RetlTableScan
 	int			vectorShift;	/* rows of a vector, as a power of two */
 	int64		checkedVector;	/* whose zones were looked at last, -1 = none */
 	bool		checkedSkip;
-	HeapTupleHeaderData anchor;
+	HeapTupleHeader anchor;		/* of the open group */
 	RetlScanRow row;
 
 	/* claimed stretch of a parallel scan */
@@ -128,6 +128,7 @@ RetlTableScanBegin(Relation rel, Snapshot snapshot, Bitmapset *columns,
 											   ALLOCSET_SMALL_SIZES);
 	scan->strategy = ChooseStrategy(rel);
 	scan->reader = RetlGroupReaderCreate(rel, scan->strategy, &scan->stats.read);
+	scan->anchor = palloc0(sizeof(HeapTupleHeaderData));
 	scan->vectorStamps = palloc0(sizeof(uint64) * Max(natts, 1));
 	scan->vectors = palloc0(sizeof(RetlVector *) * Max(natts, 1));
 	scan->stamp = 1;
@@ -330,7 +331,7 @@ CheckGroup(RetlTableScan *scan, bool *visible)
 {
 	TupleDesc	tupdesc = RelationGetDescr(scan->rel);
 
-	*visible = RetlAnchorIsVisible(scan->rel, &scan->group->entry, scan->snapshot, &scan->anchor);
+	*visible = RetlAnchorIsVisible(scan->rel, &scan->group->entry, scan->snapshot, scan->anchor);
 	if (!*visible)
 		return NULL;
 	RetlGroupReaderOpen(scan->reader, &scan->group->entry);
@@ -466,7 +467,7 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 	if (group->entry.state != RETL_GROUP_COMPLETE)
 		return 0;
 	if (!retldb_skip_damaged_groups || IsInParallelMode())
-		visible = RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, &scan->anchor);
+		visible = RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
 	else if (!GroupIsSound(scan, &visible))
 		return 0;
 	if (!visible)
@@ -648,7 +649,7 @@ StepInGroup(RetlTableScan *scan, int step)
 	row->inRowStore = false;
 	row->vectorIndex = vectorIndex;
 	row->vectorRow = next - ((int64) vectorIndex << scan->vectorShift);
-	row->anchor = &scan->anchor;
+	row->anchor = scan->anchor;
 	rowNumber = scan->group->entry.rowBase + next;
 	RetlTidFromRowNumber(&row->tid, rowNumber);
 	return true;
