@@ -10,7 +10,11 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/relation.h"
 #include "access/tableam.h"
+#include "catalog/namespace.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
 #include "utils/rel.h"
 
 #include "am/retldb_am.h"
@@ -207,6 +211,29 @@ retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation 
 	(void) tups_vacuumed;
 	(void) tups_recently_dead;
 	ReportUnsupported(OldTable, "VACUUM FULL or CLUSTER");
+}
+
+/*
+ * Refuse utility commands that would leave something behind if the access
+ * method refused them: CREATE INDEX CONCURRENTLY has committed an invalid index
+ * by the time it asks for the rows.
+ */
+void
+RetlRefuseUtility(Node *statement)
+{
+	IndexStmt  *stmt = (IndexStmt *) statement;
+	Oid			relid;
+	Relation	rel;
+
+	if (!IsA(statement, IndexStmt) || !stmt->concurrent || stmt->relation == NULL)
+		return;
+	relid = RangeVarGetRelid(stmt->relation, AccessShareLock, true);
+	if (!OidIsValid(relid))
+		return;
+	rel = relation_open(relid, NoLock);
+	if (RetlIsRetldbTable(rel))
+		ReportUnsupported(rel, "CREATE INDEX");
+	relation_close(rel, AccessShareLock);
 }
 
 /*

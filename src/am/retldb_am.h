@@ -90,5 +90,6 @@ extern void retldb_relation_estimate_size(Relation rel, int32 *attr_widths,
 
 /* am_unsupported.c */
 extern void RetlSetUnsupported(TableAmRoutine *routine);
+extern void RetlRefuseUtility(Node *statement);
 
 #endif							/* RETLDB_AM_H */

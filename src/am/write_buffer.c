@@ -34,6 +34,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "am/retldb_am.h"
 #include "am/write_buffer.h"
 #include "base/compat.h"
 #include "base/settings.h"
@@ -543,6 +544,7 @@ RetlProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTre
 {
 	bool		wasInCopy = inCopyCommand;
 
+	RetlRefuseUtility(pstmt->utilityStmt);
 	inCopyCommand = IsA(pstmt->utilityStmt, CopyStmt);
 	PG_TRY();
 	{

@@ -122,20 +122,37 @@ sub verify_clean
 		'', "$what: verification finds nothing in $table");
 }
 
+# Processes whose parent is $pid.
+sub children
+{
+	my ($pid) = @_;
+	my @children;
+
+	for my $file (glob '/proc/[0-9]*/stat')
+	{
+		open my $handle, '<', $file or next;
+		my $stat = <$handle> // '';
+		push @children, $1 if $stat =~ /^(\d+) \(.*\) \S (\d+) / && $2 == $pid;
+	}
+	return @children;
+}
+
 # Kill the postmaster, and at random all its children too; those that are not
 # killed go on until they notice.  Then start the server again.
 sub crash_and_restart
 {
 	my ($node, $between) = @_;
-	my @children = split ' ', `ps -o pid= --ppid $node->{_pid}`;
+	my $postmaster = $node->{_pid};
+	my @processes = children($postmaster);
 
 	$node->kill9;
-	kill 'KILL', @children if @children && rand() < 0.5;
+	kill 'KILL', @processes if @processes && rand() < 0.5;
 	$between->() if $between;
+	push @processes, $postmaster;
 	for my $try (1 .. 600)
 	{
-		@children = grep { kill 0, $_ } @children;
-		last unless @children;
+		@processes = grep { kill 0, $_ } @processes;
+		last unless @processes;
 		select(undef, undef, undef, 0.1);
 	}
 	$node->start;
