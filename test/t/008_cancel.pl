@@ -30,10 +30,10 @@ my $before = $node->safe_psql('postgres', $sum);
 
 my %work = (
 	insert => 'INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, 10000000) i',
-	copy => q(COPY t FROM PROGRAM $$perl -e 'printf(qq(%d\t%d\n), $_, $_) for 1 .. 10000000'$$),
+	copy => q(COPY t FROM PROGRAM $$perl -e '$SIG{INT} = q(IGNORE); printf(qq(%d\t%d\n), $_, $_) for 1 .. 10000000'$$),
 	create => 'CREATE TABLE u USING retldb AS SELECT i, md5(i::text) FROM generate_series(1, 10000000) i',
 	query => 'SELECT count(*) FROM t x, t y WHERE x.b < y.b',
-	verify => q(SELECT count(*) FROM generate_series(1, 100000) i, LATERAL (SELECT * FROM retldb.verify('t') WHERE i > 0) v),
+	verify => q(SELECT retldb.verify('t') FROM generate_series(1, 1000000)),
 );
 
 for my $name (sort keys %work)
