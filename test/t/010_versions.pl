@@ -1,0 +1,85 @@
+# Tables of a newer format are refused by name: not read, not written, and not
+# taken for damaged.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use RetldbTest;
+
+# docs/format.md: page layout and the header page
+my $page_size = 8192;
+my $own_header = 24;    # after PostgreSQL's page header
+my $checksum_at = $own_header + 4;
+my $payload = $own_header + 24;
+
+my @table = map {
+	my $c = $_;
+	$c = $c & 1 ? ($c >> 1) ^ 0x82F63B78 : $c >> 1 for 1 .. 8;
+	$c;
+} 0 .. 255;
+
+sub crc32c
+{
+	my $crc = 0xFFFFFFFF;
+	$crc = $table[ ($crc ^ $_) & 0xFF ] ^ ($crc >> 8) for unpack 'C*', shift;
+	return $crc ^ 0xFFFFFFFF;
+}
+
+# Set a 32-bit field of the header page, and the checksum that goes with it.
+sub set_header_field
+{
+	my ($file, $offset, $value) = @_;
+
+	open my $fh, '+<:raw', $file or die "$file: $!";
+	read($fh, my $page, $page_size) == $page_size or die "short read";
+	my $old = unpack 'V', substr($page, $payload + $offset, 4);
+	substr($page, $payload + $offset, 4) = pack 'V', $value;
+	substr($page, $checksum_at, 4) = pack 'V', 0;
+	substr($page, $checksum_at, 4) = pack 'V', crc32c(pack('V', 0) . substr($page, $own_header));
+	seek $fh, 0, 0;
+	print $fh $page;
+	close $fh or die "$file: $!";
+	return $old;
+}
+
+my $node = new_server('versions');
+$node->start;
+$node->safe_psql('postgres', q(CREATE EXTENSION retldb;
+CREATE TABLE t (a int, b text) USING retldb;
+INSERT INTO t SELECT i, 'x' FROM generate_series(1, 5000) i));
+my $file = $node->data_dir . '/' . $node->safe_psql('postgres', q(SELECT pg_relation_filepath('t')));
+
+my @changes = (
+	[ 'format version', 8, 2, qr/table "t" has an unsupported format version/ ],
+	[ 'incompatible feature', 24, 0x80, qr/table "t" has unsupported incompatible features/ ]);
+for my $change (@changes)
+{
+	my ($what, $offset, $value, $message) = @$change;
+
+	$node->stop;
+	my $old = set_header_field($file, $offset, $value);
+	$node->start;
+	for my $sql ('SELECT count(*) FROM t',
+		'SET retldb.enable_columnar_scan = off; SELECT count(*) FROM t',
+		'SET retldb.skip_damaged_groups = on; SELECT count(*) FROM t',
+		'SET retldb.row_store_rows = 0; INSERT INTO t SELECT 1 FROM generate_series(1, 10)')
+	{
+		my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql");
+		like($err, qr/0A000/, "$what: $sql: not supported");
+		like($err, $message, "$what: $sql: by name");
+	}
+	like($node->safe_psql('postgres', q(SELECT fault FROM retldb.verify('t'))), qr/unsupported/, "$what: verification says so");
+
+	$node->stop;
+	set_header_field($file, $offset, $old);
+	$node->start;
+	is($node->safe_psql('postgres', 'SELECT count(*), sum(a) FROM t'), '5000|12502500', "$what: nothing was lost");
+	verify_clean($node, 't', $what);
+}
+$node->stop;
+done_testing();
