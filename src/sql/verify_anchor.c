@@ -135,17 +135,6 @@ IsWellFormed(HeapTuple tuple)
 }
 
 /*
- * Has an unmarked tuple been an anchor, by its length and magic?
- */
-static bool
-HasLostItsMark(const HeapTupleData *tuple)
-{
-	return tuple->t_len == RETLDB_ANCHOR_LENGTH &&
-		PayloadOf(tuple->t_data)->magic == RETLDB_ANCHOR_MAGIC &&
-		HeapTupleHeaderGetNatts(tuple->t_data) == 0;
-}
-
-/*
  * Can the status of a transaction be looked up?  Holds XactTruncationLock if
  * so; the caller releases it.
  */
@@ -252,7 +241,7 @@ CheckTuple(RetlVerifyState *state, RowStoreScan *scan, HeapTuple tuple, Buffer b
 	state->groupId = 0;
 	if (!RetlTupleIsMarked(tuple->t_data))
 	{
-		if (HasLostItsMark(tuple))
+		if (RetlAnchorHasLostMark(tuple))
 			RetlVerifyFault(state, "tuple at offset %u has the form of an anchor but is not marked as one",
 							offset);
 	}

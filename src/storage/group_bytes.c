@@ -292,19 +292,3 @@ RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *d
 		length -= n;
 	}
 }
-
-/*
- * Ask the kernel to read the pages of a range soon.
- */
-void
-RetlBytesReaderPrefetch(RetlBytesReader *reader, uint64 offset, uint64 length)
-{
-	uint32		last;
-
-	if (length == 0)
-		return;
-	CheckRange(reader, offset, length);
-	last = (offset + length - 1) / RETLDB_PAYLOAD_SIZE;
-	for (uint32 index = offset / RETLDB_PAYLOAD_SIZE; index <= last; index++)
-		PrefetchBuffer(reader->rel, MAIN_FORKNUM, RetlBytesReaderBlock(reader, index));
-}

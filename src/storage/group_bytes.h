@@ -51,9 +51,6 @@ extern void RetlBytesReaderInit(RetlBytesReader *reader, Relation rel,
  */
 extern void RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst);
 
-/* Ask the kernel to read the pages of a range soon. */
-extern void RetlBytesReaderPrefetch(RetlBytesReader *reader, uint64 offset, uint64 length);
-
 /* Block that holds page "index" of the group. */
 extern BlockNumber RetlBytesReaderBlock(const RetlBytesReader *reader, uint32 index);
 

@@ -108,8 +108,8 @@ RetlAnchorIsSound(HeapTuple tuple)
 /*
  * Has an unmarked tuple been an anchor, by its length, attributes and magic?
  */
-static bool
-HasLostItsMark(HeapTuple tuple)
+bool
+RetlAnchorHasLostMark(const HeapTupleData *tuple)
 {
 	RetlAnchorPayload *payload =
 		(RetlAnchorPayload *) ((char *) tuple->t_data + RETLDB_ANCHOR_PAYLOAD_OFFSET);
@@ -130,7 +130,7 @@ IsAnchorOf(Relation rel, const RetlGroupEntry *entry, HeapTuple tuple)
 	bool		marked = (tuple->t_data->t_infomask2 & RETLDB_ANCHOR_BIT) != 0;
 	RetlAnchorPayload *payload;
 
-	if (!marked && !HasLostItsMark(tuple))
+	if (!marked && !RetlAnchorHasLostMark(tuple))
 		return false;
 	if (!marked || !RetlAnchorIsSound(tuple))
 		RetlReportDamagedGroup(rel, entry->groupId, NULL,

@@ -26,6 +26,9 @@ RetlTupleIsMarked(HeapTupleHeader tuple)
 /* Has a marked tuple the form and the checksum of an anchor? */
 extern bool RetlAnchorIsSound(HeapTuple tuple);
 
+/* Has an unmarked tuple been an anchor, by its length, attributes and magic? */
+extern bool RetlAnchorHasLostMark(const HeapTupleData *tuple);
+
 /*
  * Insert the anchor of a group in the current transaction; returns its TID.
  * frozen: as COPY FREEZE wants it.
