@@ -323,7 +323,7 @@ MatchWide(const BitpackPiece *piece, uint32_t count, const DifferenceRange *rang
 }
 
 /* RetlEncoding.filter: compares differences, without adding the smallest value. */
-static bool
+__attribute__((unused)) static bool
 BitpackFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 			  RetlPhysType type, uint16_t width, uint32_t count,
 			  RetlCompareOp op, const uint8_t *constant, size_t constantLength,
@@ -361,5 +361,5 @@ const RetlEncoding RetlBitpackEncoding = {
 	.encode = BitpackEncode,
 	.decode = BitpackDecode,
 	.fetch = BitpackFetch,
-	.filter = BitpackFilter,
+	.filter = NULL,
 };

@@ -139,7 +139,7 @@ ConstantFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize
 }
 
 /* RetlEncoding.filter: one comparison decides. */
-static bool
+__attribute__((unused)) static bool
 ConstantFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 			   RetlPhysType type, uint16_t width, uint32_t count,
 			   RetlCompareOp op, const uint8_t *constant, size_t constantLength,
@@ -166,5 +166,5 @@ const RetlEncoding RetlConstantEncoding = {
 	.encode = ConstantEncode,
 	.decode = ConstantDecode,
 	.fetch = ConstantFetch,
-	.filter = ConstantFilter,
+	.filter = NULL,
 };

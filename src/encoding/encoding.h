@@ -16,8 +16,8 @@
  *	open		chunk-wide state from the bytes on disk, once for each chunk
  *	decode		bytes -> the values of one piece
  *	fetch		bytes -> one value of a piece
- *	filter		values of a piece that satisfy a comparison, without decoding
- *				them all (optional, NULL = decode and compare)
+ *	filter		which values of a piece pass a filter, without decoding them all
+ *				(optional, NULL = decode and compare)
  *
  * Input to decode, fetch, filter and open comes from disk and is not trusted:
  * every length, count and offset is checked; what is wrong is answered with
@@ -37,20 +37,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "encoding/filter.h"
 #include "format/format.h"
-
-/* Where encodings get memory from. */
-typedef struct RetlArena
-{
-	void	   *(*allocate) (void *context, size_t size);
-	void	   *context;
-} RetlArena;
-
-static inline void *
-RetlArenaAlloc(const RetlArena *arena, size_t size)
-{
-	return arena->allocate(arena->context, size);
-}
 
 /*
  * An array of non-null values.
@@ -67,6 +55,8 @@ typedef struct RetlValues
 	const uint8_t *fixed;
 	const uint32_t *offsets;
 	const uint8_t *bytes;
+	bool		isNumeric;		/* RETL_PHYS_BYTES: values are PostgreSQL's numeric,
+								 * without varlena header; a hint for the choice */
 } RetlValues;
 
 /*
@@ -83,6 +73,8 @@ typedef struct RetlDecoded
 	const uint8_t *bytes;
 	uint32_t   *starts;			/* room for count entries (the caller's) */
 	uint32_t   *lengths;		/* room for count entries (the caller's) */
+	const uint64_t *wanted;		/* NULL, or bits of the values the caller is going
+								 * to use: decode may leave others undefined */
 } RetlDecoded;
 
 /* A growing byte string in an arena. */
@@ -106,12 +98,6 @@ typedef struct RetlEncodingState RetlEncodingState;
 
 /* Not applicable, or so bad that nobody wants it. */
 #define RETLDB_NEVER	UINT64_MAX
-
-/* Comparison for filter: value "op" constant. */
-typedef enum RetlCompareOp
-{
-	RETL_LT, RETL_LE, RETL_EQ, RETL_GE, RETL_GT, RETL_NE
-} RetlCompareOp;
 
 typedef struct RetlEncoding
 {
@@ -166,20 +152,20 @@ typedef struct RetlEncoding
 						  const char **error);
 
 	/*
-	 * Set bit i of "matches" ((count + 7) / 8 bytes, zeroed by the caller) for
-	 * each value i that satisfies the comparison.  For RETL_PHYS_INT and
-	 * RETL_PHYS_FLOAT the constant is a value of that width, and the order is
-	 * the numeric one (NaN equal to itself and above all, as PostgreSQL has
-	 * it); else it is a byte string of constantLength bytes, and only RETL_EQ
-	 * and RETL_NE are asked for.
+	 * Clear bit i of "selected" for each value i that does not pass the
+	 * filter.  selected has RetlSelectionWords(count) words; bits past the last
+	 * value are clear before and after.  Values whose bit is clear on entry need
+	 * not be looked at, and stay clear.  With a filter this encoding cannot
+	 * answer by itself, it says so in *answered = false and leaves selected
+	 * alone; then the caller decodes and compares.  memo is what the encoding
+	 * may keep from piece to piece of a chunk, see filter.h.
 	 */
 	bool		(*filter) (const RetlEncodingState *state,
 						   const uint8_t *src, size_t srcSize,
 						   RetlPhysType type, uint16_t width, uint32_t count,
-						   RetlCompareOp op,
-						   const uint8_t *constant, size_t constantLength,
-						   uint8_t *matches, const RetlArena *arena,
-						   const char **error);
+						   const RetlFilter *filter, RetlFilterMemo *memo,
+						   uint64_t *selected, bool *answered,
+						   const RetlArena *arena, const char **error);
 } RetlEncoding;
 
 /* The descriptor, or NULL for an id this version does not know. */

@@ -224,7 +224,7 @@ RetlOrderValues(RetlPhysType type, uint16_t width,
 
 /* Does "value op constant" hold when the two compare as cmp? */
 static inline bool
-RetlCompareHolds(RetlCompareOp op, int cmp)
+RetlCompareHolds(RetlFilterOp op, int cmp)
 {
 	switch (op)
 	{

@@ -317,6 +317,11 @@ typedef enum RetlEncodingId
 	RETL_ENCODING_RLE = 2,
 	RETL_ENCODING_BITPACK = 3,	/* frame of reference + bit packing */
 	RETL_ENCODING_DICT = 4,
+	RETL_ENCODING_DELTA = 5,	/* differences of neighbours */
+	RETL_ENCODING_ALP = 6,		/* floats as decimal integers */
+	RETL_ENCODING_DECIMAL = 7,	/* numeric as scaled integers */
+	RETL_ENCODING_FSST = 8,		/* strings by a table of substrings */
+	RETL_ENCODING_SPLIT = 9,	/* byte strings of one length, by byte position */
 	RETL_ENCODING_COUNT
 } RetlEncodingId;
 

@@ -17,7 +17,10 @@
 
 #include "access/attnum.h"
 
+#include "rowgroup/column_test.h"
+#include "rowgroup/zone_filter.h"
 #include "storage/directory.h"
+#include "vector/selection.h"
 #include "vector/vector.h"
 
 typedef struct RetlGroupReader RetlGroupReader;
@@ -28,6 +31,9 @@ typedef struct RetlReadStats
 	uint64		chunksOpened;
 	uint64		unitsRead;
 	uint64		vectorsDecoded; /* columns x vectors */
+	uint64		vectorsFiltered;	/* column tests x vectors, on encoded data */
+	uint64		valuesFetched;	/* one by one */
+	uint64		cacheHits;		/* vectors found in the cache */
 	uint64		bytesRead;		/* of compressed data */
 } RetlReadStats;
 
@@ -67,6 +73,30 @@ extern uint32 RetlGroupReaderVectorCount(const RetlGroupReader *reader);
  */
 extern const RetlVector *RetlGroupReaderGetVector(RetlGroupReader *reader,
 												  AttrNumber attnum, uint32 index);
+
+/*
+ * Same, for selected rows only: the values of others may be left undefined.
+ * Few rows are fetched one by one, where the encoding does that well.
+ */
+extern const RetlVector *RetlGroupReaderGetSelected(RetlGroupReader *reader, AttrNumber attnum,
+													uint32 index,
+													const RetlSelection *selection);
+
+/*
+ * Deselect the rows of vector "index" that do not pass the test.  Evaluated on
+ * encoded data where that is possible, which stats tell; rows not selected are
+ * not looked at by the test's predicate.  The test must stay where it is as
+ * long as the group is open (its memo is found by its address), and give
+ * itself another generation when its constants change.
+ */
+extern void RetlGroupReaderFilter(RetlGroupReader *reader, const RetlColumnTest *test,
+								  uint32 index, RetlSelection *selection);
+
+/*
+ * Same for a tree of AND, OR and tests all of which have a column test.
+ */
+extern void RetlGroupReaderFilterTree(RetlGroupReader *reader, const RetlZoneFilter *tree,
+									  uint32 index, RetlSelection *selection);
 
 /*
  * Statistics of a vector of a column; false if none are known.  zone->nullCount

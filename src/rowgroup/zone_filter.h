@@ -28,6 +28,8 @@ typedef enum RetlZoneTestKind
 	RETL_TEST_EQ,
 	RETL_TEST_GE,
 	RETL_TEST_GT,
+	RETL_TEST_NE,				/* by zones: not all values are this one */
+	RETL_TEST_PREFIX,			/* text or bytea that begins with the key */
 	RETL_TEST_IS_NULL,
 	RETL_TEST_IS_NOT_NULL,
 	RETL_TEST_AND,
@@ -41,7 +43,11 @@ typedef struct RetlZoneFilter
 	AttrNumber	attnum;
 	RetlKeyKind keyKind;		/* zones of another kind answer "maybe" */
 	bool		keyExact;		/* key was made of the whole constant */
+	uint8		keyLength;		/* PREFIX: bytes of it */
 	uint8		key[RETLDB_KEY_LENGTH];
+	bool		hasHash;		/* EQ: hash of the value, for blooms */
+	uint64		hash;
+	struct RetlColumnTest *test;	/* the same on vectors, exactly; NULL: none */
 	/* AND, OR */
 	int			argCount;
 	struct RetlZoneFilter **args;

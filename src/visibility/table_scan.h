@@ -44,6 +44,9 @@ typedef struct RetlScanStats
 	uint64		vectorsSkipped; /* by zone maps, those of skipped groups included */
 	uint64		vectorsRead;	/* vectors of which a row was returned or looked at */
 	uint64		rowStoreRows;	/* visible rows of the row store */
+	uint64		bloomGroups;	/* of groupsSkipped: by blooms */
+	uint64		rowsFiltered;	/* rows of row groups that conditions on vectors
+								 * turned away */
 	RetlReadStats read;
 } RetlScanStats;
 
@@ -60,6 +63,24 @@ typedef struct RetlScanRow
 	uint32		vectorRow;
 	HeapTupleHeader anchor;
 } RetlScanRow;
+
+/*
+ * Conditions evaluated on vectors.  Rows of row groups that fail one are not
+ * returned; rows of the row store all are, for the caller to check.
+ */
+typedef struct RetlScanConditions
+{
+	int			count;			/* ANDed, in this order */
+	const RetlZoneFilter **trees;	/* every leaf has a column test */
+} RetlScanConditions;
+
+/*
+ * Evaluate these on vectors; before the first row.  Both the array and the trees
+ * must live as long as the scan; constants may be changed in place before a
+ * rescan.
+ */
+extern void RetlTableScanSetConditions(RetlTableScan *scan,
+									   const RetlScanConditions *conditions);
 
 /*
  * Begin.  filter may be NULL and may be changed in place before a rescan.
