@@ -42,6 +42,11 @@ RangeMayMatch(const RetlZoneFilter *test, const RetlZone *zone)
 			return maxOrder >= 0;
 		case RETL_TEST_GT:
 			return maxOrder > 0 || (maxOrder == 0 && !exact);
+		case RETL_TEST_NE:
+			return minOrder != 0 || maxOrder != 0 || !exact;
+		case RETL_TEST_PREFIX:
+			return memcmp(zone->min, test->key, test->keyLength) <= 0 &&
+				memcmp(zone->max, test->key, test->keyLength) >= 0;
 		default:
 			return true;
 	}
@@ -69,6 +74,8 @@ RetlZoneTestMayMatch(const RetlZoneFilter *test, const RetlZone *zone, uint32 ro
 		case RETL_TEST_EQ:
 		case RETL_TEST_GE:
 		case RETL_TEST_GT:
+		case RETL_TEST_NE:
+		case RETL_TEST_PREFIX:
 			if (zone->nullCount >= rowCount)
 				return false;
 			if ((zone->flags & RETL_ZONE_HAS_RANGE) == 0 ||
