@@ -1,0 +1,401 @@
+/*-------------------------------------------------------------------------
+ *
+ * fsst.c
+ *	  FSST: byte strings as codes of the substrings they are made of.  Pure C.
+ *
+ * Serves RETL_PHYS_BYTES.  Each value is written on its own with the table of
+ * the chunk (fsst_table.h): one code for each substring, so any value can be
+ * read, or compared up to the first difference, without the others.
+ *
+ * Chunk-wide state:
+ *
+ *	OFFSET	SIZE	DESCRIPTION
+ *	0		1		s, the number of symbols, 0 to 255
+ *	1		s		their lengths, each 1 to 8
+ *	1 + s	...		their bytes, one symbol after the other
+ *
+ * Payload of a piece, empty if there are no values:
+ *
+ *	OFFSET	SIZE	DESCRIPTION
+ *	0		4		bytes of all values, decoded
+ *	4		n		how many bytes of codes each value has: a packed array
+ *					(bitpacking.h) of count numbers
+ *	4 + n	...		the codes of all values, one value after the other
+ *
+ * A code below s stands for that symbol; 255 stands for the byte after it.
+ * Other codes are not allowed.  Example: with the symbols "http://" and ".com",
+ * which are 02 | 07 04 | 68 74 74 70 3A 2F 2F 2E 63 6F 6D, the values
+ * "http://a.com" and "b" are 0D 00 00 00 | 02 02 00 00 00 02 | 00 FF 61 01 | FF
+ * 62 - lengths 4 and 2 with base 2 in two bits each.
+ *
+ * Filters compare values as they are, symbol by symbol; they do not rely on how
+ * a writer cut the values into symbols.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "encoding/bitpacking.h"
+#include "encoding/descriptors.h"
+#include "encoding/fsst_table.h"
+#include "encoding/valueops.h"
+
+#define TABLE_HEADER	1
+#define PIECE_HEADER	4
+
+/* Of a writer: "matcher" and nothing else.  Of a reader: the table. */
+struct RetlEncodingState
+{
+	const RetlFsstMatcher *matcher;
+	RetlFsstTable table;
+};
+
+/* The payload of a piece with at least one value. */
+typedef struct FsstPiece
+{
+	uint32_t	rawSize;
+	RetlPacked	lengths;
+	const uint8_t *codes;
+	size_t		codesSize;
+} FsstPiece;
+
+/* ---------------------------------------------------------------------
+ * Writing
+ * ---------------------------------------------------------------------
+ */
+
+/* Byte strings only. */
+static bool
+FsstApplies(RetlPhysType type, uint16_t width)
+{
+	return type == RETL_PHYS_BYTES && width == 0;
+}
+
+/* RetlEncoding.analyse: what a sample takes, and as much for the rest. */
+static uint64_t
+FsstAnalyse(const RetlValues *values, uint32_t pieceRows, const RetlArena *arena)
+{
+	uint64_t	rawSize = RetlValuesRawSize(values);
+	uint64_t	pieces = values->count / pieceRows + (values->count % pieceRows != 0);
+	RetlFsstSample sample;
+	const RetlFsstMatcher *matcher;
+	const RetlFsstTable *table;
+	uint64_t	sampleRaw;
+	uint64_t	codes;
+	uint32_t	i;
+	uint64_t	size = TABLE_HEADER;
+
+	if (values->isNumeric)
+		return RETLDB_NEVER;
+	RetlFsstSampleTake(&sample, values, arena);
+	matcher = RetlFsstBuild(&sample, arena);
+	table = RetlFsstTableOf(matcher);
+	codes = RetlFsstSampleSize(matcher, &sample, &sampleRaw);
+	if (sampleRaw > 0)
+		codes = (uint64_t) ((double) codes / (double) sampleRaw * (double) rawSize);
+	for (i = 0; i < table->count; i++)
+		size += 1 + table->lengths[i];
+
+	/* Lengths: mostly below twice their average. */
+	if (values->count > 0)
+		size += pieces * (PIECE_HEADER + RETLDB_PACKED_HEADER) +
+			RetlBitsSize(values->count, RetlBitWidth(2 * codes / values->count));
+	return size + codes;
+}
+
+/* RetlEncoding.prepare: the table. */
+static RetlEncodingState *
+FsstPrepare(const RetlValues *values, const RetlArena *arena, RetlBytes *out)
+{
+	RetlEncodingState *state = RetlArenaAlloc(arena, sizeof(RetlEncodingState));
+	const RetlFsstTable *table;
+	RetlFsstSample sample;
+	uint8_t		count;
+	uint32_t	i;
+
+	RetlFsstSampleTake(&sample, values, arena);
+	state->matcher = RetlFsstBuild(&sample, arena);
+	table = RetlFsstTableOf(state->matcher);
+	count = (uint8_t) table->count;
+	RetlBytesAppend(out, &count, TABLE_HEADER);
+	RetlBytesAppend(out, table->lengths, table->count);
+	for (i = 0; i < table->count; i++)
+		RetlBytesAppend(out, &table->symbols[i], table->lengths[i]);
+	return state;
+}
+
+/* RetlEncoding.encode. */
+static void
+FsstEncode(RetlEncodingState *state, const RetlValues *values, uint32_t first,
+		   RetlBytes *out)
+{
+	uint32_t	rawSize = (uint32_t) RetlValuesRawSize(values);
+	const uint8_t *readable;
+	uint32_t   *lengths;
+	uint8_t    *codes;
+	size_t		codesSize = 0;
+	uint32_t	i;
+
+	(void) first;
+	if (values->count == 0)
+		return;
+	readable = values->bytes + values->offsets[values->count];
+	lengths = RetlArenaAlloc(out->arena, sizeof(uint32_t) * values->count);
+	codes = RetlArenaAlloc(out->arena, (size_t) rawSize * 2 + 1);
+	for (i = 0; i < values->count; i++)
+	{
+		lengths[i] = (uint32_t) RetlFsstCompress(state->matcher,
+												 values->bytes + values->offsets[i],
+												 values->offsets[i + 1] - values->offsets[i],
+												 readable, codes + codesSize);
+		codesSize += lengths[i];
+	}
+	RetlBytesAppend(out, &rawSize, PIECE_HEADER);
+	RetlPackedAppend(out, lengths, values->count);
+	RetlBytesAppend(out, codes, codesSize);
+}
+
+/* ---------------------------------------------------------------------
+ * Reading
+ * ---------------------------------------------------------------------
+ */
+
+/* Read the table; the source is what follows the number of symbols. */
+static bool
+OpenTable(RetlFsstTable *table, const uint8_t *src, size_t srcSize, const char **error)
+{
+	const uint8_t *lengths = src;
+	uint32_t	i;
+
+	if (srcSize < table->count)
+		return RetlDamaged(error, "symbols are truncated");
+	src += table->count;
+	srcSize -= table->count;
+	for (i = 0; i < table->count; i++)
+	{
+		uint8_t		length = lengths[i];
+
+		if (length == 0 || length > RETLDB_FSST_SYMBOL_LENGTH)
+			return RetlDamaged(error, "symbol has an impossible length");
+		if (length > srcSize)
+			return RetlDamaged(error, "symbols are truncated");
+		memcpy(&table->symbols[i], src, length);
+		table->lengths[i] = length;
+		src += length;
+		srcSize -= length;
+	}
+	if (srcSize != 0)
+		return RetlDamaged(error, "symbols have the wrong length");
+	return true;
+}
+
+/* RetlEncoding.open. */
+static RetlEncodingState *
+FsstOpen(const uint8_t *src, size_t srcSize, RetlPhysType type, uint16_t width,
+		 const RetlArena *arena, const char **error)
+{
+	RetlEncodingState *state;
+
+	(void) type;
+	(void) width;
+	if (srcSize < TABLE_HEADER)
+	{
+		*error = "symbols are truncated";
+		return NULL;
+	}
+	state = RetlArenaAlloc(arena, sizeof(RetlEncodingState));
+	memset(state, 0, sizeof(*state));
+	state->table.count = src[0];
+	if (!OpenTable(&state->table, src + TABLE_HEADER, srcSize - TABLE_HEADER, error))
+		return NULL;
+	return state;
+}
+
+/* Understand a payload; count is not 0.  Lengths and codes are not looked at yet. */
+static bool
+OpenPiece(FsstPiece *piece, const RetlEncodingState *state, const uint8_t *src,
+		  size_t srcSize, uint32_t count, const char **error)
+{
+	if (state == NULL)
+		return RetlDamaged(error, "chunk has no symbols");
+	if (srcSize < PIECE_HEADER || srcSize > UINT32_MAX)
+		return RetlDamaged(error, "codes of byte strings have the wrong length");
+	piece->rawSize = RetlLoad32(src);
+	src += PIECE_HEADER;
+	srcSize -= PIECE_HEADER;
+	if (!RetlPackedOpen(&piece->lengths, src, srcSize, count, error))
+		return false;
+	piece->codes = src + piece->lengths.size;
+	piece->codesSize = srcSize - piece->lengths.size;
+	if (piece->rawSize > (uint64_t) piece->codesSize * RETLDB_FSST_SYMBOL_LENGTH)
+		return RetlDamaged(error, "byte strings are longer than their codes can be");
+	return true;
+}
+
+/*
+ * The number of code bytes of each value, from the arena; they are known to add
+ * up.  NULL and error if they do not.
+ */
+static uint32_t *
+ReadLengths(const FsstPiece *piece, uint32_t count, const RetlArena *arena,
+			const char **error)
+{
+	uint32_t   *lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * count);
+	uint64_t	sum = 0;
+	uint32_t	i;
+
+	RetlPackedRead(&piece->lengths, 0, count, lengths);
+	for (i = 0; i < count; i++)
+		sum += lengths[i];
+	if (sum != piece->codesSize)
+	{
+		*error = "lengths of codes do not add up";
+		return NULL;
+	}
+	return lengths;
+}
+
+/* Is one of these four bytes the escape? */
+static inline bool
+HasEscape(uint32_t word)
+{
+	uint32_t	inverted = ~word;
+
+	return ((inverted - 0x01010101) & ~inverted & 0x80808080) != 0;
+}
+
+/* Append the bytes of a symbol; eight bytes are written, whatever its length. */
+#define EXPAND_SYMBOL(code) \
+	do { \
+		memcpy(dst, &table->symbols[code], sizeof(uint64_t)); \
+		dst += table->lengths[code]; \
+		unknown |= table->lengths[code] - 1u; \
+	} while (0)
+
+/*
+ * Write the bytes of a value; eight more may be written after "limit".  Returns
+ * their end, or NULL if the codes are damaged or the bytes do not fit.
+ */
+static uint8_t *
+Expand(const RetlFsstTable *table, const uint8_t *src, const uint8_t *end,
+	   uint8_t *dst, const uint8_t *limit)
+{
+	uint32_t	unknown = 0;	/* highest bit: a code without symbol */
+
+	while (src < end)
+	{
+		uint8_t		code;
+
+		if (end - src >= 4 && limit - dst >= 4 * RETLDB_FSST_SYMBOL_LENGTH &&
+			!HasEscape(RetlLoad32(src)))
+		{
+			EXPAND_SYMBOL(src[0]);
+			EXPAND_SYMBOL(src[1]);
+			EXPAND_SYMBOL(src[2]);
+			EXPAND_SYMBOL(src[3]);
+			src += 4;
+			continue;
+		}
+		code = *src++;
+		if (code != RETLDB_FSST_ESCAPE)
+		{
+			if (limit - dst < table->lengths[code])
+				return NULL;
+			EXPAND_SYMBOL(code);
+		}
+		else
+		{
+			if (src == end || dst == limit)
+				return NULL;
+			*dst++ = *src++;
+		}
+	}
+	return unknown >> 31 ? NULL : dst;
+}
+
+/* RetlEncoding.decode.  Values that nobody wants become empty ones. */
+static bool
+FsstDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+		   RetlPhysType type, uint16_t width, uint32_t count,
+		   RetlDecoded *result, const RetlArena *arena, const char **error)
+{
+	FsstPiece	piece;
+	uint32_t   *lengths;
+	uint8_t    *bytes;
+	uint8_t    *dst;
+	const uint8_t *codes;
+	uint32_t	i;
+
+	(void) type;
+	(void) width;
+	if (count == 0)
+		return srcSize == 0 || RetlDamaged(error, "codes of byte strings have the wrong length");
+	if (!OpenPiece(&piece, state, src, srcSize, count, error))
+		return false;
+	lengths = ReadLengths(&piece, count, arena, error);
+	if (lengths == NULL)
+		return false;
+	bytes = RetlArenaAlloc(arena, (size_t) piece.rawSize + RETLDB_FSST_SYMBOL_LENGTH);
+	result->bytes = bytes;
+	dst = bytes;
+	codes = piece.codes;
+	for (i = 0; i < count; codes += lengths[i++])
+	{
+		result->starts[i] = (uint32_t) (dst - bytes);
+		if (result->wanted == NULL || RetlIsSelected(result->wanted, i))
+			dst = Expand(&state->table, codes, codes + lengths[i], dst, bytes + piece.rawSize);
+		if (dst == NULL)
+			return RetlDamaged(error, "codes of byte strings are damaged");
+		result->lengths[i] = (uint32_t) (dst - bytes) - result->starts[i];
+	}
+	if (result->wanted == NULL && dst != bytes + piece.rawSize)
+		return RetlDamaged(error, "byte strings have the wrong length");
+	return true;
+}
+
+/* RetlEncoding.fetch. */
+static bool
+FsstFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+		  RetlPhysType type, uint16_t width, uint32_t count, uint32_t index,
+		  RetlDecoded *result, const RetlArena *arena, const char **error)
+{
+	FsstPiece	piece;
+	uint64_t	start;
+	uint64_t	length;
+	uint64_t	room;
+	uint8_t    *bytes;
+	uint8_t    *end;
+
+	(void) type;
+	(void) width;
+	if (index >= count)
+		return RetlDamaged(error, "value index is out of range");
+	if (!OpenPiece(&piece, state, src, srcSize, count, error))
+		return false;
+	start = RetlPackedSum(&piece.lengths, index);
+	length = RetlPackedFetch(&piece.lengths, index);
+	if (start > piece.codesSize || length > piece.codesSize - start)
+		return RetlDamaged(error, "lengths of codes do not add up");
+	room = length * RETLDB_FSST_SYMBOL_LENGTH;
+	room = room < piece.rawSize ? room : piece.rawSize;
+	bytes = RetlArenaAlloc(arena, (size_t) room + RETLDB_FSST_SYMBOL_LENGTH);
+	end = Expand(&state->table, piece.codes + start, piece.codes + start + length,
+				 bytes, bytes + room);
+	if (end == NULL)
+		return RetlDamaged(error, "codes of byte strings are damaged");
+	result->bytes = bytes;
+	result->starts[0] = 0;
+	result->lengths[0] = (uint32_t) (end - bytes);
+	return true;
+}
+
+const RetlEncoding RetlFsstEncoding = {
+	.id = RETL_ENCODING_FSST,
+	.name = "fsst",
+	.applies = FsstApplies,
+	.analyse = FsstAnalyse,
+	.prepare = FsstPrepare,
+	.encode = FsstEncode,
+	.open = FsstOpen,
+	.decode = FsstDecode,
+	.fetch = FsstFetch,
+	.filter = NULL,
+};
