@@ -15,6 +15,17 @@
  *	4		...		the values in strictly rising dictionary order: a PLAIN
  *					payload (plain.c) of d values
  *
+ * or, for byte strings, shortened: each one without the bytes it has in common
+ * with the one before, and what is left as substring codes (fsst.c):
+ *
+ *	OFFSET	SIZE	DESCRIPTION
+ *	0		4		d + 2^31
+ *	4		4		t, bytes of the symbols
+ *	8		t		symbols: chunk-wide state of FSST
+ *	8 + t	n		of each value, how many bytes it has in common: a packed array
+ *					of d numbers
+ *	...		...		the values without those: an FSST payload of d values
+ *
  * Payload of a piece, empty if there are no values; every code is below d:
  *
  *	OFFSET	SIZE	DESCRIPTION
@@ -42,6 +53,10 @@
 #include "encoding/valueops.h"
 
 #define DICT_HEADER			4
+#define SHORT_HEADER		8
+
+/* Fewer bytes of entries are not worth the symbols. */
+#define MIN_SHORT_BYTES		4096
 #define PIECE_KIND_SIZE		1
 #define PIECE_RUNS_HEADER	5
 
@@ -116,6 +131,14 @@ EntriesLimit(const RetlValues *values, uint32_t pieceRows, const RetlArena *aren
 	return limit < RETLDB_UNIT_RAW_MAX / 2 ? limit : RETLDB_UNIT_RAW_MAX / 2;
 }
 
+/* Is it worth trying to shorten entries of so many bytes? */
+static bool
+MayShorten(const RetlValues *values, uint64_t entriesBytes)
+{
+	return values->type == RETL_PHYS_BYTES && !values->isNumeric &&
+		entriesBytes >= MIN_SHORT_BYTES;
+}
+
 /*
  * RetlEncoding.analyse: close.  Gives up where the distinct values alone are
  * more than the values would be without a dictionary.
@@ -135,8 +158,10 @@ DictAnalyse(const RetlValues *values, uint32_t pieceRows, const RetlArena *arena
 							 NULL, arena))
 		return RETLDB_NEVER;
 
-	/* Lengths in the dictionary: two bytes each will do. */
+	/* Shortened, entries lose half at least.  Lengths: two bytes each will do. */
 	entries = distinct.bytes;
+	if (MayShorten(values, entries))
+		entries /= 2;
 	if (values->type == RETL_PHYS_BYTES)
 		entries += RETLDB_PACKED_HEADER + UINT64_C(2) * distinct.count;
 	return DICT_HEADER + entries + CodesSize(&distinct, values->count, pieceRows);
@@ -175,6 +200,73 @@ CollectEntries(const RetlDistinct *distinct, const RetlValues *values,
 	return entries;
 }
 
+/* How many bytes have entry i and the one before in common at the start? */
+static uint32_t
+CommonBytes(const RetlValues *entries, uint32_t i)
+{
+	uint32_t	length;
+	uint32_t	beforeLength;
+	const uint8_t *entry = RetlValueAt(entries, i, &length);
+	const uint8_t *before = RetlValueAt(entries, i - 1, &beforeLength);
+	uint32_t	common = 0;
+
+	while (common < length && common < beforeLength && entry[common] == before[common])
+		common++;
+	return common;
+}
+
+/* Append the shortened dictionary of these entries. */
+static void
+AppendShort(const RetlValues *entries, const RetlArena *arena, RetlBytes *out)
+{
+	uint32_t	header[2] = {entries->count | RETLDB_DICTIONARY_SHORT, 0};
+	uint32_t   *common = RetlArenaAlloc(arena, sizeof(uint32_t) * entries->count);
+	uint32_t   *offsets = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) entries->count + 1));
+	uint8_t    *bytes = RetlArenaAlloc(arena, (size_t) RetlValuesRawSize(entries) + 1);
+	RetlValues	rests = *entries;
+	RetlEncodingState *symbols;
+	size_t		start = out->length;
+	uint32_t	i;
+
+	offsets[0] = 0;
+	for (i = 0; i < entries->count; i++)
+	{
+		uint32_t	length;
+		const uint8_t *entry = RetlValueAt(entries, i, &length);
+
+		common[i] = i == 0 ? 0 : CommonBytes(entries, i);
+		memcpy(bytes + offsets[i], entry + common[i], length - common[i]);
+		offsets[i + 1] = offsets[i] + length - common[i];
+	}
+	rests.offsets = offsets;
+	rests.bytes = bytes;
+	RetlBytesAppend(out, header, SHORT_HEADER);
+	symbols = RetlFsstEncoding.prepare(&rests, arena, out);
+	header[1] = (uint32_t) (out->length - start - SHORT_HEADER);
+	memcpy(out->data + start, header, SHORT_HEADER);
+	RetlPackedAppend(out, common, entries->count);
+	RetlFsstEncoding.encode(symbols, &rests, 0, out);
+}
+
+/* Append the dictionary of these entries, shortened if that saves a quarter. */
+static void
+AppendEntries(const RetlValues *entries, const RetlArena *arena, RetlBytes *out)
+{
+	RetlBytes	shorter;
+
+	RetlBytesAppend(out, &entries->count, DICT_HEADER);
+	RetlPlainEncoding.encode(NULL, entries, 0, out);
+	if (!MayShorten(entries, RetlValuesRawSize(entries)))
+		return;
+	RetlBytesInit(&shorter, arena, out->length);
+	AppendShort(entries, arena, &shorter);
+	if (shorter.length < out->length - out->length / 4)
+	{
+		RetlBytesReset(out);
+		RetlBytesAppend(out, shorter.data, shorter.length);
+	}
+}
+
 /* RetlEncoding.prepare: the dictionary, and the code of every value of the chunk. */
 static RetlEncodingState *
 DictPrepare(const RetlValues *values, const RetlArena *arena, RetlBytes *out)
@@ -196,9 +288,8 @@ DictPrepare(const RetlValues *values, const RetlArena *arena, RetlBytes *out)
 	for (i = 0; i < values->count; i++)
 		codes[i] = rank[codes[i]];
 
-	RetlBytesAppend(out, &distinct.count, DICT_HEADER);
 	entries = CollectEntries(&distinct, values, order, arena);
-	RetlPlainEncoding.encode(NULL, &entries, 0, out);
+	AppendEntries(&entries, arena, out);
 	memset(state, 0, sizeof(*state));
 	state->codes = codes;
 	return state;
@@ -360,28 +451,113 @@ OpenEntries(RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return true;
 }
 
-/* RetlEncoding.open: the entries stay in the source. */
+/*
+ * Put shortened entries together: of each, "common" bytes of the one before and
+ * its rest.  Every entry but the first has a rest, for it is above the one
+ * before; this keeps damaged lengths from asking for much memory.
+ */
+static bool
+JoinEntries(RetlEncodingState *state, const uint32_t *common, const RetlDecoded *rests,
+			const RetlArena *arena, const char **error)
+{
+	uint64_t	size = 0;
+	uint32_t	before = 0;
+	uint8_t    *bytes;
+	uint32_t	i;
+
+	for (i = 0; i < state->entryCount; i++)
+	{
+		if (common[i] > before || (i > 0 && rests->lengths[i] == 0))
+			return RetlDamaged(error, "shortened dictionary has impossible lengths");
+		state->starts[i] = (uint32_t) size;
+		before = common[i] + rests->lengths[i];
+		state->lengths[i] = before;
+		size += before;
+		if (size > RETLDB_UNIT_RAW_MAX)
+			return RetlDamaged(error, "shortened dictionary is too long");
+	}
+	bytes = RetlArenaAlloc(arena, (size_t) size + 1);
+	state->bytes = bytes;
+	for (i = 0; i < state->entryCount; i++)
+	{
+		if (common[i] > 0)
+			memcpy(bytes, state->bytes + state->starts[i - 1], common[i]);
+		if (rests->lengths[i] > 0)
+			memcpy(bytes + common[i], rests->bytes + rests->starts[i], rests->lengths[i]);
+		bytes += state->lengths[i];
+	}
+	return true;
+}
+
+/* Read shortened entries; the source is what follows the header. */
+static bool
+OpenShort(RetlEncodingState *state, uint32_t symbolsSize, const uint8_t *src, size_t srcSize,
+		  const RetlArena *arena, const char **error)
+{
+	uint32_t	count = state->entryCount;
+	RetlEncodingState *symbols;
+	RetlPacked	packed;
+	RetlDecoded rests;
+	uint32_t   *common;
+
+	/* As with those in full: all but one have a byte at least. */
+	if (symbolsSize > srcSize || (count > 0 && count - 1 > srcSize))
+		return RetlDamaged(error, "dictionary has the wrong length");
+	symbols = RetlFsstEncoding.open(src, symbolsSize, RETL_PHYS_BYTES, 0, arena, error);
+	if (symbols == NULL)
+		return false;
+	src += symbolsSize;
+	srcSize -= symbolsSize;
+	if (!RetlPackedOpen(&packed, src, srcSize, count, error))
+		return false;
+	common = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) count + 1));
+	RetlPackedRead(&packed, 0, count, common);
+	state->starts = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) count + 1));
+	state->lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) count + 1));
+	memset(&rests, 0, sizeof(rests));
+	rests.starts = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) count + 1));
+	rests.lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) count + 1));
+	return RetlFsstEncoding.decode(symbols, src + packed.size, srcSize - packed.size,
+								   RETL_PHYS_BYTES, 0, count, &rests, arena, error) &&
+		JoinEntries(state, common, &rests, arena, error);
+}
+
+/* RetlEncoding.open: the entries stay in the source, unless they are shortened. */
 static RetlEncodingState *
 DictOpen(const uint8_t *src, size_t srcSize, RetlPhysType type, uint16_t width,
 		 const RetlArena *arena, const char **error)
 {
 	RetlEncodingState *state;
+	uint32_t	count;
+	bool		isShort;
+	bool		good;
 
 	if (srcSize < DICT_HEADER)
 	{
 		*error = "dictionary is truncated";
 		return NULL;
 	}
-	if (RetlLoad32(src) > RETLDB_MAX_GROUP_ROWS)
+	isShort = type == RETL_PHYS_BYTES && (RetlLoad32(src) & RETLDB_DICTIONARY_SHORT) != 0;
+	count = isShort ? RetlLoad32(src) & ~RETLDB_DICTIONARY_SHORT : RetlLoad32(src);
+	if (count > RETLDB_MAX_GROUP_ROWS)
 	{
 		*error = "dictionary has too many entries";
 		return NULL;
 	}
+	if (isShort && srcSize < SHORT_HEADER)
+	{
+		*error = "dictionary is truncated";
+		return NULL;
+	}
 	state = RetlArenaAlloc(arena, sizeof(RetlEncodingState));
 	memset(state, 0, sizeof(*state));
-	state->entryCount = RetlLoad32(src);
-	if (!OpenEntries(state, src + DICT_HEADER, srcSize - DICT_HEADER, type, width,
-					 arena, error) ||
+	state->entryCount = count;
+	good = isShort
+		? OpenShort(state, RetlLoad32(src + DICT_HEADER), src + SHORT_HEADER,
+					srcSize - SHORT_HEADER, arena, error)
+		: OpenEntries(state, src + DICT_HEADER, srcSize - DICT_HEADER, type, width,
+					  arena, error);
+	if (!good ||
 		!CheckOrder(state, type, width, error))
 		return NULL;
 	return state;

@@ -8,9 +8,12 @@
  * would take; the smallest answer wins, and of equal ones the lower id, which
  * decodes faster.  Two things are not in these sizes and are brought in here:
  *
- *	- Block compression follows.  It does little for numbers, but text shrinks:
- *	  PLAIN text is counted with half its bytes.  An encoding has to beat that,
- *	  for its own output compresses worse.
+ *	- Block compression may follow.  It does little for numbers, but text
+ *	  shrinks: PLAIN text is counted with half its bytes.  An encoding has to
+ *	  beat that, for its own output compresses worse.  FSST's shrinks by a
+ *	  quarter more with LZ4 or Snappy; zstd does as well without it unless the
+ *	  codes are few.  Without compression FSST has to save a sixth, for
+ *	  it has to be decoded and PLAIN has not.
  *	- A forced encoding is used whatever it costs, but only where it can hold
  *	  the values: CONSTANT needs equal ones, and a dictionary has to fit a unit.
  *	  Where it cannot, the choice is free.
@@ -30,6 +33,7 @@ static const RetlEncoding *const encodings[RETL_ENCODING_COUNT] = {
 	[RETL_ENCODING_RLE] = &RetlRleEncoding,
 	[RETL_ENCODING_BITPACK] = &RetlBitpackEncoding,
 	[RETL_ENCODING_DICT] = &RetlDictEncoding,
+	[RETL_ENCODING_FSST] = &RetlFsstEncoding,
 };
 
 /* See encoding.h. */
@@ -68,6 +72,21 @@ CanHold(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 	return true;
 }
 
+/* What FSST's estimate is worth, by the compression that follows. */
+static uint64_t
+ScoreOfFsst(uint64_t estimate, RetlCompressionId compression)
+{
+	switch (compression)
+	{
+		case RETL_COMPRESSION_NONE:
+			return estimate + estimate / 5;
+		case RETL_COMPRESSION_ZSTD:
+			return estimate;
+		default:
+			return estimate - estimate / 4;
+	}
+}
+
 /* What the encoding is worth, in bytes; the smallest wins. */
 static uint64_t
 ScoreOf(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRows,
@@ -78,12 +97,16 @@ ScoreOf(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 	if (!encoding->applies(values->type, values->width))
 		return RETLDB_NEVER;
 	score = encoding->analyse(values, pieceRows, arena);
-	if (encoding->id == RETL_ENCODING_PLAIN && values->type == RETL_PHYS_BYTES)
+	if (score == RETLDB_NEVER || values->type != RETL_PHYS_BYTES)
+		return score;
+	if (encoding->id == RETL_ENCODING_PLAIN && values->compression != RETL_COMPRESSION_NONE)
 	{
 		uint64_t	text = RetlValuesRawSize(values);
 
 		score -= text - text / RETLDB_TEXT_COMPRESSION;
 	}
+	if (encoding->id == RETL_ENCODING_FSST)
+		score = ScoreOfFsst(score, values->compression);
 	return score;
 }
 

@@ -57,6 +57,7 @@ typedef struct RetlValues
 	const uint8_t *bytes;
 	bool		isNumeric;		/* RETL_PHYS_BYTES: values are PostgreSQL's numeric,
 								 * without varlena header; a hint for the choice */
+	RetlCompressionId compression;	/* what follows; another hint for it */
 } RetlValues;
 
 /*

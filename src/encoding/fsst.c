@@ -35,6 +35,7 @@
  */
 #include "encoding/bitpacking.h"
 #include "encoding/descriptors.h"
+#include "encoding/filtering.h"
 #include "encoding/fsst_table.h"
 #include "encoding/valueops.h"
 
@@ -387,6 +388,159 @@ FsstFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return true;
 }
 
+/* ---------------------------------------------------------------------
+ * Filtering
+ * ---------------------------------------------------------------------
+ */
+
+/* How do the bytes of a symbol compare with the rest of a constant?  0: it begins so. */
+static inline int
+CompareSymbol(uint64_t symbol, uint32_t length, const uint8_t *rest, size_t restLength)
+{
+	uint32_t	common = restLength < length ? (uint32_t) restLength : length;
+	uint64_t	word = 0;
+
+	if (restLength >= sizeof(word))
+		word = RetlLoad64(rest);
+	else if (restLength > 0)
+		memcpy(&word, rest, restLength);
+	if (common > 0 && (symbol ^ word) << (64 - 8 * common) != 0)
+	{
+		/* Shifted so that the first byte is the highest of what differs. */
+		symbol = __builtin_bswap64(symbol << (64 - 8 * common));
+		word = __builtin_bswap64(word << (64 - 8 * common));
+		return symbol < word ? -1 : 1;
+	}
+	return common < length ? 1 : 0;
+}
+
+/*
+ * How does a value compare with a constant, bytewise?  Its codes are read up to
+ * the first difference.  False if they are damaged.
+ */
+static bool
+CompareCodes(const RetlFsstTable *table, const uint8_t *src, const uint8_t *end,
+			 const RetlFilterConstant *constant, int *cmp)
+{
+	size_t		done = 0;		/* bytes of the constant */
+
+	while (src < end)
+	{
+		uint8_t		code = *src++;
+		uint64_t	symbol = table->symbols[code];
+		uint32_t	length = table->lengths[code];
+
+		if (code == RETLDB_FSST_ESCAPE)
+		{
+			if (src == end)
+				return false;
+			symbol = *src++;
+			length = 1;
+		}
+		if (length == 0)
+			return false;
+		*cmp = CompareSymbol(symbol, length, constant->data + done, constant->length - done);
+		if (*cmp != 0)
+			return true;
+		done += length;
+	}
+	*cmp = done < constant->length ? -1 : 0;
+	return true;
+}
+
+/* Is a value among the constants of the filter, which rise? */
+static bool
+IsAmong(const RetlFsstTable *table, const uint8_t *src, const uint8_t *end,
+		const RetlFilter *filter, bool *passes)
+{
+	uint32_t	low = 0;
+	uint32_t	high = filter->constantCount;
+
+	*passes = false;
+	while (low < high && !*passes)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+		int			cmp;
+
+		if (!CompareCodes(table, src, end, &filter->constants[middle], &cmp))
+			return false;
+		*passes = cmp == 0;
+		if (cmp > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return true;
+}
+
+/* Does a value pass the filter?  False if its codes are damaged. */
+static bool
+TestCodes(const RetlFsstTable *table, const uint8_t *src, const uint8_t *end,
+		  const RetlFilter *filter, bool *passes)
+{
+	size_t		size = (size_t) (end - src);
+	uint32_t	length;
+	int			cmp;
+
+	if (filter->op == RETL_IN)
+		return IsAmong(table, src, end, filter, passes);
+	length = filter->constants[0].length;
+	if ((filter->op == RETL_EQ || filter->op == RETL_NE) &&
+		(size > 2 * (uint64_t) length || length > RETLDB_FSST_SYMBOL_LENGTH * (uint64_t) size))
+	{
+		/* No value of this length has so many codes, or so few. */
+		*passes = filter->op == RETL_NE;
+		return true;
+	}
+	if (!CompareCodes(table, src, end, &filter->constants[0], &cmp))
+		return false;
+	*passes = RetlCompareHolds(filter->op == RETL_BETWEEN ? RETL_GE : filter->op, cmp);
+	if (filter->op == RETL_BETWEEN && *passes)
+	{
+		if (!CompareCodes(table, src, end, &filter->constants[1], &cmp))
+			return false;
+		*passes = cmp <= 0;
+	}
+	return true;
+}
+
+/* RetlEncoding.filter: comparisons only; for the rest values have to be decoded. */
+static bool
+FsstFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+		   RetlPhysType type, uint16_t width, uint32_t count,
+		   const RetlFilter *filter, RetlFilterMemo *memo,
+		   uint64_t *selected, bool *answered,
+		   const RetlArena *arena, const char **error)
+{
+	FsstPiece	piece;
+	uint32_t   *lengths;
+	const uint8_t *codes;
+	uint32_t	i;
+
+	(void) memo;
+	*answered = RetlFilterCanCompare(filter, type, width);
+	if (!*answered || count == 0)
+		return true;
+	if (!OpenPiece(&piece, state, src, srcSize, count, error))
+		return false;
+	lengths = ReadLengths(&piece, count, arena, error);
+	if (lengths == NULL)
+		return false;
+	codes = piece.codes;
+	for (i = 0; i < count; codes += lengths[i++])
+	{
+		bool		passes = true;
+
+		if (!RetlIsSelected(selected, i))
+			continue;
+		if (!TestCodes(&state->table, codes, codes + lengths[i], filter, &passes))
+			return RetlDamaged(error, "codes of byte strings are damaged");
+		if (!passes)
+			selected[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	}
+	return true;
+}
+
 const RetlEncoding RetlFsstEncoding = {
 	.id = RETL_ENCODING_FSST,
 	.name = "fsst",
@@ -397,5 +551,5 @@ const RetlEncoding RetlFsstEncoding = {
 	.open = FsstOpen,
 	.decode = FsstDecode,
 	.fetch = FsstFetch,
-	.filter = NULL,
+	.filter = FsstFilter,
 };

@@ -325,6 +325,9 @@ typedef enum RetlEncodingId
 	RETL_ENCODING_COUNT
 } RetlEncodingId;
 
+/* In the number of entries of a dictionary: they are shortened. */
+#define RETLDB_DICTIONARY_SHORT		0x80000000
+
 typedef enum RetlCompressionId
 {
 	RETL_COMPRESSION_NONE = 0,

@@ -522,7 +522,10 @@ CountDistinct(const ChunkWriter *writer)
 		distinct = 0;
 	else if (writer->dictionary.length >= sizeof(distinct) &&
 			 writer->encoding->id == RETL_ENCODING_DICT)
+	{
 		memcpy(&distinct, writer->dictionary.data, sizeof(distinct));
+		distinct &= ~RETLDB_DICTIONARY_SHORT;
+	}
 	else if (writer->encoding->id == RETL_ENCODING_CONSTANT)
 		distinct = 1;
 	else
@@ -611,6 +614,7 @@ RetlChunkEncode(const RetlColumnBuffer *buffer, uint32 rowCount,
 	writer.buffer = buffer;
 	writer.options = options;
 	writer.values = RetlColumnBufferGetValues(buffer);
+	writer.values.compression = options->compression;
 	writer.rowCount = rowCount;
 	writer.arena = RetlMemoryContextArena(CurrentMemoryContext);
 	writer.pieceContext = AllocSetContextCreate(CurrentMemoryContext, "retldb piece",
