@@ -42,6 +42,9 @@
 #define TABLE_HEADER	1
 #define PIECE_HEADER	4
 
+/* Fewer bytes than this are analysed in full. */
+#define COUNTED_BYTES	65536
+
 /* Of a writer: "matcher" and nothing else.  Of a reader: the table. */
 struct RetlEncodingState
 {
@@ -70,36 +73,62 @@ FsstApplies(RetlPhysType type, uint16_t width)
 	return type == RETL_PHYS_BYTES && width == 0;
 }
 
-/* RetlEncoding.analyse: what a sample takes, and as much for the rest. */
+/* Bytes of all codes: counted for few values, else as a sample says. */
+static uint64_t
+EstimateCodes(const RetlFsstMatcher *matcher, const RetlValues *values, const RetlArena *arena)
+{
+	uint64_t	rawSize = RetlValuesRawSize(values);
+	RetlFsstSample sample;
+	uint64_t	sampleRaw;
+	uint64_t	codes = 0;
+	uint32_t	i;
+
+	if (rawSize <= COUNTED_BYTES)
+	{
+		uint8_t    *scratch = RetlArenaAlloc(arena, 2 * (size_t) rawSize + 1);
+
+		for (i = 0; i < values->count; i++)
+		{
+			uint32_t	length;
+			const uint8_t *value = RetlValueAt(values, i, &length);
+
+			codes += RetlFsstCompress(matcher, value, length, value + length, scratch);
+		}
+		return codes;
+	}
+
+	/* Another sample than that of the table, which fits its own too well. */
+	RetlFsstSampleTake(&sample, values, true, arena);
+	codes = RetlFsstSampleSize(matcher, &sample, &sampleRaw);
+	return (uint64_t) ((double) codes / (double) sampleRaw * (double) rawSize);
+}
+
+/* RetlEncoding.analyse: close. */
 static uint64_t
 FsstAnalyse(const RetlValues *values, uint32_t pieceRows, const RetlArena *arena)
 {
-	uint64_t	rawSize = RetlValuesRawSize(values);
 	uint64_t	pieces = values->count / pieceRows + (values->count % pieceRows != 0);
 	RetlFsstSample sample;
 	const RetlFsstMatcher *matcher;
 	const RetlFsstTable *table;
-	uint64_t	sampleRaw;
 	uint64_t	codes;
 	uint32_t	i;
 	uint64_t	size = TABLE_HEADER;
 
 	if (values->isNumeric)
 		return RETLDB_NEVER;
-	RetlFsstSampleTake(&sample, values, arena);
+	RetlFsstSampleTake(&sample, values, false, arena);
 	matcher = RetlFsstBuild(&sample, arena);
 	table = RetlFsstTableOf(matcher);
-	codes = RetlFsstSampleSize(matcher, &sample, &sampleRaw);
-	if (sampleRaw > 0)
-		codes = (uint64_t) ((double) codes / (double) sampleRaw * (double) rawSize);
 	for (i = 0; i < table->count; i++)
 		size += 1 + table->lengths[i];
+	if (values->count == 0)
+		return size;
+	codes = EstimateCodes(matcher, values, arena);
 
 	/* Lengths: mostly below twice their average. */
-	if (values->count > 0)
-		size += pieces * (PIECE_HEADER + RETLDB_PACKED_HEADER) +
-			RetlBitsSize(values->count, RetlBitWidth(2 * codes / values->count));
-	return size + codes;
+	return size + codes + pieces * (PIECE_HEADER + RETLDB_PACKED_HEADER) +
+		RetlBitsSize(values->count, RetlBitWidth(2 * codes / values->count));
 }
 
 /* RetlEncoding.prepare: the table. */
@@ -112,7 +141,7 @@ FsstPrepare(const RetlValues *values, const RetlArena *arena, RetlBytes *out)
 	uint8_t		count;
 	uint32_t	i;
 
-	RetlFsstSampleTake(&sample, values, arena);
+	RetlFsstSampleTake(&sample, values, false, arena);
 	state->matcher = RetlFsstBuild(&sample, arena);
 	table = RetlFsstTableOf(state->matcher);
 	count = (uint8_t) table->count;

@@ -97,33 +97,60 @@ typedef struct Candidates
  * ---------------------------------------------------------------------
  */
 
-/* See fsst_table.h.  Evenly spread strings, of long ones a part. */
-void
-RetlFsstSampleTake(RetlFsstSample *sample, const RetlValues *values, const RetlArena *arena)
+/* The value that byte "position" of the values' bytes belongs to. */
+static uint32_t
+ValueOfByte(const RetlValues *values, uint64_t position)
 {
-	uint64_t	average = RetlValuesRawSize(values) / (values->count > 0 ? values->count : 1) + 1;
+	uint32_t	low = 0;
+	uint32_t	high = values->count;
+
+	while (high - low > 1)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+
+		if (values->offsets[middle] - values->offsets[0] <= position)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * See fsst_table.h.  The bytes are looked at in even steps, the second sample
+ * between those of the first, so that long values count for what they are.  Of
+ * each value found, its first bytes are taken, or those from there on.
+ */
+void
+RetlFsstSampleTake(RetlFsstSample *sample, const RetlValues *values, bool second,
+				   const RetlArena *arena)
+{
+	uint64_t	rawSize = RetlValuesRawSize(values);
+	uint64_t	average = rawSize / (values->count > 0 ? values->count : 1) + 1;
 	uint64_t	wanted = SAMPLE_BYTES / (average < SAMPLE_STRING ? average : SAMPLE_STRING) + 1;
 	uint32_t	used = 0;
 	uint64_t	i;
 
-	wanted = wanted < values->count ? wanted : values->count;
 	sample->bytes = RetlArenaAlloc(arena, SAMPLE_BYTES);
-	sample->ends = RetlArenaAlloc(arena, sizeof(uint32_t) * (size_t) (wanted + 1));
+	sample->ends = RetlArenaAlloc(arena, sizeof(uint32_t) * (size_t) wanted);
 	sample->count = 0;
-	for (i = 0; i < wanted && used < SAMPLE_BYTES; i++)
+	for (i = 0; i < wanted && used < SAMPLE_BYTES && rawSize > 0; i++)
 	{
+		uint64_t	position = (2 * i + second) * rawSize / (2 * wanted);
+		uint32_t	index = ValueOfByte(values, position);
 		uint32_t	length;
-		const uint8_t *value = RetlValueAt(values, (uint32_t) (i * values->count / wanted), &length);
+		const uint8_t *value = RetlValueAt(values, index, &length);
 
 		if (length > SAMPLE_STRING)
 		{
-			value += (i * UINT64_C(0x9E3779B1)) % (length - SAMPLE_STRING);
+			uint64_t	skip = position - (values->offsets[index] - values->offsets[0]);
+
+			value += skip < length - SAMPLE_STRING ? skip : length - SAMPLE_STRING;
 			length = SAMPLE_STRING;
 		}
 		if (length > SAMPLE_BYTES - used)
 			length = SAMPLE_BYTES - used;
-		if (length > 0)
-			memcpy(sample->bytes + used, value, length);
+		memcpy(sample->bytes + used, value, length);
 		used += length;
 		sample->ends[sample->count++] = used;
 	}

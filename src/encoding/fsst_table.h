@@ -40,9 +40,12 @@ typedef struct RetlFsstSample
 	uint32_t	count;
 } RetlFsstSample;
 
-/* Take a sample of byte strings; the same values give the same sample. */
+/*
+ * Take a sample of byte strings; the same values give the same sample.  The
+ * second one has other values than the first, where there are enough.
+ */
 extern void RetlFsstSampleTake(RetlFsstSample *sample, const RetlValues *values,
-							   const RetlArena *arena);
+							   bool second, const RetlArena *arena);
 
 /* Make a table that suits the sample, in its matcher. */
 extern RetlFsstMatcher *RetlFsstBuild(const RetlFsstSample *sample, const RetlArena *arena);

@@ -320,7 +320,7 @@ test_analyse(void **state)
 						if (estimate == RETLDB_NEVER)
 							continue;
 						real = RealSize(encoding, &values, 2048, &arena.arena);
-						if (id != RETL_ENCODING_RLE && id != RETL_ENCODING_DICT
+						if (id != RETL_ENCODING_RLE && id != RETL_ENCODING_DICT && id != RETL_ENCODING_FSST
 							? estimate != real
 							: estimate > real * 2 + 200 || real > estimate * 2 + 200)
 							fail_msg("%s of %s, pattern \"%s\", %u values: %llu bytes, not %llu",
@@ -368,7 +368,8 @@ test_choose(void **state)
 	assert_int_equal(Chosen("float8", "few values", 20000, -1), RETL_ENCODING_DICT);
 	assert_int_equal(Chosen("float8", "random", 20000, -1), RETL_ENCODING_PLAIN);
 	assert_int_equal(Chosen("bytes", "few values", 20000, -1), RETL_ENCODING_DICT);
-	assert_int_equal(Chosen("bytes", "random", 20000, -1), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("bytes", "random", 20000, -1), RETL_ENCODING_FSST);
+	assert_int_equal(Chosen("bytes", "random", 20, -1), RETL_ENCODING_PLAIN);
 	assert_int_equal(Chosen("fixed16", "random", 20000, -1), RETL_ENCODING_PLAIN);
 	assert_int_equal(Chosen("int4", "equal", 0, -1), RETL_ENCODING_PLAIN);
 }
@@ -383,8 +384,9 @@ test_choose_forced(void **state)
 	assert_int_equal(Chosen("int8", "equal", 2000, RETL_ENCODING_CONSTANT), RETL_ENCODING_CONSTANT);
 	/* cannot hold the values, or not of this type: free choice */
 	assert_int_equal(Chosen("int8", "random", 2000, RETL_ENCODING_CONSTANT), RETL_ENCODING_PLAIN);
-	assert_int_equal(Chosen("bytes", "random", 2000, RETL_ENCODING_BITPACK), RETL_ENCODING_PLAIN);
-	assert_int_equal(Chosen("bytes", "random", 2000, RETL_ENCODING_COUNT), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("bytes", "random", 20, RETL_ENCODING_BITPACK), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("bytes", "random", 20, RETL_ENCODING_COUNT), RETL_ENCODING_PLAIN);
+	assert_int_equal(Chosen("bytes", "equal", 20, RETL_ENCODING_FSST), RETL_ENCODING_FSST);
 }
 
 static void
@@ -450,10 +452,14 @@ test_documented_bytes(void **state)
 	static const uint8_t dictBytes[] = {2, 0, 0, 0, 1, 2, 0, 0, 0, 2, 'n', 'o', 'y', 'e', 's'};
 	static const uint8_t codeBytes[] = {0, 1, 0, 0, 0, 0, 5};
 	const RetlEncoding *dict = RetlEncodingById(RETL_ENCODING_DICT);
-	RetlValues	plain = {RETL_PHYS_BYTES, 0, 3, NULL, plainOffsets, (const uint8_t *) "abc", false};
-	RetlValues	pack = {RETL_PHYS_INT, 2, 3, (const uint8_t *) packValues, NULL, NULL, false};
-	RetlValues	rle = {RETL_PHYS_INT, 1, 4, rleValues, NULL, NULL, false};
-	RetlValues	words = {RETL_PHYS_BYTES, 0, 3, NULL, dictOffsets, (const uint8_t *) "yesnoyes", false};
+	RetlValues	plain = {.type = RETL_PHYS_BYTES,.count = 3,.offsets = plainOffsets,
+	.bytes = (const uint8_t *) "abc"};
+	RetlValues	pack = {.type = RETL_PHYS_INT,.width = 2,.count = 3,
+	.fixed = (const uint8_t *) packValues};
+	RetlValues	rle = {.type = RETL_PHYS_INT,.width = 1,.count = 4,
+	.fixed = rleValues};
+	RetlValues	words = {.type = RETL_PHYS_BYTES,.count = 3,.offsets = dictOffsets,
+	.bytes = (const uint8_t *) "yesnoyes"};
 	RetlEncodingState *dictState;
 	TestArena	arena;
 	RetlBytes	out;
