@@ -44,6 +44,7 @@ static const struct config_enum_entry encoding_options[] = {
 	{"rle", RETL_ENCODING_RLE, false},
 	{"bitpack", RETL_ENCODING_BITPACK, false},
 	{"dict", RETL_ENCODING_DICT, false},
+	{"fsst", RETL_ENCODING_FSST, false},
 	{NULL, 0, false}
 };
 

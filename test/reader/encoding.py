@@ -9,8 +9,8 @@ import struct
 from decompress import Damaged, Unsupported
 
 INT, FLOAT, FIXED, BYTES = 1, 2, 3, 4
-PLAIN, CONSTANT, RLE, BITPACK, DICT = range(5)
-NAMES = ["plain", "constant", "rle", "bitpack", "dict"]
+PLAIN, CONSTANT, RLE, BITPACK, DICT, DELTA, ALP, DECIMAL, FSST, SPLIT = range(10)
+NAMES = ["plain", "constant", "rle", "bitpack", "dict", "delta", "alp", "decimal", "fsst", "split"]
 
 
 class Source:
@@ -104,11 +104,63 @@ def rle(source, phys, width, count):
     return spread(lengths, values, count)
 
 
-def open_dictionary(data, phys, width):
-    """The entries of a dictionary unit."""
+def open_symbols(source):
+    """The symbols of FSST."""
+    lengths = source.take(source.number(1))
+    if any(not 1 <= length <= 8 for length in lengths):
+        raise Damaged("a symbol of an impossible length")
+    return [source.take(length) for length in lengths]
+
+
+def fsst(source, count, symbols):
+    if symbols is None:
+        raise Damaged("a piece needs symbols that are not there")
+    raw = source.number(4)
+    values = []
+    for length in packed(source, count):
+        codes = Source(source.take(length))
+        value = b""
+        while codes.pos < length:
+            code = codes.number(1)
+            if code == 255:
+                value += codes.take(1)
+            elif code < len(symbols):
+                value += symbols[code]
+            else:
+                raise Damaged("a code without symbol")
+        values.append(value)
+    if sum(map(len, values)) != raw:
+        raise Damaged("values of a wrong length")
+    return values
+
+
+def shortened(source, count):
+    """The entries of a shortened dictionary."""
+    table = Source(source.take(source.number(4)))
+    symbols = open_symbols(table)
+    table.end()
+    entries = []
+    before = b""
+    common = packed(source, count)
+    for shared, rest in zip(common, fsst(source, count, symbols) if count else []):
+        if shared > len(before) or (entries and not rest):
+            raise Damaged("a shortened entry of an impossible length")
+        before = before[:shared] + rest
+        entries.append(before)
+    return entries
+
+
+def open_dictionary(data, phys, width, encoding=DICT):
+    """The entries of a dictionary unit, or the symbols of FSST."""
     source = Source(data)
-    count = source.number(4)
-    entries = plain(source, phys, width, count)
+    if encoding == FSST:
+        entries = open_symbols(source)
+    else:
+        count = source.number(4)
+        if phys == BYTES and count >> 31:
+            entries = shortened(source, count & 0x7FFFFFFF)
+        else:
+            entries = plain(source, phys, width, count)
     source.end()
     return entries
 
@@ -142,6 +194,8 @@ def decode(encoding, payload, phys, width, count, entries):
         values = []
     elif encoding == DICT:
         values = dictionary(source, count, entries)
+    elif encoding == FSST:
+        values = fsst(source, count, entries)
     elif encoding in DECODERS:
         values = DECODERS[encoding](source, phys, width, count)
     else:

@@ -114,7 +114,7 @@ class Chunk:
         entries = None
         first = 0
         if self.flags & 2:
-            entries = open_dictionary(self.unit(0), column.phys, column.width)
+            entries = open_dictionary(self.unit(0), column.phys, column.width, column.encoding)
             first = 1
         piece_rows = min(self.unit_rows, self.group.vector_rows)
         result = []

@@ -7,7 +7,7 @@ import sys
 import decompress
 from crc32c import crc32c
 from encoding import BYTES, INT, Source, bits, decode, open_dictionary, packed
-from encoding import BITPACK, CONSTANT, DICT, PLAIN, RLE
+from encoding import BITPACK, CONSTANT, DICT, FSST, PLAIN, RLE
 from fork import COMPLETE, NO_BLOCK, Entry
 from group import Group
 from values import copy_text
@@ -90,6 +90,16 @@ def main():
     check(example, decode(DICT, raw(example), BYTES, 0, 3, entries), [b"yes", b"no", b"yes"])
     example = "01 | 01 00 00 00 | 00 04 00 00 00 | 00 01 00 00 00"
     check(example, decode(DICT, raw(example), BYTES, 0, 4, entries), [b"yes"] * 4)
+
+    example = ("02 00 00 80 | 01 00 00 00 | 00 | 02 00 00 00 00 08 | 03 00 00 00 | "
+               "02 02 00 00 00 02 | FF 61 FF 62 FF 63")
+    check(example, open_dictionary(raw(example), BYTES, 0), [b"ab", b"abc"])
+
+    example = "02 | 07 04 | 68 74 74 70 3A 2F 2F 2E 63 6F 6D"
+    symbols = open_dictionary(raw(example), BYTES, 0, FSST)
+    check(example, symbols, [b"http://", b".com"])
+    example = "0D 00 00 00 | 02 02 00 00 00 02 | 00 FF 61 01 | FF 62"
+    check(example, decode(FSST, raw(example), BYTES, 0, 2, symbols), [b"http://a.com", b"b"])
 
     example = "00 81 | 0C 00 | 88 13"
     check(example, copy_text(raw(example), "numeric"), "12.50")

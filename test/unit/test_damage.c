@@ -337,6 +337,48 @@ test_dict(void **state)
 	Damage(RETL_ENCODING_DICT);
 }
 
+static void
+test_fsst(void **state)
+{
+	(void) state;
+	Damage(RETL_ENCODING_FSST);
+}
+
+/* A dictionary of shortened entries: impossible lengths, and order. */
+static void
+test_dict_shortened(void **state)
+{
+	static const uint8_t good[] = {2, 0, 0, 0x80, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 8,
+	3, 0, 0, 0, 2, 2, 0, 0, 0, 2, 0xFF, 'a', 0xFF, 'b', 0xFF, 'c'};
+	const RetlEncoding *dict = RetlEncodingById(RETL_ENCODING_DICT);
+	TestArena	arena;
+	const char *error = NULL;
+	size_t		size;
+	int			k;
+
+	(void) state;
+	TestArenaInit(&arena);
+	arena.limitBytes = 1 << 26;
+	assert_non_null(dict->open(good, sizeof(good), RETL_PHYS_BYTES, 0, &arena.arena, &error));
+	assert_null(dict->open(good, sizeof(good), RETL_PHYS_INT, 1, &arena.arena, &error));
+	for (size = 0; size < sizeof(good); size++)
+		assert_null(dict->open(TestCopy(good, size, &arena.arena), size, RETL_PHYS_BYTES, 0,
+							   &arena.arena, &error));
+	for (size = 0; size < sizeof(good); size++)
+		for (k = 0; k < 256; k++)
+		{
+			uint8_t    *bad = TestCopy(good, sizeof(good), &arena.arena);
+
+			bad[size] = (uint8_t) k;
+			(void) dict->open(bad, sizeof(good), RETL_PHYS_BYTES, 0, &arena.arena, &error);
+
+			/* three bytes in common with an entry of two */
+			if (size == 14 && k == 12)
+				assert_null(dict->open(bad, sizeof(good), RETL_PHYS_BYTES, 0, &arena.arena, &error));
+		}
+	TestArenaReset(&arena);
+}
+
 /* A dictionary of repeated or misplaced entries is refused; pieces need one. */
 static void
 test_dict_order(void **state)
@@ -381,6 +423,8 @@ main(void)
 		cmocka_unit_test(test_bitpack),
 		cmocka_unit_test(test_dict),
 		cmocka_unit_test(test_dict_order),
+		cmocka_unit_test(test_dict_shortened),
+		cmocka_unit_test(test_fsst),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

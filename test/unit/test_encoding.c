@@ -438,6 +438,47 @@ test_bytes_grow(void **state)
 	TestArenaReset(&arena);
 }
 
+/* Values that are not wanted need not be decoded, the others are. */
+static void
+test_fsst_wanted(void **state)
+{
+	const RetlEncoding *fsst = RetlEncodingById(RETL_ENCODING_FSST);
+	TestArena	arena;
+	RetlValues	values;
+	RetlBytes	out;
+	RetlDecoded decoded;
+	RetlEncodingState *reader;
+	RetlEncodingState *writer;
+	const char *error = NULL;
+	uint64_t	wanted[2] = {UINT64_C(0x8000000000000421), 1};
+	int			pattern = 0;
+	uint32_t	i;
+
+	(void) state;
+	TestArenaInit(&arena);
+	while (strcmp(TestPatternName(pattern), "prefixes") != 0)
+		pattern++;
+	assert_true(TestMakeValues(&values, pattern, &testTypes[testTypeCount - 1], 100, &arena.arena));
+	assert_int_equal(values.type, RETL_PHYS_BYTES);
+	RetlBytesInit(&out, &arena.arena, 0);
+	writer = fsst->prepare(&values, &arena.arena, &out);
+	reader = fsst->open(TestCopy(out.data, out.length, &arena.arena), out.length,
+						RETL_PHYS_BYTES, 0, &arena.arena, &error);
+	assert_non_null(reader);
+	RetlBytesReset(&out);
+	fsst->encode(writer, &values, 0, &out);
+	TestDecodedInit(&decoded, RETL_PHYS_BYTES, 0, 100, &arena.arena);
+	decoded.wanted = wanted;
+	assert_true(fsst->decode(reader, TestCopy(out.data, out.length, &arena.arena), out.length,
+							 RETL_PHYS_BYTES, 0, 100, &decoded, &arena.arena, &error));
+	for (i = 0; i < 100; i++)
+		if (RetlIsSelected(wanted, i))
+			assert_true(Same(&values, i, &decoded, i));
+		else
+			assert_int_equal(decoded.lengths[i], 0);
+	TestArenaReset(&arena);
+}
+
 /* The examples in the banners of the encodings. */
 static void
 test_documented_bytes(void **state)
@@ -451,7 +492,14 @@ test_documented_bytes(void **state)
 	static const uint32_t dictOffsets[] = {0, 3, 5, 8};
 	static const uint8_t dictBytes[] = {2, 0, 0, 0, 1, 2, 0, 0, 0, 2, 'n', 'o', 'y', 'e', 's'};
 	static const uint8_t codeBytes[] = {0, 1, 0, 0, 0, 0, 5};
+	static const uint8_t symbolBytes[] = {2, 7, 4, 'h', 't', 't', 'p', ':', '/', '/', '.', 'c', 'o', 'm'};
+	static const uint8_t fsstBytes[] = {0x0D, 0, 0, 0, 2, 2, 0, 0, 0, 2, 0, 0xFF, 'a', 1, 0xFF, 'b'};
+	const RetlEncoding *fsst = RetlEncodingById(RETL_ENCODING_FSST);
 	const RetlEncoding *dict = RetlEncodingById(RETL_ENCODING_DICT);
+	RetlDecoded decoded = {0};
+	uint32_t	starts[2];
+	uint32_t	lengths[2];
+	const char *error = NULL;
 	RetlValues	plain = {.type = RETL_PHYS_BYTES,.count = 3,.offsets = plainOffsets,
 	.bytes = (const uint8_t *) "abc"};
 	RetlValues	pack = {.type = RETL_PHYS_INT,.width = 2,.count = 3,
@@ -486,6 +534,16 @@ test_documented_bytes(void **state)
 	dict->encode(dictState, &words, 0, &out);
 	assert_int_equal(out.length, sizeof(codeBytes));
 	assert_memory_equal(out.data, codeBytes, sizeof(codeBytes));
+	decoded.starts = starts;
+	decoded.lengths = lengths;
+	dictState = fsst->open(symbolBytes, sizeof(symbolBytes), RETL_PHYS_BYTES, 0, &arena.arena, &error);
+	assert_non_null(dictState);
+	assert_true(fsst->decode(dictState, fsstBytes, sizeof(fsstBytes), RETL_PHYS_BYTES, 0, 2,
+							 &decoded, &arena.arena, &error));
+	assert_int_equal(lengths[0], 12);
+	assert_memory_equal(decoded.bytes + starts[0], "http://a.com", 12);
+	assert_int_equal(lengths[1], 1);
+	assert_memory_equal(decoded.bytes + starts[1], "b", 1);
 	TestArenaReset(&arena);
 }
 
@@ -496,6 +554,7 @@ main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_bytes_grow),
 		cmocka_unit_test(test_documented_bytes),
+		cmocka_unit_test(test_fsst_wanted),
 		cmocka_unit_test(test_analyse),
 		cmocka_unit_test(test_choose),
 		cmocka_unit_test(test_choose_forced),
