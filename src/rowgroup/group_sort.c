@@ -403,7 +403,7 @@ MoveColumn(RetlColumnBuffer *buffer, const uint32 *order, uint32 rowCount)
 }
 
 /* See group_sort.h. */
-void
+bool
 RetlGroupSort(RetlColumnBuffer *columns, TupleDesc tupdesc, uint32 rowCount,
 			  const RetlSortKey *keys, int keyCount)
 {
@@ -411,9 +411,10 @@ RetlGroupSort(RetlColumnBuffer *columns, TupleDesc tupdesc, uint32 rowCount,
 	MemoryContext oldContext;
 	SortState	state;
 	uint32	   *order;
+	bool		moved;
 
 	if (keyCount == 0 || rowCount < 2)
-		return;
+		return false;
 	sortContext = AllocSetContextCreate(CurrentMemoryContext, "retldb row group sort",
 										ALLOCSET_DEFAULT_SIZES);
 	oldContext = MemoryContextSwitchTo(sortContext);
@@ -430,6 +431,8 @@ RetlGroupSort(RetlColumnBuffer *columns, TupleDesc tupdesc, uint32 rowCount,
 		MoveColumn(&columns[i], order, rowCount);
 	}
 
+	moved = order != NULL;
 	MemoryContextSwitchTo(oldContext);
 	MemoryContextDelete(sortContext);
+	return moved;
 }

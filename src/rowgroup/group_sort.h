@@ -17,10 +17,10 @@
 
 /*
  * Sort the rows of all columns ([natts], zero for dropped ones) by the keys.
- * Rows with equal keys keep their order.  If this fails, columns may have
- * different orders: the rows cannot be used any more.
+ * Rows with equal keys keep their order.  Returns whether any row moved.  If this
+ * fails, columns may have different orders: the rows cannot be used any more.
  */
-extern void RetlGroupSort(RetlColumnBuffer *columns, TupleDesc tupdesc, uint32 rowCount,
+extern bool RetlGroupSort(RetlColumnBuffer *columns, TupleDesc tupdesc, uint32 rowCount,
 						  const RetlSortKey *keys, int keyCount);
 
 #endif							/* RETLDB_GROUP_SORT_H */

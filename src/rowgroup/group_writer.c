@@ -322,12 +322,34 @@ RetlGroupWriterIsFull(const RetlGroupWriter *writer)
 		writer->largestArena >= RETLDB_COLUMN_BYTES_MAX;
 }
 
+/*
+ * Bring the overflow values into the order in which the columns refer to them:
+ * so they are read, and verified.
+ */
+static void
+SortOverflow(RetlGroupWriter *writer)
+{
+	uint32		count = 0;
+	RetlOverflowRef **refs;
+
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+		count += writer->columns[i].overflowCount;
+	refs = palloc_extended(Max(count, 1) * sizeof(RetlOverflowRef *), MCXT_ALLOC_HUGE);
+	count = 0;
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+		for (uint32 j = 0; j < writer->columns[i].overflowCount; j++)
+			refs[count++] = &writer->columns[i].overflow[j].ref;
+	RetlOverflowReorder(&writer->overflow, refs, count);
+	pfree(refs);
+}
+
 /* See group_writer.h. */
 void
 RetlGroupWriterSort(RetlGroupWriter *writer)
 {
-	RetlGroupSort(writer->columns, writer->tupdesc, writer->rowCount,
-				  writer->options.sortKeys, writer->options.sortKeyCount);
+	if (RetlGroupSort(writer->columns, writer->tupdesc, writer->rowCount,
+					  writer->options.sortKeys, writer->options.sortKeyCount))
+		SortOverflow(writer);
 }
 
 /* Encode and write one column; its footer entry and zone entry are filled in. */
