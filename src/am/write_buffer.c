@@ -297,6 +297,7 @@ FillWriteOptions(Relation rel, RetlWriteOptions *write)
 	write->groupBytes = (Size) OptionOr(options.groupSize, retldb_row_group_size) * 1024;
 	write->vectorRows = OptionOr(options.vectorRows, retldb_vector_rows);
 	write->forcedEncoding = retldb_force_encoding;
+	write->onlyForced = retldb_force_encoding >= 0;
 	write->bloom = OptionOr(options.bloom, RETL_BLOOM_AUTO);
 	write->columns = RetlColumnOptionsRead(rel, WARNING);
 	if (options.orderBy != NULL && RetlOrderByParse(options.orderBy, &order, &problem))

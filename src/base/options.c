@@ -115,9 +115,9 @@ RetlOptionIsCore(const char *name)
 }
 
 /*
- * See options.h.  Names that begin with "pg_" are PostgreSQL's: minor releases
- * of 2026 keep versions of columns in attoptions, under such a name, which is
- * no option that a user could set.
+ * See options.h.  Names that begin with "pg_" are PostgreSQL's: 15.20 keeps
+ * versions of columns in attoptions, under such a name, which is no option that
+ * a user could set.
  */
 bool
 RetlStoredOptionIsOurs(const char *name, RetlOptionTarget target)

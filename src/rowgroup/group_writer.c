@@ -106,7 +106,10 @@ OptionsOfColumn(const RetlWriteOptions *options, int columnIndex)
 	if (column->compressionLevel != RETLDB_UNSET)
 		result.compressionLevel = column->compressionLevel;
 	if (column->encoding != RETLDB_UNSET)
+	{
 		result.forcedEncoding = column->encoding;
+		result.onlyForced = false;
+	}
 	if (column->bloom != RETLDB_UNSET)
 		result.bloom = column->bloom;
 	return result;

@@ -25,6 +25,7 @@ typedef struct RetlWriteOptions
 	Size		groupBytes;		/* raw bytes after which it is full */
 	uint32		vectorRows;		/* power of two */
 	int			forcedEncoding; /* RetlEncodingId, or -1: chosen by size */
+	bool		onlyForced;		/* no piece may have another (tests) */
 	RetlBloomChoice bloom;
 	const RetlColumnOptions *columns;	/* [natts], what columns have of their own;
 										 * or NULL */
