@@ -29,7 +29,7 @@
 #include "catalog/pg_publication.h"
 #include "executor/executor.h"
 #include "pgstat.h"
-#include "tcop/utility.h"
+#include "tcop/dest.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -37,6 +37,8 @@
 #include "am/retldb_am.h"
 #include "am/write_buffer.h"
 #include "base/compat.h"
+#include "base/options.h"
+#include "base/order_by.h"
 #include "base/settings.h"
 #include "rowgroup/group_writer.h"
 #include "storage/directory.h"
@@ -55,9 +57,11 @@ typedef struct WriteState
 	CommandId	cid;
 	int			level;			/* of executor nesting */
 	uint64		rowsSeen;		/* of this command */
+	uint64		rowStoreRows;	/* how many of them go to the row store */
 	bool		rowStoreOnly;	/* for the rest of this command */
 	bool		failed;			/* writing the open group has failed once */
 	bool		open;			/* there is a group, with rows in the writer */
+	bool		mayMove;		/* nobody keeps the TIDs of its rows */
 	RetlGroup	group;
 	RetlWriteOptions options;	/* of the writer */
 	RetlGroupWriter *writer;	/* may be kept, empty, for the next group */
@@ -70,9 +74,11 @@ static int	executorLevel = 0;
 static bool loadedInTransaction = false;	/* and it has not ended yet */
 static bool inCopyCommand = false;	/* the innermost utility command is COPY */
 
+/* The innermost command, executor or utility, does not look at TIDs of rows it inserts. */
+static bool commandIgnoresTids = false;
+
 static ExecutorRun_hook_type prevExecutorRun = NULL;
 static ExecutorFinish_hook_type prevExecutorFinish = NULL;
-static ProcessUtility_hook_type prevProcessUtility = NULL;
 
 /* ---------------------------------------------------------------------
  * States
@@ -119,6 +125,19 @@ IsPublished(Relation rel)
 }
 
 /*
+ * How many rows of a command go to the row store before the others go to row
+ * groups.
+ */
+static uint64
+RowStoreRows(Relation rel)
+{
+	RetlTableOptions options;
+
+	RetlTableOptionsRead(rel, &options, 0);
+	return options.rowStoreRows != RETLDB_UNSET ? options.rowStoreRows : retldb_row_store_rows;
+}
+
+/*
  * Begin a command.
  */
 static void
@@ -129,6 +148,7 @@ ResetState(WriteState *state, Relation rel, CommandId cid)
 	state->cid = cid;
 	state->level = executorLevel;
 	state->rowsSeen = 0;
+	state->rowStoreRows = RowStoreRows(rel);
 	state->rowStoreOnly = IsPublished(rel);
 	state->failed = false;
 	state->open = false;
@@ -170,6 +190,8 @@ WriteGroup(WriteState *state, Relation rel)
 			 RelationGetRelationName(rel));
 
 	state->failed = true;
+	if (state->mayMove)
+		RetlGroupWriterSort(state->writer);
 	RetlGroupWriterWrite(state->writer, rel, &state->group);
 	state->failed = false;
 	state->open = false;
@@ -238,13 +260,84 @@ RetlWriteRouteRows(Relation rel, CommandId cid, int count)
 
 	if (!state->rowStoreOnly)
 	{
-		if (state->rowsSeen >= (uint64) retldb_row_store_rows)
+		if (state->rowsSeen >= state->rowStoreRows)
 			rowStore = 0;
 		else
-			rowStore = Min((uint64) count, retldb_row_store_rows - state->rowsSeen);
+			rowStore = Min((uint64) count, state->rowStoreRows - state->rowsSeen);
 	}
 	state->rowsSeen += count;
 	return rowStore;
+}
+
+/* An option if it is set, else the setting. */
+static inline int
+OptionOr(int option, int setting)
+{
+	return option != RETLDB_UNSET ? option : setting;
+}
+
+/*
+ * How to write row groups of a table: as its options say, else as the settings
+ * say.  A level belongs to the compression that is set together with it.
+ */
+static void
+FillWriteOptions(Relation rel, RetlWriteOptions *write)
+{
+	RetlTableOptions options;
+	List	   *order = NIL;
+	const char *problem;
+
+	memset(write, 0, sizeof(*write));
+	RetlTableOptionsRead(rel, &options, WARNING);
+	write->compression = OptionOr(options.compression, retldb_compression);
+	write->compressionLevel =
+		OptionOr(options.compressionLevel,
+				 options.compression != RETLDB_UNSET ? 0 : retldb_compression_level);
+	write->groupRows = OptionOr(options.groupRows, retldb_row_group_rows);
+	write->groupBytes = (Size) OptionOr(options.groupSize, retldb_row_group_size) * 1024;
+	write->vectorRows = OptionOr(options.vectorRows, retldb_vector_rows);
+	write->forcedEncoding = retldb_force_encoding;
+	write->onlyForced = retldb_force_encoding >= 0;
+	write->bloom = OptionOr(options.bloom, RETL_BLOOM_AUTO);
+	write->columns = RetlColumnOptionsRead(rel, WARNING);
+	if (options.orderBy != NULL && RetlOrderByParse(options.orderBy, &order, &problem))
+		write->sortKeys = RetlOrderByResolve(order, RelationGetDescr(rel), WARNING,
+											 &write->sortKeyCount);
+}
+
+/*
+ * Make a writer for the groups of a command.
+ */
+static void
+CreateWriter(WriteState *state, Relation rel)
+{
+	MemoryContext optionContext = AllocSetContextCreate(CurrentMemoryContext,
+														"retldb write options",
+														ALLOCSET_SMALL_SIZES);
+	MemoryContext oldContext = MemoryContextSwitchTo(optionContext);
+
+	FillWriteOptions(rel, &state->options);
+	state->writer = RetlGroupWriterCreate(RelationGetDescr(rel), &state->options, stateContext);
+	/* the writer has copies of these */
+	state->options.columns = NULL;
+	state->options.sortKeys = NULL;
+	MemoryContextSwitchTo(oldContext);
+	MemoryContextDelete(optionContext);
+}
+
+/*
+ * May rows that are inserted now get other TIDs than they are given?  Only if
+ * nobody keeps those: no index, no AFTER ROW trigger (foreign keys and deferred
+ * constraints are such), nothing that comes after in the same command.  The
+ * table that replaces another in a rewrite is nobody else's business.
+ */
+static inline bool
+RowsMayMove(Relation rel)
+{
+	if (OidIsValid(rel->rd_rel->relrewrite))
+		return true;
+	return commandIgnoresTids && !rel->rd_rel->relhasindex &&
+		(rel->trigdesc == NULL || !rel->trigdesc->trig_insert_after_row);
 }
 
 /*
@@ -260,21 +353,14 @@ BeginGroup(WriteState *state, Relation rel, CommandId cid, int options)
 
 	/* the settings may have changed since a kept writer was made: its own count */
 	if (state->writer == NULL)
-	{
-		state->options.compression = retldb_compression;
-		state->options.compressionLevel = retldb_compression_level;
-		state->options.groupRows = retldb_row_group_rows;
-		state->options.groupBytes = (Size) retldb_row_group_size * 1024;
-		state->options.vectorRows = retldb_vector_rows;
-		state->options.forcedEncoding = retldb_force_encoding;
-		state->writer = RetlGroupWriterCreate(RelationGetDescr(rel), &state->options, stateContext);
-	}
+		CreateWriter(state, rel);
 
 	RetlDirectoryReserve(rel, state->options.groupRows, &groupId, &rowBase);
 	anchor = RetlAnchorInsert(rel, groupId, cid, (options & TABLE_INSERT_FROZEN) != 0);
 	RetlDirectoryAddGroup(rel, groupId, rowBase, state->options.groupRows, &anchor,
 						  U64FromFullTransactionId(GetTopFullTransactionId()), &state->group);
 	state->open = true;
+	state->mayMove = state->options.sortKeyCount > 0;
 	MemoryContextSwitchTo(oldContext);
 }
 
@@ -327,6 +413,8 @@ RetlWriteRow(Relation rel, TupleTableSlot *slot, CommandId cid, int options)
 
 	if (!state->open)
 		BeginGroup(state, rel, cid, options);
+	if (state->mayMove && !RowsMayMove(rel))
+		state->mayMove = false;
 
 	slot_getallattrs(slot);
 	row = RetlGroupWriterRowCount(state->writer);
@@ -485,10 +573,31 @@ SubTransactionCallback(SubXactEvent event, SubTransactionId subid,
 	}
 }
 
+/*
+ * Does a query forget the TIDs of rows that it inserts?  One that returns
+ * nothing and does nothing else does, and so does CREATE TABLE AS.
+ */
+static bool
+QueryIgnoresTids(QueryDesc *queryDesc)
+{
+	PlannedStmt *plan = queryDesc->plannedstmt;
+
+	if (plan->hasReturning || plan->hasModifyingCTE)
+		return false;
+	if (plan->commandType == CMD_INSERT)
+		return true;
+	return plan->commandType == CMD_SELECT && queryDesc->dest != NULL &&
+		(queryDesc->dest->mydest == DestIntoRel ||
+		 queryDesc->dest->mydest == DestTransientRel);
+}
+
 static void
 RetlExecutorRun(QueryDesc *queryDesc, ScanDirection direction, uint64 count, bool executeOnce)
 {
+	bool		outerIgnoredTids = commandIgnoresTids;
+
 	executorLevel++;
+	commandIgnoresTids = QueryIgnoresTids(queryDesc);
 	PG_TRY();
 	{
 		if (prevExecutorRun)
@@ -499,6 +608,7 @@ RetlExecutorRun(QueryDesc *queryDesc, ScanDirection direction, uint64 count, boo
 	PG_FINALLY();
 	{
 		executorLevel--;
+		commandIgnoresTids = outerIgnoredTids;
 	}
 	PG_END_TRY();
 }
@@ -510,6 +620,8 @@ RetlExecutorRun(QueryDesc *queryDesc, ScanDirection direction, uint64 count, boo
 static void
 RetlExecutorFinish(QueryDesc *queryDesc)
 {
+	bool		outerIgnoredTids = commandIgnoresTids;
+
 	/*
 	 * A query that was running when the library was loaded (for a partition,
 	 * say) counts as level 0; nobody else will write its rows.
@@ -517,6 +629,7 @@ RetlExecutorFinish(QueryDesc *queryDesc)
 	FinishLevel(loadedInTransaction && executorLevel == 0 && !inCopyCommand ? 0 : executorLevel + 1);
 
 	executorLevel++;
+	commandIgnoresTids = false;
 	PG_TRY();
 	{
 		if (prevExecutorFinish)
@@ -527,41 +640,39 @@ RetlExecutorFinish(QueryDesc *queryDesc)
 	PG_FINALLY();
 	{
 		executorLevel--;
+		commandIgnoresTids = outerIgnoredTids;
 	}
 	PG_END_TRY();
 
 	FinishLevel(executorLevel + 1);
 }
 
-/*
- * COPY ends here; no other utility command may find rows unwritten that an
- * enclosing COPY has buffered for another table.
- */
-static void
-RetlProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
-				   ProcessUtilityContext context, ParamListInfo params,
-				   QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+/* See write_buffer.h. */
+void
+RetlWriteBeginUtility(Node *statement, RetlWriteUtility *outer)
 {
-	bool		wasInCopy = inCopyCommand;
+	bool		isCopy = IsA(statement, CopyStmt);
 
-	RetlRefuseUtility(pstmt->utilityStmt);
-	inCopyCommand = IsA(pstmt->utilityStmt, CopyStmt);
-	PG_TRY();
-	{
-		if (prevProcessUtility)
-			prevProcessUtility(pstmt, queryString, readOnlyTree, context, params,
-							   queryEnv, dest, qc);
-		else
-			standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params,
-									queryEnv, dest, qc);
-		if (inCopyCommand)
-			FinishLevel(executorLevel);
-	}
-	PG_FINALLY();
-	{
-		inCopyCommand = wasInCopy;
-	}
-	PG_END_TRY();
+	outer->inCopyCommand = inCopyCommand;
+	outer->commandIgnoresTids = commandIgnoresTids;
+	inCopyCommand = isCopy;
+	commandIgnoresTids = isCopy && ((CopyStmt *) statement)->is_from;
+}
+
+/* See write_buffer.h. */
+void
+RetlWriteFinishUtility(void)
+{
+	if (inCopyCommand)
+		FinishLevel(executorLevel);
+}
+
+/* See write_buffer.h. */
+void
+RetlWriteLeaveUtility(const RetlWriteUtility *outer)
+{
+	inCopyCommand = outer->inCopyCommand;
+	commandIgnoresTids = outer->commandIgnoresTids;
 }
 
 void
@@ -574,6 +685,4 @@ RetlInstallWriteHooks(void)
 	ExecutorRun_hook = RetlExecutorRun;
 	prevExecutorFinish = ExecutorFinish_hook;
 	ExecutorFinish_hook = RetlExecutorFinish;
-	prevProcessUtility = ProcessUtility_hook;
-	ProcessUtility_hook = RetlProcessUtility;
 }

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "executor/tuptable.h"
+#include "nodes/nodes.h"
 #include "utils/relcache.h"
 
 /*
@@ -37,7 +38,23 @@ extern void RetlWriteFinishBulkInsert(Relation rel);
 /* Drop what is buffered for a table that is being emptied. */
 extern void RetlWriteDiscard(Relation rel);
 
-/* Executor, utility and transaction hooks; called once at library load. */
+/* What the enclosing command is, while a utility command runs. */
+typedef struct RetlWriteUtility
+{
+	bool		inCopyCommand;
+	bool		commandIgnoresTids;
+} RetlWriteUtility;
+
+/*
+ * Around each utility command: Begin before it, Finish after it, Leave also if
+ * it fails.  COPY ends in Finish; no other utility command may find rows
+ * unwritten that an enclosing COPY has buffered for another table.
+ */
+extern void RetlWriteBeginUtility(Node *statement, RetlWriteUtility *outer);
+extern void RetlWriteFinishUtility(void);
+extern void RetlWriteLeaveUtility(const RetlWriteUtility *outer);
+
+/* Executor and transaction hooks; called once at library load. */
 extern void RetlInstallWriteHooks(void);
 
 #endif							/* RETLDB_WRITE_BUFFER_H */

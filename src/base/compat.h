@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "storage/lockdefs.h"
 #include "storage/smgr.h"
 #include "utils/rel.h"
 
@@ -49,6 +50,16 @@ typedef RelFileNode RetlFileLocator;
 #define RetlOldestClogXid()			(TransamVariables->oldestClogXid)
 #else
 #define RetlOldestClogXid()			(ShmemVariableCache->oldestClogXid)
+#endif
+
+/* Minor releases of November 2024 began to lock tuples of pg_class that are updated. */
+#ifdef InplaceUpdateTupleLock
+#define RetlLockClassTuple(relid)	SearchSysCacheLocked1(RELOID, ObjectIdGetDatum(relid))
+#define RetlUnlockClassTuple(catalog, tuple) \
+	UnlockTuple(catalog, &(tuple)->t_self, InplaceUpdateTupleLock)
+#else
+#define RetlLockClassTuple(relid)	SearchSysCache1(RELOID, ObjectIdGetDatum(relid))
+#define RetlUnlockClassTuple(catalog, tuple)	((void) 0)
 #endif
 
 #endif							/* RETLDB_COMPAT_H */

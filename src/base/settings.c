@@ -84,12 +84,12 @@ DefineWriteSettings(void)
 	DefineCustomIntVariable("retldb.row_group_rows",
 							"Rows after which a row group is full.",
 							NULL, &retldb_row_group_rows, 131072,
-							64, RETLDB_MAX_GROUP_ROWS,
+							RETLDB_MIN_SETTING_GROUP_ROWS, RETLDB_MAX_GROUP_ROWS,
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("retldb.row_group_size",
 							"Size of uncompressed data after which a row group is full.",
 							NULL, &retldb_row_group_size, 64 * 1024,
-							64, 1024 * 1024,
+							RETLDB_MIN_SETTING_GROUP_SIZE, RETLDB_MAX_SETTING_GROUP_SIZE,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("retldb.vector_rows",
 							"Rows of a vector, the smallest unit of decoding.",

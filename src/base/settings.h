@@ -10,6 +10,11 @@
 
 #include "postgres.h"
 
+/* Bounds of settings, and of the options of tables that replace them. */
+#define RETLDB_MIN_SETTING_GROUP_ROWS	64
+#define RETLDB_MIN_SETTING_GROUP_SIZE	64	/* kB */
+#define RETLDB_MAX_SETTING_GROUP_SIZE	(1024 * 1024)	/* kB */
+
 extern int	retldb_compression; /* RetlCompressionId */
 extern int	retldb_compression_level;	/* 0 = the codec's default */
 extern int	retldb_row_group_rows;

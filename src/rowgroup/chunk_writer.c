@@ -9,7 +9,7 @@
  *
  * Besides the chunk's encoding, a piece may have two others: CONSTANT if all
  * its values are the same, and PLAIN if the chunk's encoding makes it larger
- * than that.  A forced encoding (for tests) is not replaced that way.
+ * than that.  An encoding forced for tests is not replaced that way.
  *
  *-------------------------------------------------------------------------
  */
@@ -111,7 +111,8 @@ ChooseEncoding(ChunkWriter *writer)
 		writer->state = NULL;
 		RetlBytesReset(&writer->dictionary);
 	}
-	writer->mayMix = writer->options->forcedEncoding != (int) writer->encoding->id;
+	writer->mayMix = !writer->options->onlyForced ||
+		writer->options->forcedEncoding != (int) writer->encoding->id;
 }
 
 /* Do all values have the same bytes? */

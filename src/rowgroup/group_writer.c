@@ -23,6 +23,7 @@
 #include "format/checksum.h"
 #include "rowgroup/chunk_writer.h"
 #include "rowgroup/column_buffer.h"
+#include "rowgroup/group_sort.h"
 #include "rowgroup/group_writer.h"
 #include "rowgroup/overflow.h"
 #include "rowgroup/row_size.h"
@@ -61,6 +62,59 @@ struct RetlGroupWriter
 	RetlOverflowList overflow;
 };
 
+/* Copy options into the current context. */
+static RetlWriteOptions
+CopyOptions(const RetlWriteOptions *options, int natts)
+{
+	RetlWriteOptions copy = *options;
+
+	if (options->columns != NULL)
+	{
+		RetlColumnOptions *columns = palloc(Max(natts, 1) * sizeof(RetlColumnOptions));
+
+		memcpy(columns, options->columns, natts * sizeof(RetlColumnOptions));
+		copy.columns = columns;
+	}
+	if (options->sortKeyCount > 0)
+	{
+		RetlSortKey *keys = palloc(options->sortKeyCount * sizeof(RetlSortKey));
+
+		memcpy(keys, options->sortKeys, options->sortKeyCount * sizeof(RetlSortKey));
+		copy.sortKeys = keys;
+	}
+	return copy;
+}
+
+/*
+ * The options for a column: the group's, but for what the column has of its
+ * own.  A level belongs to the compression that is set together with it.
+ */
+static RetlWriteOptions
+OptionsOfColumn(const RetlWriteOptions *options, int columnIndex)
+{
+	RetlWriteOptions result = *options;
+	const RetlColumnOptions *column;
+
+	if (options->columns == NULL)
+		return result;
+	column = &options->columns[columnIndex];
+	if (column->compression != RETLDB_UNSET)
+	{
+		result.compression = column->compression;
+		result.compressionLevel = 0;
+	}
+	if (column->compressionLevel != RETLDB_UNSET)
+		result.compressionLevel = column->compressionLevel;
+	if (column->encoding != RETLDB_UNSET)
+	{
+		result.forcedEncoding = column->encoding;
+		result.onlyForced = false;
+	}
+	if (column->bloom != RETLDB_UNSET)
+		result.bloom = column->bloom;
+	return result;
+}
+
 /* See group_writer.h. */
 RetlGroupWriter *
 RetlGroupWriterCreate(TupleDesc tupdesc, const RetlWriteOptions *options, MemoryContext parent)
@@ -81,7 +135,7 @@ RetlGroupWriterCreate(TupleDesc tupdesc, const RetlWriteOptions *options, Memory
 	writer->overflowContext = AllocSetContextCreate(context, "retldb overflow values",
 													ALLOCSET_DEFAULT_SIZES);
 	writer->tupdesc = CreateTupleDescCopy(tupdesc);
-	writer->options = *options;
+	writer->options = CopyOptions(options, tupdesc->natts);
 	writer->rowSizeMatters = RetlRowSizeMatters(tupdesc);
 	writer->columns = palloc0(Max(tupdesc->natts, 1) * sizeof(RetlColumnBuffer));
 	writer->datums = palloc0(Max(tupdesc->natts, 1) * sizeof(Datum));
@@ -106,6 +160,7 @@ PackValue(RetlGroupWriter *writer, RetlColumnBuffer *column, RowValue *value)
 {
 	RetlOverflowValue *overflow = &value->overflow;
 	uint64		before = writer->pending.length;
+	RetlWriteOptions options = OptionsOfColumn(&writer->options, (int) (column - writer->columns));
 
 	memset(overflow, 0, sizeof(*overflow));
 	if (column->type.keyKind != RETL_KEY_NONE)
@@ -113,8 +168,7 @@ PackValue(RetlGroupWriter *writer, RetlColumnBuffer *column, RowValue *value)
 												  column->type.width, value->data,
 												  value->length, overflow->key);
 	RetlOverflowPack(&writer->pending, value->data, (uint32) value->length,
-					 writer->options.compression, writer->options.compressionLevel,
-					 writer->overflowContext);
+					 options.compression, options.compressionLevel, writer->overflowContext);
 	overflow->ref.rawLength = (uint32) value->length;
 	overflow->ref.storedLength = writer->pending.length - before;
 	overflow->ref.offset = writer->overflow.length + before;
@@ -271,16 +325,47 @@ RetlGroupWriterIsFull(const RetlGroupWriter *writer)
 		writer->largestArena >= RETLDB_COLUMN_BYTES_MAX;
 }
 
+/*
+ * Bring the overflow values into the order in which the columns refer to them:
+ * so they are read, and verified.
+ */
+static void
+SortOverflow(RetlGroupWriter *writer)
+{
+	uint32		count = 0;
+	RetlOverflowRef **refs;
+
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+		count += writer->columns[i].overflowCount;
+	refs = palloc_extended(Max(count, 1) * sizeof(RetlOverflowRef *), MCXT_ALLOC_HUGE);
+	count = 0;
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+		for (uint32 j = 0; j < writer->columns[i].overflowCount; j++)
+			refs[count++] = &writer->columns[i].overflow[j].ref;
+	RetlOverflowReorder(&writer->overflow, refs, count);
+	pfree(refs);
+}
+
+/* See group_writer.h. */
+void
+RetlGroupWriterSort(RetlGroupWriter *writer)
+{
+	if (RetlGroupSort(writer->columns, writer->tupdesc, writer->rowCount,
+					  writer->options.sortKeys, writer->options.sortKeyCount))
+		SortOverflow(writer);
+}
+
 /* Encode and write one column; its footer entry and zone entry are filled in. */
 static void
 WriteColumn(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEntry *entry,
 			int columnIndex, RetlFooterColumn *column, RetlZoneEntry *zoneEntry)
 {
 	Form_pg_attribute att = TupleDescAttr(writer->tupdesc, columnIndex);
+	RetlWriteOptions options = OptionsOfColumn(&writer->options, columnIndex);
 	RetlEncodedChunk chunk;
 
 	RetlChunkEncode(&writer->columns[columnIndex], writer->rowCount, entry->groupId,
-					(uint32) att->attnum, &writer->options, &chunk);
+					(uint32) att->attnum, &options, &chunk);
 	*column = chunk.column;
 	column->columnId = (uint32) att->attnum;
 	column->typeOid = att->atttypid;

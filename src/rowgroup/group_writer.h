@@ -12,6 +12,8 @@
 
 #include "access/tupdesc.h"
 
+#include "base/options.h"
+#include "base/order_by.h"
 #include "storage/directory.h"
 
 /* How a group is written; fixed when it is begun. */
@@ -22,14 +24,20 @@ typedef struct RetlWriteOptions
 	uint32		groupRows;		/* rows after which a group is full */
 	Size		groupBytes;		/* raw bytes after which it is full */
 	uint32		vectorRows;		/* power of two */
-	int			forcedEncoding; /* RetlEncodingId, or -1 (tests) */
+	int			forcedEncoding; /* RetlEncodingId, or -1: chosen by size */
+	bool		onlyForced;		/* no piece may have another (tests) */
+	RetlBloomChoice bloom;
+	const RetlColumnOptions *columns;	/* [natts], what columns have of their own;
+										 * or NULL */
+	const RetlSortKey *sortKeys;	/* order of the rows, if they may move */
+	int			sortKeyCount;
 } RetlWriteOptions;
 
 typedef struct RetlGroupWriter RetlGroupWriter;
 
 /*
  * A writer for rows of this descriptor, in a memory context of its own below
- * "parent".  The descriptor is copied.
+ * "parent".  The descriptor and the options are copied.
  */
 extern RetlGroupWriter *RetlGroupWriterCreate(TupleDesc tupdesc, const RetlWriteOptions *options,
 											  MemoryContext parent);
@@ -44,6 +52,12 @@ extern void RetlGroupWriterAppend(RetlGroupWriter *writer, const Datum *values, 
 extern uint32 RetlGroupWriterRowCount(const RetlGroupWriter *writer);
 extern Size RetlGroupWriterMemory(const RetlGroupWriter *writer);	/* bytes it holds now */
 extern bool RetlGroupWriterIsFull(const RetlGroupWriter *writer);
+
+/*
+ * Bring the rows into the order of the sort keys, those with equal keys in the
+ * order in which they came.  Not for rows whose TIDs somebody has kept.
+ */
+extern void RetlGroupWriterSort(RetlGroupWriter *writer);
 
 /*
  * Encode and write everything as the given LOADING group, and publish it.  The

@@ -118,6 +118,79 @@ RetlOverflowMove(RetlOverflowList *into, RetlOverflowList *from)
 	memset(from, 0, sizeof(*from));
 }
 
+/* A value whose frames are being moved. */
+typedef struct MovedValue
+{
+	RetlOverflowRef *ref;
+	uint32		place;			/* it is going to have */
+	RetlOverflowNode *first;
+	RetlOverflowNode *last;
+} MovedValue;
+
+/* By where they are now. */
+static int
+CompareOffsets(const void *left, const void *right)
+{
+	uint64		one = ((const MovedValue *) left)->ref->offset;
+	uint64		other = ((const MovedValue *) right)->ref->offset;
+
+	return one < other ? -1 : one > other;
+}
+
+/* By where they are going to be. */
+static int
+ComparePlaces(const void *left, const void *right)
+{
+	uint32		one = ((const MovedValue *) left)->place;
+	uint32		other = ((const MovedValue *) right)->place;
+
+	return one < other ? -1 : one > other;
+}
+
+/* See overflow.h. */
+void
+RetlOverflowReorder(RetlOverflowList *list, RetlOverflowRef **refs, uint32 count)
+{
+	MovedValue *values = palloc(Max(count, 1) * sizeof(MovedValue));
+	RetlOverflowNode *node = list->first;
+	uint64		offset = 0;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		values[i].ref = refs[i];
+		values[i].place = i;
+	}
+	qsort(values, count, sizeof(MovedValue), CompareOffsets);
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint64		end = offset + values[i].ref->storedLength;
+
+		Assert(values[i].ref->offset == offset);
+		values[i].first = node;
+		for (; offset < end; node = node->next)
+		{
+			offset += sizeof(RetlOverflowFrame) + node->frame.storedLength;
+			values[i].last = node;
+		}
+	}
+	Assert(node == NULL && offset == list->length);
+
+	qsort(values, count, sizeof(MovedValue), ComparePlaces);
+	offset = 0;
+	for (uint32 i = 0; i < count; i++)
+	{
+		values[i].ref->offset = offset;
+		offset += values[i].ref->storedLength;
+		values[i].last->next = i + 1 < count ? values[i + 1].first : NULL;
+	}
+	if (count > 0)
+	{
+		list->first = values[0].first;
+		list->last = values[count - 1].last;
+	}
+	pfree(values);
+}
+
 /* See overflow.h. */
 void
 RetlOverflowDiscard(RetlOverflowList *list)

@@ -34,6 +34,12 @@ extern void RetlOverflowPack(RetlOverflowList *list, const void *data, uint32 le
 /* Move all frames of "from" to the end of "into". */
 extern void RetlOverflowMove(RetlOverflowList *into, RetlOverflowList *from);
 
+/*
+ * Bring the values into another order: that of refs, which names all values of
+ * the list.  The references' offsets are changed accordingly.
+ */
+extern void RetlOverflowReorder(RetlOverflowList *list, RetlOverflowRef **refs, uint32 count);
+
 /* Free all frames. */
 extern void RetlOverflowDiscard(RetlOverflowList *list);
 

@@ -16,6 +16,7 @@
 #include "am/write_buffer.h"
 #include "base/settings.h"
 #include "exec/retldb_exec.h"
+#include "sql/utility_hook.h"
 
 PG_MODULE_MAGIC;
 
@@ -27,4 +28,5 @@ _PG_init(void)
 	RetlDefineSettings();
 	RetlInstallExecHooks();
 	RetlInstallWriteHooks();
+	RetlInstallUtilityHook();
 }
