@@ -208,14 +208,19 @@ RetlChunkGetPiece(RetlChunkReader *chunk, uint32 pieceIndex, RetlPieceView *piec
 						  chunk->overflowLength, piece);
 }
 
-/* See chunk_reader.h. */
-const char *
-RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
-					 RetlDecoded *decoded, const RetlArena *arena)
+/*
+ * The encoding of a piece that has values, checked, with its dictionary if it
+ * needs one.
+ */
+static const char *
+FindEncoding(RetlChunkReader *chunk, const RetlPieceView *piece,
+			 const RetlEncoding **found, const RetlEncodingState **state)
 {
 	const RetlEncoding *encoding = RetlEncodingById((int) piece->encoding);
-	const char *problem = NULL;
+	const char *problem;
 
+	*found = encoding;
+	*state = NULL;
 	if (encoding == NULL)
 		return "piece has an unsupported encoding";
 	if (!encoding->applies(chunk->column.physType, chunk->column.width))
@@ -228,12 +233,75 @@ RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
 		if (problem != NULL)
 			return problem;
 	}
-	if (encoding->open != NULL && (encoding != chunk->encoding || chunk->state == NULL))
-		return "piece needs a dictionary that the chunk has not";
-	if (!encoding->decode(encoding->open != NULL ? chunk->state : NULL,
-						  piece->payload, piece->payloadLength,
+	if (encoding->open != NULL)
+	{
+		if (encoding != chunk->encoding || chunk->state == NULL)
+			return "piece needs a dictionary that the chunk has not";
+		*state = chunk->state;
+	}
+	return NULL;
+}
+
+/* See chunk_reader.h. */
+const char *
+RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
+					 RetlDecoded *decoded, const RetlArena *arena)
+{
+	const RetlEncoding *encoding;
+	const RetlEncodingState *state;
+	const char *problem = FindEncoding(chunk, piece, &encoding, &state);
+
+	if (problem != NULL || piece->valueCount == 0)
+		return problem;
+	if (!encoding->decode(state, piece->payload, piece->payloadLength,
 						  chunk->column.physType, chunk->column.width, piece->valueCount,
 						  decoded, arena, &problem))
 		return problem != NULL ? problem : "piece cannot be decoded";
+	return NULL;
+}
+
+/* See chunk_reader.h. */
+const char *
+RetlChunkFetchValue(RetlChunkReader *chunk, const RetlPieceView *piece, uint32 valueIndex,
+					RetlDecoded *decoded, const RetlArena *arena)
+{
+	const RetlEncoding *encoding;
+	const RetlEncodingState *state;
+	const char *problem = FindEncoding(chunk, piece, &encoding, &state);
+
+	Assert(valueIndex < piece->valueCount);
+
+	if (problem != NULL)
+		return problem;
+	if (!encoding->fetch(state, piece->payload, piece->payloadLength,
+						 chunk->column.physType, chunk->column.width, piece->valueCount,
+						 valueIndex, decoded, arena, &problem))
+		return problem != NULL ? problem : "value of a piece cannot be decoded";
+	chunk->stats->valuesFetched++;
+	return NULL;
+}
+
+/* See chunk_reader.h. */
+const char *
+RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceView *piece,
+					 const RetlFilter *filter, RetlFilterMemo *memo,
+					 uint64 *selected, bool *answered, const RetlArena *arena)
+{
+	RetlFilterMemo none = {NULL, arena};
+	const RetlEncoding *encoding;
+	const RetlEncodingState *state;
+	const char *problem = FindEncoding(chunk, piece, &encoding, &state);
+
+	*answered = false;
+	if (problem != NULL || encoding->filter == NULL)
+		return problem;
+
+	/* what is kept from piece to piece belongs to the chunk's encoding */
+	*answered = true;
+	if (!encoding->filter(state, piece->payload, piece->payloadLength,
+						  chunk->column.physType, chunk->column.width, piece->valueCount,
+						  filter, encoding == chunk->encoding ? memo : &none,
+						  selected, answered, arena, &problem))
+		return problem != NULL ? problem : "piece cannot be filtered";
 	return NULL;
 }

@@ -71,6 +71,21 @@ extern const char *RetlChunkOpenDictionary(RetlChunkReader *chunk);
 extern const char *RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
 										RetlDecoded *decoded, const RetlArena *arena);
 
+/* Decode one non-null value of a piece into decoded's entry 0. */
+extern const char *RetlChunkFetchValue(RetlChunkReader *chunk, const RetlPieceView *piece,
+									   uint32 valueIndex, RetlDecoded *decoded,
+									   const RetlArena *arena);
+
+/*
+ * Deselect the non-null values of a piece that do not pass the filter.  If the
+ * piece's encoding cannot tell, *answered is false and selected is as it was.
+ * Overflow values must not be selected: only empty ones stand for them here.
+ */
+extern const char *RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceView *piece,
+										const RetlFilter *filter, RetlFilterMemo *memo,
+										uint64 *selected, bool *answered,
+										const RetlArena *arena);
+
 /* An arena in a memory context. */
 extern RetlArena RetlMemoryContextArena(MemoryContext context);
 

@@ -41,6 +41,8 @@ RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy, RetlReadStats
 	reader->context = context;
 	reader->groupContext = AllocSetContextCreate(context, "retldb row group",
 												 ALLOCSET_SMALL_SIZES);
+	reader->scratchContext = AllocSetContextCreate(context, "retldb filter",
+												   ALLOCSET_DEFAULT_SIZES);
 	reader->columnCapacity = Max(RelationGetNumberOfAttributes(rel), 1);
 	reader->columns = MemoryContextAllocZero(context,
 											 reader->columnCapacity * sizeof(RetlColumnReader *));
@@ -107,6 +109,8 @@ RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 	const char *problem;
 	bool		unsupported;
 
+	if (reader->open && memcmp(&reader->entry, entry, sizeof(*entry)) == 0)
+		return;
 	CloseGroup(reader);
 	reader->entry = *entry;
 	if (entry->footerLength < sizeof(RetlFooterHeader) ||
@@ -280,6 +284,7 @@ OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 	MemoryContextReset(column->context);
 	column->builderReady = false;
 	column->vectorIndex = UINT32_MAX;
+	column->memos = NULL;
 	column->present = !dropped &&
 		RetlGroupReaderFindColumn(reader, (uint32) attnum, &entry, &problem, &unsupported);
 	if (problem != NULL)
@@ -299,12 +304,42 @@ OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 	column->opened = true;
 }
 
-/* Build the vector, with everything that must be there before. */
+/* See group_reader_state.h. */
+void
+RetlGroupReaderReportColumn(RetlGroupReader *reader, AttrNumber attnum, const char *problem)
+{
+	ReportProblem(reader, ColumnName(reader, attnum), problem, false);
+}
+
+/* See group_reader_state.h. */
+RetlColumnReader *
+RetlGroupReaderUseColumn(RetlGroupReader *reader, AttrNumber attnum)
+{
+	RetlColumnReader *column = GetColumn(reader, attnum);
+
+	if (!column->opened)
+	{
+		RetlReadContext readContext;
+
+		RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
+							ColumnName(reader, attnum));
+		OpenColumn(reader, column, attnum);
+		RetlReadContextPop(&readContext);
+	}
+	return column;
+}
+
+/*
+ * Build the selected rows of the vector (NULL: all), with everything that must
+ * be there before.
+ */
 static void
-BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum, uint32 index)
+BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum, uint32 index,
+			const RetlSelection *selection)
 {
 	uint32		vectorRows = reader->footer.vectorRows;
-	const char *problem;
+	bool		more = column->vectorIndex == index;
+	const char *problem = NULL;
 
 	if (!column->builderReady)
 	{
@@ -313,38 +348,56 @@ BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 		column->builderReady = true;
 	}
 	column->vectorIndex = UINT32_MAX;
-	if (column->present)
-	{
-		problem = RetlVectorBuild(&column->builder, &column->chunk, index);
-		if (problem != NULL)
-			ReportProblem(reader, ColumnName(reader, attnum), problem, false);
-	}
-	else
+	if (!column->present)
 		RetlVectorBuildConstant(&column->builder, column->missing, column->missingIsNull,
 								index * vectorRows,
 								Min(vectorRows, reader->footer.rowCount - index * vectorRows));
+	else if (more)
+		problem = RetlVectorBuildMore(&column->builder, &column->chunk, selection);
+	else
+		problem = RetlVectorBuild(&column->builder, &column->chunk, index, selection);
+	if (problem != NULL)
+		ReportProblem(reader, ColumnName(reader, attnum), problem, false);
 	column->vectorIndex = index;
 }
 
-/* See group_reader.h. */
-const RetlVector *
-RetlGroupReaderGetVector(RetlGroupReader *reader, AttrNumber attnum, uint32 index)
+/* The vector with at least the selected rows (NULL: all). */
+static const RetlVector *
+GetVector(RetlGroupReader *reader, AttrNumber attnum, uint32 index,
+		  const RetlSelection *selection)
 {
 	RetlColumnReader *column = GetColumn(reader, attnum);
 	RetlReadContext readContext;
 
 	Assert(index < RetlGroupReaderVectorCount(reader));
 
-	if (column->opened && column->vectorIndex == index)
+	if (column->opened && column->vectorIndex == index &&
+		RetlVectorHasRows(&column->builder, selection))
 		return &column->builder.vector;
 
 	RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
 						ColumnName(reader, attnum));
 	if (!column->opened)
 		OpenColumn(reader, column, attnum);
-	BuildVector(reader, column, attnum, index);
+	BuildVector(reader, column, attnum, index, selection);
 	RetlReadContextPop(&readContext);
 	return &column->builder.vector;
+}
+
+/* See group_reader.h. */
+const RetlVector *
+RetlGroupReaderGetVector(RetlGroupReader *reader, AttrNumber attnum, uint32 index)
+{
+	return GetVector(reader, attnum, index, NULL);
+}
+
+/* See group_reader.h. */
+const RetlVector *
+RetlGroupReaderGetSelected(RetlGroupReader *reader, AttrNumber attnum, uint32 index,
+						   const RetlSelection *selection)
+{
+	return GetVector(reader, attnum, index,
+					 selection->count < selection->rowCount ? selection : NULL);
 }
 
 /*
@@ -368,20 +421,11 @@ bool
 RetlGroupReaderGetVectorZone(RetlGroupReader *reader, AttrNumber attnum,
 							 uint32 index, RetlZone *zone, uint32 *rowCount)
 {
-	RetlColumnReader *column = GetColumn(reader, attnum);
+	RetlColumnReader *column = RetlGroupReaderUseColumn(reader, attnum);
 	const char *problem;
 
 	Assert(index < RetlGroupReaderVectorCount(reader));
 
-	if (!column->opened)
-	{
-		RetlReadContext readContext;
-
-		RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
-							ColumnName(reader, attnum));
-		OpenColumn(reader, column, attnum);
-		RetlReadContextPop(&readContext);
-	}
 	if (!column->present)
 		return false;
 

@@ -51,6 +51,7 @@ struct RetlTableScan
 	Snapshot	snapshot;
 	Bitmapset  *columns;
 	const RetlZoneFilter *filter;
+	const RetlScanConditions *conditions;	/* NULL: none on vectors */
 	RetlParallelScan *parallel;
 	MemoryContext context;		/* of the scan */
 	MemoryContext startContext; /* of what a (re)scan makes, reset by the next */
@@ -77,6 +78,7 @@ struct RetlTableScan
 	int			vectorShift;	/* rows of a vector, as a power of two */
 	int64		checkedVector;	/* whose zones were looked at last, -1 = none */
 	bool		checkedSkip;
+	RetlSelection selection;	/* of checkedVector: rows that pass the conditions */
 	HeapTupleHeader anchor;		/* of the open group */
 	RetlScanRow row;
 
@@ -210,6 +212,16 @@ RetlTableScanSetDescriptor(RetlTableScan *scan, TupleDesc tupdesc)
 }
 
 /*
+ * Rows of row groups that fail these are passed over from now on.
+ */
+void
+RetlTableScanSetConditions(RetlTableScan *scan, const RetlScanConditions *conditions)
+{
+	Assert(scan->state == CURSOR_BEFORE);
+	scan->conditions = conditions != NULL && conditions->count > 0 ? conditions : NULL;
+}
+
+/*
  * Start over.  What an MVCC snapshot sees does not change, so the directory
  * need not be read again for it.
  */
@@ -300,7 +312,25 @@ SkipGroup(RetlTableScan *scan)
 }
 
 /*
- * Can no row of this vector of the current group match?
+ * Find the rows of checkedVector that pass the conditions.  False if none does.
+ */
+static bool
+SelectRows(RetlTableScan *scan)
+{
+	RetlSelection *selection = &scan->selection;
+	uint32		firstRow = (uint32) scan->checkedVector << scan->vectorShift;
+
+	CHECK_FOR_INTERRUPTS();
+	RetlSelectAll(selection, Min(1U << scan->vectorShift, scan->groupRows - firstRow));
+	for (int i = 0; i < scan->conditions->count && selection->count > 0; i++)
+		RetlGroupReaderFilterTree(scan->reader, scan->conditions->trees[i],
+								  (uint32) scan->checkedVector, selection);
+	scan->stats.rowsFiltered += selection->rowCount - selection->count;
+	return selection->count > 0;
+}
+
+/*
+ * Is there no row to return in this vector of the current group?
  */
 static bool
 SkipVector(RetlTableScan *scan, uint32 vectorIndex)
@@ -313,7 +343,11 @@ SkipVector(RetlTableScan *scan, uint32 vectorIndex)
 	if (scan->checkedSkip)
 		scan->stats.vectorsSkipped++;
 	else
+	{
 		scan->stats.vectorsRead++;
+		if (scan->conditions != NULL)
+			scan->checkedSkip = !SelectRows(scan);
+	}
 	return scan->checkedSkip;
 }
 
@@ -621,28 +655,65 @@ StepInPage(RetlTableScan *scan, int step)
 }
 
 /*
- * Move to the next row within the open group, passing over vectors in which no
- * row can match.
+ * The selected row of a vector that is nearest to "row" (of the group) in a
+ * direction, or one outside the vector if there is none.
+ */
+static int64
+NearestSelected(RetlTableScan *scan, uint32 vectorIndex, int64 row, int step)
+{
+	int64		first = (int64) vectorIndex << scan->vectorShift;
+	int64		vectorRow = row - first;
+
+	if (RetlIsSelected(scan->selection.words, (uint32) vectorRow))
+		return row;
+	if (step < 0)
+		return first + RetlSelectionPrevious(&scan->selection, (int32) vectorRow);
+	vectorRow = RetlSelectionNext(&scan->selection, (uint32) vectorRow);
+	return first + (vectorRow < scan->selection.rowCount ? vectorRow :
+					INT64CONST(1) << scan->vectorShift);
+}
+
+/*
+ * The next row to return within the open group, from "row" on in a direction,
+ * or -1: vectors in which no row can match, and rows that fail the conditions,
+ * are passed over.
+ */
+static int64
+FindRow(RetlTableScan *scan, int64 row, int step)
+{
+	while (row >= 0 && row < scan->groupRows)
+	{
+		uint32		vectorIndex = row >> scan->vectorShift;
+		int64		first = (int64) vectorIndex << scan->vectorShift;
+
+		if (SkipVector(scan, vectorIndex))
+			row = step > 0 ? first + (INT64CONST(1) << scan->vectorShift) : first - 1;
+		else if (scan->conditions == NULL)
+			return row;
+		else
+		{
+			row = NearestSelected(scan, vectorIndex, row, step);
+			if (row >> scan->vectorShift == vectorIndex)
+				return row;
+		}
+	}
+	return -1;
+}
+
+/*
+ * Move to the next row within the open group.
  */
 static bool
 StepInGroup(RetlTableScan *scan, int step)
 {
-	int64		next = scan->rowInItem + step;
+	int64		next = FindRow(scan, scan->rowInItem + step, step);
 	uint32		vectorIndex;
 	uint64		rowNumber;
 	RetlScanRow *row = &scan->row;
 
-	for (;;)
-	{
-		if (next < 0 || next >= scan->groupRows)
-			return false;
-		vectorIndex = next >> scan->vectorShift;
-		if (!SkipVector(scan, vectorIndex))
-			break;
-		next = step > 0
-			? (int64) (vectorIndex + 1) << scan->vectorShift
-			: ((int64) vectorIndex << scan->vectorShift) - 1;
-	}
+	if (next < 0)
+		return false;
+	vectorIndex = next >> scan->vectorShift;
 	if (row->inRowStore || row->vectorIndex != vectorIndex)
 		scan->stamp++;
 	scan->rowInItem = next;
@@ -681,7 +752,8 @@ RetlTableScanNext(RetlTableScan *scan, ScanDirection direction)
 }
 
 /*
- * The whole vector of a column that the current row of a row group is in.
+ * The vector of a column that the current row of a row group is in; with
+ * conditions, only rows that pass them have a value there.
  */
 const RetlVector *
 RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum)
@@ -692,7 +764,11 @@ RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum)
 
 	if (scan->vectorStamps[i] != scan->stamp)
 	{
-		scan->vectors[i] = RetlGroupReaderGetVector(scan->reader, attnum, scan->row.vectorIndex);
+		uint32		index = scan->row.vectorIndex;
+
+		scan->vectors[i] = scan->conditions == NULL ?
+			RetlGroupReaderGetVector(scan->reader, attnum, index) :
+			RetlGroupReaderGetSelected(scan->reader, attnum, index, &scan->selection);
 		scan->vectorStamps[i] = scan->stamp;
 	}
 	return scan->vectors[i];

@@ -103,8 +103,9 @@ extern RetlScanRow *RetlTableScanNext(RetlTableScan *scan, ScanDirection directi
 extern Datum RetlTableScanGetColumn(RetlTableScan *scan, AttrNumber attnum, bool *isnull);
 
 /*
- * The whole vector of a column that the current row of a row group is in (its
- * entry vectorRow).  Valid until the scan turns to a row of another vector.
+ * The vector of a column that the current row of a row group is in (its entry
+ * vectorRow).  Valid until the scan turns to a row of another vector.  With
+ * conditions, entries of rows that fail them are undefined.
  */
 extern const RetlVector *RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum);
 
