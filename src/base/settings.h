@@ -20,6 +20,7 @@ extern int	retldb_row_store_rows;	/* rows of a command that stay in the row stor
 extern bool retldb_enable_columnar_scan;
 extern bool retldb_enable_skipping;
 extern bool retldb_skip_damaged_groups;
+extern int	retldb_cache_size;	/* kB; 0: no cache */
 extern int	retldb_force_encoding;	/* RetlEncodingId or -1 */
 
 /* Define them; called once when the library is loaded. */

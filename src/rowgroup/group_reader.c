@@ -102,6 +102,17 @@ RetlGroupReaderSetRelation(RetlGroupReader *reader, Relation rel)
 
 /* See group_reader.h. */
 void
+RetlGroupReaderUseCache(RetlGroupReader *reader, const uint8 incarnation[16], bool admit)
+{
+	memset(&reader->cacheKey, 0, sizeof(reader->cacheKey));
+	reader->cacheKey.locator = RetlRelationLocator(reader->rel);
+	memcpy(reader->cacheKey.incarnation, incarnation, sizeof(reader->cacheKey.incarnation));
+	reader->cached = true;
+	reader->admit = admit;
+}
+
+/* See group_reader.h. */
+void
 RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 {
 	RetlReadContext readContext;
@@ -271,36 +282,69 @@ OpenMissing(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 	}
 }
 
-/* Find the column in the group and read its chunk header. */
-static void
-OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
+/* Open the column's chunk from the cache.  False if its header is not there. */
+static bool
+OpenCached(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum,
+		   const char *name)
 {
-	const char *name = ColumnName(reader, attnum);
-	RetlFooterColumn entry;
-	const char *problem = NULL;
-	bool		unsupported = false;
-	bool		dropped = TupleDescAttr(reader->tupdesc, attnum - 1)->attisdropped;
+	if (!reader->cached || !RetlCacheIsEnabled())
+		return false;
+	reader->cacheKey.groupId = reader->entry.groupId;
+	reader->cacheKey.columnId = (uint32) attnum;
+	return RetlChunkOpenCached(&column->chunk, &reader->bytes, &reader->footer,
+							   &reader->cacheKey, reader->admit, name, reader->stats,
+							   column->context);
+}
 
-	MemoryContextReset(column->context);
-	column->builderReady = false;
-	column->vectorIndex = UINT32_MAX;
-	column->memos = NULL;
-	column->present = !dropped &&
-		RetlGroupReaderFindColumn(reader, (uint32) attnum, &entry, &problem, &unsupported);
+/* Find the column in the group and read its chunk header. */
+static const char *
+OpenChunk(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum,
+		  const char *name)
+{
+	RetlFooterColumn entry;
+	const char *problem;
+	bool		unsupported = false;
+
+	column->present = RetlGroupReaderFindColumn(reader, (uint32) attnum, &entry, &problem,
+												&unsupported);
 	if (problem != NULL)
 		ReportProblem(reader, name, problem, unsupported);
 	if (!column->present)
-		OpenMissing(reader, column, attnum);
-	else
+		return NULL;
+	problem = RetlChunkOpen(&column->chunk, &reader->bytes, &reader->footer, &entry, name,
+							reader->stats, column->context);
+	if (problem == NULL && reader->cached && RetlCacheIsEnabled())
+		RetlChunkUseCache(&column->chunk, &reader->cacheKey, reader->admit);
+	return problem;
+}
+
+/* Open a column of the group. */
+static void
+OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
+{
+	const char *name;
+	const char *problem = NULL;
+
+	MemoryContextReset(column->context);
+	name = MemoryContextStrdup(column->context, ColumnName(reader, attnum));
+	column->builderReady = false;
+	column->vectorIndex = UINT32_MAX;
+	column->memos = NULL;
+	column->present = false;
+	if (!TupleDescAttr(reader->tupdesc, attnum - 1)->attisdropped)
 	{
-		if (entry.physType != column->type.physType || entry.width != column->type.width)
-			ReportProblem(reader, name, "stored type does not match the column's type", false);
-		problem = RetlChunkOpen(&column->chunk, &reader->bytes, &reader->footer, &entry,
-								MemoryContextStrdup(column->context, name), reader->stats,
-								column->context);
-		if (problem != NULL)
-			ReportProblem(reader, name, problem, false);
+		column->present = true;
+		if (!OpenCached(reader, column, attnum, name))
+			problem = OpenChunk(reader, column, attnum, name);
 	}
+	if (!column->present)
+		OpenMissing(reader, column, attnum);
+	else if (problem == NULL &&
+			 (column->chunk.column.physType != column->type.physType ||
+			  column->chunk.column.width != column->type.width))
+		problem = "stored type does not match the column's type";
+	if (problem != NULL)
+		ReportProblem(reader, name, problem, false);
 	column->opened = true;
 }
 

@@ -51,6 +51,11 @@ struct RetlGroupReader
 	int			columnCapacity;
 	RetlColumnReader **columns; /* [attnum - 1]; NULL until asked for */
 
+	/* the cache */
+	bool		cached;			/* is it used? */
+	bool		admit;			/* may we add to it? */
+	RetlCacheKey cacheKey;		/* all but group, column and part */
+
 	/* the group */
 	bool		open;
 	RetlGroupEntry entry;

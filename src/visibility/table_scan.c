@@ -186,6 +186,9 @@ StartScan(RetlTableScan *scan)
 		PredicateLockRelation(scan->rel, scan->snapshot);
 
 	scan->directory = RetlDirectoryRead(scan->rel);
+	if (!retldb_skip_damaged_groups)
+		RetlGroupReaderUseCache(scan->reader, scan->directory->header->incarnation,
+								scan->strategy == NULL);
 	scan->nblocks = RelationGetNumberOfBlocks(scan->rel);
 	if (scan->parallel != NULL)
 		scan->nblocks = scan->parallel->nblocks;
