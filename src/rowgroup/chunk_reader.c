@@ -18,6 +18,16 @@
 #include "format/checksum.h"
 #include "rowgroup/chunk_reader.h"
 
+/*
+ * When is something put into the cache?  Headers and dictionaries, which take
+ * time to open, when they are needed the second time.  Units are read at
+ * several GB/s, or, if they have to be decompressed, at half as much, and new
+ * memory may cost far more than that: they must be needed more often.
+ */
+#define LOOKUPS_OPENED			2
+#define LOOKUPS_COMPRESSED		4
+#define LOOKUPS_UNCOMPRESSED	8
+
 /* Arena callback: memory of a memory context. */
 static void *
 AllocateIn(void *context, size_t size)
@@ -46,6 +56,7 @@ InitChunk(RetlChunkReader *chunk, RetlBytesReader *bytes, const RetlFooterHeader
 	chunk->stats = stats;
 	chunk->context = context;
 	chunk->unitIndex = UINT32_MAX;
+	chunk->prefetchDistance = RetlPrefetchDistance(bytes->rel);
 	chunk->overflow.bytes = bytes;
 	chunk->overflow.offset = footer->overflowOffset;
 	chunk->overflow.columnName = columnName;
@@ -132,12 +143,12 @@ LookUp(RetlChunkReader *chunk, uint64 part)
  * is not for the cache.
  */
 static MemoryContext
-ContextToCache(RetlChunkReader *chunk, uint64 part, Size size)
+ContextToCache(RetlChunkReader *chunk, uint64 part, Size size, int lookups)
 {
 	if (chunk->pins == NULL || !chunk->admit)
 		return NULL;
 	chunk->cacheKey.part = part;
-	if (!RetlCacheAdmits(&chunk->cacheKey, size))
+	if (!RetlCacheAdmits(&chunk->cacheKey, size, lookups))
 		return NULL;
 	return AllocSetContextCreate(chunk->context, "retldb cache entry", ALLOCSET_SMALL_SIZES);
 }
@@ -181,7 +192,8 @@ RetlChunkUseCache(RetlChunkReader *chunk, const RetlCacheKey *key, bool admit)
 	chunk->cacheKey = *key;
 	chunk->admit = admit;
 
-	context = ContextToCache(chunk, RETLDB_CACHE_HEADER, chunk->column.chunkHeaderLength);
+	context = ContextToCache(chunk, RETLDB_CACHE_HEADER, chunk->column.chunkHeaderLength,
+							 LOOKUPS_OPENED);
 	if (context == NULL)
 		return;
 	unitsLength = (chunk->view.dictionaryUnits + chunk->view.unitCount) * sizeof(RetlUnit);
@@ -281,7 +293,8 @@ LoadDictionary(RetlChunkReader *chunk)
 		chunk->state = ((const CachedDictionary *) RetlCacheData(entry))->state;
 		return NULL;
 	}
-	context = ContextToCache(chunk, RETLDB_CACHE_DICTIONARY, chunk->view.units[0].rawLength);
+	context = ContextToCache(chunk, RETLDB_CACHE_DICTIONARY, chunk->view.units[0].rawLength,
+							 LOOKUPS_OPENED);
 	problem = ReadDictionary(chunk, context != NULL ? context : chunk->context);
 	if (problem != NULL || context == NULL)
 		return problem;
@@ -388,12 +401,30 @@ ReadUnitToBuffer(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit)
 	return problem;
 }
 
+/*
+ * Units are being read one after the other: see to it that the next ones are
+ * on the way, half the distance before they are needed.
+ */
+static void
+PrefetchAfter(RetlChunkReader *chunk, const RetlUnit *unit)
+{
+	uint64		end = (uint64) unit->offset + unit->storedLength;
+	uint64		from = Max(end, chunk->prefetchedTo);
+	uint64		to = Min(end + chunk->prefetchDistance, chunk->column.chunkLength);
+
+	if (from > end + chunk->prefetchDistance / 2 || from >= to)
+		return;
+	RetlBytesReaderPrefetch(chunk->bytes, chunk->column.chunkOffset + from, to - from);
+	chunk->prefetchedTo = to;
+}
+
 /* Make this the current unit. */
 static const char *
 LoadUnit(RetlChunkReader *chunk, uint32 unitIndex)
 {
 	const RetlUnit *unit = &chunk->view.units[chunk->view.dictionaryUnits + unitIndex];
 	uint64		part = RETLDB_CACHE_FIRST_UNIT + unitIndex;
+	bool		isNext = unitIndex == 0 || unitIndex == chunk->unitIndex + 1;
 	RetlCacheEntry *entry;
 	MemoryContext context;
 	const char *problem = NULL;
@@ -412,7 +443,11 @@ LoadUnit(RetlChunkReader *chunk, uint32 unitIndex)
 	}
 	else
 	{
-		context = ContextToCache(chunk, part, unit->rawLength);
+		if (isNext && chunk->prefetchDistance > 0)
+			PrefetchAfter(chunk, unit);
+		context = ContextToCache(chunk, part, unit->rawLength,
+								 unit->storedLength < unit->rawLength ?
+								 LOOKUPS_COMPRESSED : LOOKUPS_UNCOMPRESSED);
 		problem = context != NULL ?
 			ReadUnitToCache(chunk, unitIndex, unit, context) :
 			ReadUnitToBuffer(chunk, unitIndex, unit);

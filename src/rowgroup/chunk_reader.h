@@ -49,6 +49,10 @@ typedef struct RetlChunkReader
 	uint32		unitLength;
 	const uint32 *pieceStarts;	/* where its pieces begin */
 
+	/* prefetching, see LoadUnit */
+	uint64		prefetchDistance;
+	uint64		prefetchedTo;	/* offset from the chunk's start */
+
 	/* buffers */
 	uint8	   *raw;
 	uint32		rawCapacity;

@@ -5,8 +5,8 @@
  *
  * Entries are found by a hash table and stand in a list by their last use.
  * Time is a counter of lookups.  Of keys that are not cached, a table of fixed
- * size remembers when they were asked for last; two keys may fall into the same
- * place of it, which then forgets the older one.
+ * size remembers how often they were asked for, and when; two keys may fall
+ * into the same place of it, which then forgets the older one.
  *
  * The cache outlives transactions.  Pins end with a memory context of the
  * reader that took them, so errors leave none behind.
@@ -44,7 +44,8 @@ struct RetlCacheEntry
 typedef struct Ghost
 {
 	uint32		tag;			/* of the key */
-	uint32		lastUse;		/* 0: never */
+	int			lookups;		/* 0: none */
+	uint64		lastUse;
 } Ghost;
 
 static HTAB *entries = NULL;
@@ -160,27 +161,24 @@ RetlCacheLookup(const RetlCacheKey *key)
 
 /* See read_cache.h. */
 bool
-RetlCacheAdmits(const RetlCacheKey *key, Size size)
+RetlCacheAdmits(const RetlCacheKey *key, Size size, int lookups)
 {
 	uint32		tag;
 	Ghost	   *ghost;
-	bool		again;
-	uint32		before;
+	uint64		before;
 
 	if (!RetlCacheIsEnabled())
 		return false;
 	ghost = GhostOf(key, &tag);
-	again = ghost->lastUse != 0 && ghost->tag == tag;
+	if (ghost->tag != tag)
+		ghost->lookups = 0;
 	before = ghost->lastUse;
 	ghost->tag = tag;
-	ghost->lastUse = (uint32) now;
-	if (!again || size > Limit() / MAX_SHARE)
+	ghost->lookups++;
+	ghost->lastUse = now;
+	if (ghost->lookups < lookups || size > Limit() / MAX_SHARE)
 		return false;
-	if (statistics.bytes + size <= Limit())
-		return true;
-
-	/* the counter's upper half is that of now, or of just before */
-	return ShrinkTo(Limit() - size, now - (uint32) ((uint32) now - before));
+	return statistics.bytes + size <= Limit() || ShrinkTo(Limit() - size, before);
 }
 
 /* See read_cache.h. */

@@ -9,9 +9,9 @@
  *
  * An entry is a memory context with data that its maker knows.  It stays while
  * it is pinned; otherwise it goes when others need its room
- * (retldb.cache_size).  Room is made only for what is asked for a second time,
- * and only if the first time was after the last use of the entry that has to
- * go: a scan of a table that does not fit leaves in the cache what is there.
+ * (retldb.cache_size).  Room is made only for what is asked for repeatedly, and
+ * only if the time before was after the last use of the entry that has to go:
+ * scans of a table that does not fit leave in the cache what is there.
  *
  *-------------------------------------------------------------------------
  */
@@ -56,10 +56,10 @@ extern bool RetlCacheIsEnabled(void);
 extern RetlCacheEntry *RetlCacheLookup(const RetlCacheKey *key);
 
 /*
- * After a lookup in vain: may an entry of about this size be inserted?  If so,
- * there is room for it.
+ * After a lookup in vain, which was the "lookups"th one or a later one: may an
+ * entry of about this size be inserted?  If so, there is room for it.
  */
-extern bool RetlCacheAdmits(const RetlCacheKey *key, Size size);
+extern bool RetlCacheAdmits(const RetlCacheKey *key, Size size, int lookups);
 
 /*
  * Insert what is in "context", which becomes the cache's, and "data", which is

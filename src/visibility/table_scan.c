@@ -27,6 +27,7 @@
 
 #include "base/settings.h"
 #include "storage/directory.h"
+#include "storage/group_bytes.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/row_store.h"
@@ -34,6 +35,11 @@
 
 /* Blocks of the row store that a process of a parallel scan claims at once. */
 #define PARALLEL_STRETCH	32
+
+/* What is known of a group's visibility. */
+#define VISIBILITY_UNKNOWN	0
+#define VISIBILITY_YES		1
+#define VISIBILITY_NO		2
 
 /* Where the cursor stands. */
 typedef enum CursorState
@@ -66,6 +72,7 @@ struct RetlTableScan
 	uint64	   *runsBefore;		/* [runCount + 1]: blocks in runs before this one */
 	int			runCount;
 	RetlGroup **groupOfSlot;	/* parallel: by position in the directory */
+	uint8	   *visibility;		/* of each group, VISIBILITY_..., or NULL: ask each time */
 	RetlZoneEntry ***zones;		/* [attnum - 1][directory page], read when needed */
 
 	/* the cursor */
@@ -80,6 +87,7 @@ struct RetlTableScan
 	bool		checkedSkip;
 	RetlSelection selection;	/* of checkedVector: rows that pass the conditions */
 	HeapTupleHeader anchor;		/* of the open group */
+	bool		anchorIsRead;	/* since we turned to the group */
 	RetlScanRow row;
 
 	/* claimed stretch of a parallel scan */
@@ -100,12 +108,19 @@ struct RetlTableScan
  */
 
 /*
- * Large tables are read through a ring of buffers, as heap scans do it.
+ * What is large is read through a ring of buffers, as heap scans do it.  Of a
+ * table only the pages of needed columns are read, which are taken to have the
+ * same size.
  */
 static BufferAccessStrategy
-ChooseStrategy(Relation rel)
+ChooseStrategy(Relation rel, const Bitmapset *columns)
 {
-	if (RelationUsesLocalBuffers(rel) || RelationGetNumberOfBlocks(rel) <= NBuffers / 4)
+	uint64		blocks = RelationGetNumberOfBlocks(rel);
+	int			natts = RelationGetDescr(rel)->natts;
+
+	if (columns != NULL && natts > 0)
+		blocks = blocks * Min(bms_num_members(columns), natts) / natts;
+	if (RelationUsesLocalBuffers(rel) || blocks <= (uint64) NBuffers / 4)
 		return NULL;
 	return GetAccessStrategy(BAS_BULKREAD);
 }
@@ -128,7 +143,7 @@ RetlTableScanBegin(Relation rel, Snapshot snapshot, Bitmapset *columns,
 	scan->context = context;
 	scan->startContext = AllocSetContextCreate(context, "retldb scan start",
 											   ALLOCSET_SMALL_SIZES);
-	scan->strategy = ChooseStrategy(rel);
+	scan->strategy = ChooseStrategy(rel, columns);
 	scan->reader = RetlGroupReaderCreate(rel, scan->strategy, &scan->stats.read);
 	scan->anchor = palloc0(sizeof(HeapTupleHeaderData));
 	scan->vectorStamps = palloc0(sizeof(uint64) * Max(natts, 1));
@@ -196,6 +211,9 @@ StartScan(RetlTableScan *scan)
 	CountRuns(scan);
 	if (scan->parallel != NULL)
 		ArrangeSlots(scan);
+	scan->visibility = NULL;
+	if (IsMVCCSnapshot(scan->snapshot))
+		scan->visibility = palloc0(Max(scan->directory->groupCount, 1));
 	scan->zones = palloc0(sizeof(RetlZoneEntry **) * Max(RelationGetDescr(scan->rel)->natts, 1));
 	MemoryContextSwitchTo(oldContext);
 
@@ -488,6 +506,43 @@ OpenBlock(RetlTableScan *scan, BlockNumber block)
 }
 
 /*
+ * Is the group visible?  For an MVCC snapshot that stays as it is, so rescans
+ * need not look at the anchors of groups again; those that are then read do,
+ * for the anchor's header.
+ */
+static bool
+GroupIsVisible(RetlTableScan *scan, RetlGroup *group)
+{
+	uint8	   *known = scan->visibility == NULL ? NULL :
+		&scan->visibility[group - scan->directory->groups];
+	bool		visible;
+
+	scan->anchorIsRead = false;
+	if (known != NULL && *known != VISIBILITY_UNKNOWN)
+		return *known == VISIBILITY_YES;
+	visible = RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
+	scan->anchorIsRead = true;
+	if (known != NULL)
+		*known = visible ? VISIBILITY_YES : VISIBILITY_NO;
+	return visible;
+}
+
+/*
+ * While a group is being read, the footer of the next one may be fetched.
+ */
+static void
+PrefetchNextGroup(RetlTableScan *scan, const RetlGroup *group)
+{
+	const RetlGroup *next = group + 1;
+
+	if (scan->parallel == NULL &&
+		next < scan->directory->groups + scan->directory->groupCount &&
+		next->entry.state == RETL_GROUP_COMPLETE &&
+		RetlPrefetchDistance(scan->rel) > 0)
+		RetlGroupPrefetchFooter(scan->rel, &next->entry);
+}
+
+/*
  * Open a row group.  Returns the number of its rows, 0 if it is not to be read.
  */
 static int64
@@ -503,8 +558,9 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 
 	if (group->entry.state != RETL_GROUP_COMPLETE)
 		return 0;
+	scan->anchorIsRead = true;
 	if (!retldb_skip_damaged_groups || IsInParallelMode())
-		visible = RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
+		visible = GroupIsVisible(scan, group);
 	else if (!GroupIsSound(scan, &visible))
 		return 0;
 	if (!visible)
@@ -521,7 +577,10 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 		return 0;
 	}
 
+	if (!scan->anchorIsRead)
+		(void) RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
 	RetlGroupReaderOpen(scan->reader, &group->entry);
+	PrefetchNextGroup(scan, group);
 	scan->groupRows = RetlGroupReaderRowCount(scan->reader);
 	scan->vectorShift = pg_leftmost_one_pos32(RetlGroupReaderVectorRows(scan->reader));
 	return scan->groupRows;
