@@ -347,6 +347,8 @@ SelectRows(RetlTableScan *scan)
 		RetlGroupReaderFilterTree(scan->reader, scan->conditions->trees[i],
 								  (uint32) scan->checkedVector, selection);
 	scan->stats.rowsFiltered += selection->rowCount - selection->count;
+	if (selection->count == 0)
+		scan->stats.vectorsEmptied++;
 	return selection->count > 0;
 }
 
