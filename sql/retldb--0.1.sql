@@ -86,6 +86,19 @@ AS 'MODULE_PATHNAME', 'retldb_column_chunks'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION retldb.column_chunks(regclass) IS 'columns of the visible row groups of a retldb table';
 
+CREATE FUNCTION retldb.cache_stats(
+    OUT hits bigint,
+    OUT misses bigint,
+    OUT admissions bigint,
+    OUT evictions bigint,
+    OUT entries bigint,
+    OUT bytes bigint,
+    OUT max_bytes bigint)
+RETURNS record
+AS 'MODULE_PATHNAME', 'retldb_cache_stats'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION retldb.cache_stats() IS 'use and content of this session''s cache';
+
 --
 -- Verification
 --

@@ -26,6 +26,8 @@ int			retldb_write_memory = 256 * 1024;
 int			retldb_row_store_rows = 1000;
 bool		retldb_enable_columnar_scan = true;
 bool		retldb_enable_skipping = true;
+int			retldb_cache_size = 32 * 1024;
+bool		retldb_enable_vector_filter = true;
 bool		retldb_skip_damaged_groups = false;
 int			retldb_force_encoding = -1;
 
@@ -128,6 +130,17 @@ DefineReadSettings(void)
 	DefineCustomBoolVariable("retldb.enable_skipping",
 							 "Enables skipping of row groups and vectors by their statistics.",
 							 NULL, &retldb_enable_skipping, true,
+							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("retldb.cache_size",
+							"Memory of a session for what it has read of row groups more than once.",
+							"Zero turns the cache off.",
+							&retldb_cache_size, 32 * 1024,
+							0, INT_MAX / 1024,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomBoolVariable("retldb.enable_vector_filter",
+							 "Enables the evaluation of conditions on vectors.",
+							 "It acts on plans that are made while it is set.",
+							 &retldb_enable_vector_filter, true,
 							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	DefineCustomBoolVariable("retldb.skip_damaged_groups",
 							 "Passes over damaged row groups with a warning instead of an error.",

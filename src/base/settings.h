@@ -24,7 +24,9 @@ extern int	retldb_write_memory;	/* kB, all buffers of a backend */
 extern int	retldb_row_store_rows;	/* rows of a command that stay in the row store */
 extern bool retldb_enable_columnar_scan;
 extern bool retldb_enable_skipping;
+extern bool retldb_enable_vector_filter;
 extern bool retldb_skip_damaged_groups;
+extern int	retldb_cache_size;	/* kB; 0: no cache */
 extern int	retldb_force_encoding;	/* RetlEncodingId or -1 */
 
 /* Define them; called once when the library is loaded. */

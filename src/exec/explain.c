@@ -3,15 +3,22 @@
  * explain.c
  *	  What EXPLAIN shows of a columnar scan.
  *
+ *	Vector Filter: (a > 10)			pushed conditions (exec.h)
  *	Columns: a, b (2 of 39)			read, of those the table has
  *	Skip Cond: (a > 10)				what zone maps are asked
+ *	Not Pushed: (b + 1 > a): why	with VERBOSE: why a condition is in "Filter"
  *
  * and with ANALYZE, added up over all loops and workers,
  *
  *	Row Groups: 25 total, 22 skipped, 3 read
- *	Vectors: 1600 total, 1500 skipped, 100 read
+ *	Vectors: 1600 total, 1500 skipped, 60 filtered empty, 40 read
+ *	Encoded Filters: 100			column tests x vectors on encoded data
+ *	Values Fetched: 12				one by one
  *	Row Store Rows: 12
+ *	Cache Hits: 3					vectors
  *	Bytes Read: 345 kB
+ *
+ * where what is zero and says nothing new is left out.
  *
  * Other formats have a property for each number.
  *
@@ -87,23 +94,84 @@ ShowColumns(RetlScanState *state, ExplainState *es)
 	ExplainPropertyText("Columns", text.data, es);
 }
 
-/* "Skip Cond": the conditions that the skip tests stand for. */
+/* Conditions of the plan as text. */
+static char *
+ConditionText(RetlScanState *state, Node *condition, List *ancestors, ExplainState *es)
+{
+	List	   *context = set_deparse_context_plan(es->deparse_cxt, state->css.ss.ps.plan,
+												   ancestors);
+
+	return deparse_expression(condition, context, es->verbose, false);
+}
+
+/* A property with conditions that are implicitly ANDed; none if there is none. */
+static void
+ShowConditions(const char *name, RetlScanState *state, List *conditions, List *ancestors,
+			   ExplainState *es)
+{
+	if (conditions != NIL)
+		ExplainPropertyText(name, ConditionText(state, (Node *) make_ands_explicit(conditions),
+												ancestors, es), es);
+}
+
+/*
+ * "Vector Filter" and "Skip Cond".  Core shows rows removed by the filter only
+ * with a filter of its own.
+ */
+static void
+ShowPushedConditions(RetlScanState *state, List *ancestors, ExplainState *es)
+{
+	CustomScan *plan = (CustomScan *) state->css.ss.ps.plan;
+	int			keyCount = intVal(list_nth(plan->custom_private, RETL_PRIVATE_KEY_COUNT));
+	int			pushedCount = intVal(list_nth(plan->custom_private, RETL_PRIVATE_PUSHED_COUNT));
+	List	   *pushed = list_truncate(list_copy_tail(plan->custom_exprs, keyCount), pushedCount);
+	Instrumentation *instrument = state->css.ss.ps.instrument;
+
+	ShowConditions("Vector Filter", state, pushed, ancestors, es);
+	if (es->analyze && instrument != NULL && pushed != NIL && plan->scan.plan.qual == NIL)
+	{
+		double		removed = instrument->nloops > 0 ?
+			instrument->nfiltered1 / instrument->nloops : 0.0;
+
+		if (removed > 0 || es->format != EXPLAIN_FORMAT_TEXT)
+			ExplainPropertyFloat("Rows Removed by Filter", NULL, removed, 0, es);
+	}
+}
+
+/* "Skip Cond": the conditions that zone maps are asked. */
 static void
 ShowSkipCondition(RetlScanState *state, List *ancestors, ExplainState *es)
 {
 	CustomScan *plan = (CustomScan *) state->css.ss.ps.plan;
 	int			keyCount = intVal(list_nth(plan->custom_private, RETL_PRIVATE_KEY_COUNT));
-	List	   *conditions = list_copy_tail(plan->custom_exprs, keyCount);
-	List	   *context;
-	char	   *text;
+	int			pushedCount = intVal(list_nth(plan->custom_private, RETL_PRIVATE_PUSHED_COUNT));
 
-	if (conditions == NIL)
-		return;
+	ShowConditions("Skip Cond", state, list_copy_tail(plan->custom_exprs, keyCount + pushedCount),
+				   ancestors, es);
+}
 
-	context = set_deparse_context_plan(es->deparse_cxt, &plan->scan.plan, ancestors);
-	text = deparse_expression((Node *) make_ands_explicit(conditions), context,
-							  es->verbose, false);
-	ExplainPropertyText("Skip Cond", text, es);
+/* "Not Pushed": each condition of the plan's qual, and why it is there. */
+static void
+ShowNotPushed(RetlScanState *state, List *ancestors, ExplainState *es)
+{
+	CustomScan *plan = (CustomScan *) state->css.ss.ps.plan;
+	List	   *reasons = (List *) list_nth(plan->custom_private, RETL_PRIVATE_REASONS);
+	List	   *texts = NIL;
+	ListCell   *condition;
+	ListCell   *reason;
+
+	forboth(condition, plan->scan.plan.qual, reason, reasons)
+	{
+		char	   *text = psprintf("%s: %s", ConditionText(state, lfirst(condition), ancestors, es),
+									strVal(lfirst(reason)));
+
+		if (es->format == EXPLAIN_FORMAT_TEXT)
+			ExplainPropertyText("Not Pushed", text, es);
+		else
+			texts = lappend(texts, text);
+	}
+	if (texts != NIL)
+		ExplainPropertyList("Not Pushed", texts, es);
 }
 
 /* Row groups that were read, at least in part. */
@@ -113,23 +181,57 @@ GroupsRead(const RetlScanStats *stats)
 	return stats->groupsTotal - stats->groupsSkipped - stats->groupsDamaged;
 }
 
+/* Row groups in text format. */
+static void
+ShowGroupsAsText(const RetlScanStats *stats, ExplainState *es)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, UINT64_FORMAT " total, " UINT64_FORMAT " skipped",
+					 stats->groupsTotal, stats->groupsSkipped);
+	if (stats->bloomGroups > 0)
+		appendStringInfo(&text, " (" UINT64_FORMAT " by blooms)", stats->bloomGroups);
+	appendStringInfo(&text, ", " UINT64_FORMAT " read", GroupsRead(stats));
+	if (stats->groupsDamaged > 0)
+		appendStringInfo(&text, ", " UINT64_FORMAT " damaged", stats->groupsDamaged);
+	ExplainPropertyText("Row Groups", text.data, es);
+}
+
+/* Vectors in text format. */
+static void
+ShowVectorsAsText(const RetlScanStats *stats, ExplainState *es)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, UINT64_FORMAT " total, " UINT64_FORMAT " skipped",
+					 stats->vectorsTotal, stats->vectorsSkipped);
+	if (stats->vectorsEmptied > 0)
+		appendStringInfo(&text, ", " UINT64_FORMAT " filtered empty", stats->vectorsEmptied);
+	appendStringInfo(&text, ", " UINT64_FORMAT " read",
+					 stats->vectorsRead - stats->vectorsEmptied);
+	ExplainPropertyText("Vectors", text.data, es);
+}
+
+/* A counter that says something only if it is not zero. */
+static void
+ShowCounterAsText(const char *name, uint64 value, ExplainState *es)
+{
+	if (value > 0)
+		ExplainPropertyUInteger(name, NULL, value, es);
+}
+
 /* Counters in text format. */
 static void
 ShowCountersAsText(const RetlScanStats *stats, ExplainState *es)
 {
-	char	   *text;
-
-	text = psprintf(UINT64_FORMAT " total, " UINT64_FORMAT " skipped, " UINT64_FORMAT " read",
-					stats->groupsTotal, stats->groupsSkipped, GroupsRead(stats));
-	if (stats->groupsDamaged > 0)
-		text = psprintf("%s, " UINT64_FORMAT " damaged", text, stats->groupsDamaged);
-	ExplainPropertyText("Row Groups", text, es);
-
-	text = psprintf(UINT64_FORMAT " total, " UINT64_FORMAT " skipped, " UINT64_FORMAT " read",
-					stats->vectorsTotal, stats->vectorsSkipped, stats->vectorsRead);
-	ExplainPropertyText("Vectors", text, es);
-
+	ShowGroupsAsText(stats, es);
+	ShowVectorsAsText(stats, es);
+	ShowCounterAsText("Encoded Filters", stats->read.vectorsFiltered, es);
+	ShowCounterAsText("Values Fetched", stats->read.valuesFetched, es);
 	ExplainPropertyUInteger("Row Store Rows", NULL, stats->rowStoreRows, es);
+	ShowCounterAsText("Cache Hits", stats->read.cacheHits, es);
 	ExplainPropertyUInteger("Bytes Read", "kB", (stats->read.bytesRead + 1023) / 1024, es);
 }
 
@@ -137,16 +239,24 @@ ShowCountersAsText(const RetlScanStats *stats, ExplainState *es)
 static void
 ShowCounters(const RetlScanStats *stats, ExplainState *es)
 {
+	const RetlReadStats *read = &stats->read;
+
 	ExplainPropertyUInteger("Row Groups Total", NULL, stats->groupsTotal, es);
 	ExplainPropertyUInteger("Row Groups Skipped", NULL, stats->groupsSkipped, es);
+	ExplainPropertyUInteger("Row Groups Skipped by Blooms", NULL, stats->bloomGroups, es);
 	ExplainPropertyUInteger("Row Groups Damaged", NULL, stats->groupsDamaged, es);
 	ExplainPropertyUInteger("Row Groups Read", NULL, GroupsRead(stats), es);
 	ExplainPropertyUInteger("Vectors Total", NULL, stats->vectorsTotal, es);
 	ExplainPropertyUInteger("Vectors Skipped", NULL, stats->vectorsSkipped, es);
-	ExplainPropertyUInteger("Vectors Read", NULL, stats->vectorsRead, es);
-	ExplainPropertyUInteger("Vectors Decoded", NULL, stats->read.vectorsDecoded, es);
+	ExplainPropertyUInteger("Vectors Filtered Empty", NULL, stats->vectorsEmptied, es);
+	ExplainPropertyUInteger("Vectors Read", NULL, stats->vectorsRead - stats->vectorsEmptied, es);
+	ExplainPropertyUInteger("Vectors Decoded", NULL, read->vectorsDecoded, es);
+	ExplainPropertyUInteger("Encoded Filters", NULL, read->vectorsFiltered, es);
+	ExplainPropertyUInteger("Rows Filtered on Vectors", NULL, stats->rowsFiltered, es);
+	ExplainPropertyUInteger("Values Fetched", NULL, read->valuesFetched, es);
 	ExplainPropertyUInteger("Row Store Rows", NULL, stats->rowStoreRows, es);
-	ExplainPropertyUInteger("Bytes Read", "kB", (stats->read.bytesRead + 1023) / 1024, es);
+	ExplainPropertyUInteger("Cache Hits", NULL, read->cacheHits, es);
+	ExplainPropertyUInteger("Bytes Read", "kB", (read->bytesRead + 1023) / 1024, es);
 }
 
 /* Show a columnar scan's own properties. */
@@ -156,8 +266,11 @@ RetlScanExplain(CustomScanState *node, List *ancestors, ExplainState *es)
 	RetlScanState *state = (RetlScanState *) node;
 	RetlScanStats stats = state->pastStats;
 
+	ShowPushedConditions(state, ancestors, es);
 	ShowColumns(state, es);
 	ShowSkipCondition(state, ancestors, es);
+	if (es->verbose || es->format != EXPLAIN_FORMAT_TEXT)
+		ShowNotPushed(state, ancestors, es);
 
 	if (!es->analyze)
 		return;

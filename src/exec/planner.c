@@ -44,8 +44,19 @@
 #include "exec/exec.h"
 #include "exec/retldb_exec.h"
 
-/* A row of a vector costs less than forming a tuple does. */
-#define RETLDB_ROW_COST_SHARE			0.8
+/*
+ * What a row of a vector costs, as a share of what forming a tuple does: from
+ * the first with no column to almost the sum of both with many.
+ */
+#define RETLDB_ROW_COST_SHARE			0.25
+#define RETLDB_COLUMNS_COST_SHARE		0.6
+#define RETLDB_COLUMNS_FOR_HALF			8
+
+/* A comparison on a vector, as a share of calling an operator. */
+#define RETLDB_TEST_COST_SHARE			0.04
+
+/* What a heap tuple takes beside its values: line pointer, header, padding. */
+#define RETLDB_HEAP_TUPLE_OVERHEAD		32
 
 /* Parameterised paths are made only if they read less than this share. */
 #define RETLDB_MAX_PARAMETERISED_SHARE	0.5
@@ -64,21 +75,33 @@ typedef struct PathContext
 	PlannerInfo *root;
 	RelOptInfo *rel;
 	RangeTblEntry *rte;
-	double		columnShare;	/* of the table's bytes in the needed columns */
+	int			columnCount;	/* needed columns */
+	double		columnShare;	/* of the table's bytes in them */
+	double		width;			/* of a row */
+	RetlClauseTest *tests;		/* of rel->baserestrictinfo */
 } PathContext;
 
+/* What a scan under certain clauses has to do. */
+typedef struct ScanWork
+{
+	double		readShare;		/* of the rows in vectors that are not skipped */
+	double		passShare;		/* of the rows that pass pushed conditions */
+	Cost		pushedCost;		/* of pushed conditions, for each row read */
+	QualCost	qualCost;		/* of the others, for each row that passes */
+} ScanWork;
+
 /*
- * Is the relation a retldb table?  The planner holds a lock on it.  If so,
- * *columnShare is what the columns in attnums (offset by
- * FirstLowInvalidHeapAttributeNumber) take of its bytes, about.
+ * Is the relation a retldb table?  The planner holds a lock on it.  If so, the
+ * context is told about the columns in attnums (offset by
+ * FirstLowInvalidHeapAttributeNumber).
  */
 static bool
-IsColumnarTable(RelOptInfo *rel, Oid relid, Bitmapset *attnums, double *columnShare)
+IsColumnarTable(PathContext *context, Bitmapset *attnums)
 {
-	Relation	relation = table_open(relid, NoLock);
+	RelOptInfo *rel = context->rel;
+	Relation	relation = table_open(context->rte->relid, NoLock);
 	TupleDesc	tupdesc = RelationGetDescr(relation);
 	bool		all = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attnums);
-	double		total = 0;
 	double		needed = 0;
 	int			i;
 
@@ -97,13 +120,16 @@ IsColumnarTable(RelOptInfo *rel, Oid relid, Bitmapset *attnums, double *columnSh
 			continue;
 		if (width <= 0)
 			width = attribute->attlen > 0 ? attribute->attlen : RETLDB_UNKNOWN_WIDTH;
-		total += width;
+		context->width += width;
 		if (all || bms_is_member(attribute->attnum - FirstLowInvalidHeapAttributeNumber, attnums))
+		{
 			needed += width;
+			context->columnCount++;
+		}
 	}
 	table_close(relation, NoLock);
 
-	*columnShare = total > 0 ? needed / total : 1.0;
+	context->columnShare = context->width > 0 ? needed / context->width : 1.0;
 	return true;
 }
 
@@ -207,42 +233,88 @@ ReadShareOfColumn(const PathContext *context, AttrNumber attnum, List *clauses)
 	return weight * Min(together, 1.0) + (1.0 - weight);
 }
 
-/* Share of the table that will be read under these clauses: the best column's. */
+/* Share of the table that will be read under these tests: the best column's. */
 static double
-ReadShare(const PathContext *context, List *clauses)
+ReadShare(const PathContext *context, const RetlClauseTest *tests, int count)
 {
+	Bitmapset  *done = NULL;
 	double		share = 1.0;
-	int			count = list_length(clauses);
-	AttrNumber *attnums;
 	int			i;
 	int			j;
 
-	if (!retldb_enable_skipping || count == 0)
+	if (!retldb_enable_skipping)
 		return share;
-
-	attnums = palloc(sizeof(AttrNumber) * count);
-	for (i = 0; i < count; i++)
-		attnums[i] = RetlSkipTestColumn(context->root, context->rel, list_nth(clauses, i));
 
 	/* for each column, at its first clause, those of its clauses there are */
 	for (i = 0; i < count; i++)
 	{
-		AttrNumber	attnum = attnums[i];
+		AttrNumber	attnum = tests[i].attnum;
 		List	   *sameColumn = NIL;
 
-		if (attnum == InvalidAttrNumber)
+		if (attnum == InvalidAttrNumber || bms_is_member(attnum, done))
 			continue;
+		done = bms_add_member(done, attnum);
 		for (j = i; j < count; j++)
 		{
-			if (attnums[j] != attnum)
-				continue;
-			sameColumn = lappend(sameColumn, list_nth(clauses, j));
-			attnums[j] = InvalidAttrNumber;
+			if (tests[j].attnum == attnum)
+				sameColumn = lappend(sameColumn, tests[j].rinfo);
 		}
 		share = Min(share, ReadShareOfColumn(context, attnum, sameColumn));
 	}
-	pfree(attnums);
 	return share;
+}
+
+/*
+ * Add what conditions cost.  They are evaluated one after the other, each on
+ * the rows that those before have left; in which order is not known here, so
+ * each is taken to find a middling share of them.
+ */
+static void
+AddConditionCosts(const PathContext *context, const RetlClauseTest *tests, int count,
+				  ScanWork *work, List **pushed)
+{
+	for (int i = 0; i < count; i++)
+	{
+		QualCost	cost;
+
+		if (tests[i].exact && retldb_enable_vector_filter)
+		{
+			work->pushedCost += cpu_operator_cost * RETLDB_TEST_COST_SHARE *
+				RetlTestClassCost(tests[i].costClass);
+			*pushed = lappend(*pushed, tests[i].rinfo);
+			continue;
+		}
+		cost_qual_eval_node(&cost, (Node *) tests[i].rinfo, context->root);
+		work->qualCost.startup += cost.startup;
+		work->qualCost.per_tuple += cost.per_tuple;
+	}
+}
+
+/*
+ * What a scan has to do under the clauses of the table and, if given, others of
+ * a parameterised path.
+ */
+static void
+EstimateWork(const PathContext *context, List *joinClauses, ScanWork *work)
+{
+	int			baseCount = list_length(context->rel->baserestrictinfo);
+	List	   *pushed = NIL;
+
+	memset(work, 0, sizeof(*work));
+	work->readShare = ReadShare(context, context->tests, baseCount);
+	AddConditionCosts(context, context->tests, baseCount, work, &pushed);
+
+	if (joinClauses != NIL)
+	{
+		int			count = list_length(joinClauses);
+		RetlClauseTest *tests = RetlMakeClauseTests(context->root, context->rel, joinClauses,
+													NULL);
+
+		work->readShare = Min(work->readShare, ReadShare(context, tests, count));
+		AddConditionCosts(context, tests, count, work, &pushed);
+	}
+	work->passShare = pushed == NIL ? 1.0 :
+		clauselist_selectivity(context->root, pushed, context->rel->relid, JOIN_INNER, NULL);
 }
 
 /* By how much workers divide the work; as core reckons. */
@@ -258,41 +330,35 @@ ParallelDivisor(const Path *path)
 
 /*
  * Set rows and costs of a path, after the manner of cost_seqscan(): only the
- * needed columns' pages are read, and only the share that is not skipped.
+ * needed columns' pages are read, and only the share that is not skipped;
+ * pushed conditions cost little, and all that comes after them concerns only
+ * the rows that pass.
  */
 static void
-CostScan(const PathContext *context, Path *path, double readShare)
+CostScan(const PathContext *context, Path *path, const ScanWork *work)
 {
 	RelOptInfo *rel = context->rel;
-	ParamPathInfo *info = path->param_info;
-	QualCost	qualCost = rel->baserestrictcost;
-	double		pageCost;
+	double		columns = context->columnCount;
+	double		rowShare = RETLDB_ROW_COST_SHARE +
+		RETLDB_COLUMNS_COST_SHARE * columns / (columns + RETLDB_COLUMNS_FOR_HALF);
 	double		vectors = ceil(rel->tuples / retldb_vector_rows);
-	Cost		startup;
+	double		rowsRead = rel->tuples * work->readShare;
+	double		rowsPassed = Min(rowsRead, rel->tuples * work->passShare);
+	double		pageCost;
 	Cost		diskRun;
 	Cost		cpuRun;
 
-	path->rows = info ? info->ppi_rows : rel->rows;
-
-	if (info)
-	{
-		QualCost	joinCost;
-
-		cost_qual_eval(&joinCost, info->ppi_clauses, context->root);
-		qualCost.startup += joinCost.startup;
-		qualCost.per_tuple += joinCost.per_tuple;
-	}
+	path->rows = path->param_info ? path->param_info->ppi_rows : rel->rows;
 
 	get_tablespace_page_costs(rel->reltablespace, NULL, &pageCost);
-	diskRun = pageCost * rel->pages * context->columnShare * readShare;
+	diskRun = pageCost * rel->pages * context->columnShare * work->readShare;
 
-	startup = qualCost.startup + path->pathtarget->cost.startup;
-	cpuRun = (cpu_tuple_cost * RETLDB_ROW_COST_SHARE + qualCost.per_tuple) *
-		rel->tuples * readShare;
-	cpuRun += path->pathtarget->cost.per_tuple * path->rows;
+	cpuRun = work->pushedCost * rowsRead +
+		(cpu_tuple_cost * rowShare + work->qualCost.per_tuple) * rowsPassed +
+		path->pathtarget->cost.per_tuple * path->rows;
 
 	/* looking at zone maps is not free, which counts in nested loops */
-	if (readShare < 1.0)
+	if (work->readShare < 1.0)
 		cpuRun += cpu_operator_cost * vectors;
 
 	if (path->parallel_workers > 0)
@@ -303,8 +369,8 @@ CostScan(const PathContext *context, Path *path, double readShare)
 		path->rows = clamp_row_est(path->rows / divisor);
 	}
 
-	path->startup_cost = startup;
-	path->total_cost = startup + cpuRun + diskRun;
+	path->startup_cost = work->qualCost.startup + path->pathtarget->cost.startup;
+	path->total_cost = path->startup_cost + cpuRun + diskRun;
 }
 
 /* A path of the scan; its costs are not set. */
@@ -327,27 +393,42 @@ MakePath(const PathContext *context, Relids requiredOuter, int parallelWorkers)
 	return path;
 }
 
+/*
+ * Number of workers for a parallel scan, by the pages that the table would have
+ * as a heap: there is as much to do, it only takes fewer pages.
+ */
+static int
+ParallelWorkers(const PathContext *context)
+{
+	double		heapPages = ceil(context->rel->tuples *
+								 (context->width + RETLDB_HEAP_TUPLE_OVERHEAD) / BLCKSZ);
+
+	return compute_parallel_worker(context->rel, Max(heapPages, context->rel->pages), -1,
+								   max_parallel_workers_per_gather);
+}
+
 /* The plain path, and the partial one for parallel plans. */
 static void
 AddPlainPaths(const PathContext *context)
 {
 	RelOptInfo *rel = context->rel;
-	double		readShare = ReadShare(context, rel->baserestrictinfo);
 	CustomPath *path = MakePath(context, rel->lateral_relids, 0);
+	ScanWork	work;
 	int			workers;
 
-	CostScan(context, &path->path, readShare);
+	EstimateWork(context, path->path.param_info ? path->path.param_info->ppi_clauses : NIL, &work);
+	CostScan(context, &path->path, &work);
 	add_path(rel, &path->path);
 
 	/* processes could not agree on which groups are damaged */
 	if (!rel->consider_parallel || rel->lateral_relids != NULL || retldb_skip_damaged_groups)
 		return;
 
-	workers = compute_parallel_worker(rel, rel->pages, -1, max_parallel_workers_per_gather);
+	workers = ParallelWorkers(context);
 	if (workers <= 0)
 		return;
 	path = MakePath(context, NULL, workers);
-	CostScan(context, &path->path, readShare);
+	CostScan(context, &path->path, &work);
 	add_partial_path(rel, &path->path);
 }
 
@@ -464,14 +545,13 @@ AddParameterisedPaths(const PathContext *context)
 	foreach(lc, FindJoinClauses(context))
 	{
 		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
+		RetlClauseTest *test = RetlMakeClauseTests(context->root, rel, list_make1(rinfo), NULL);
 		Relids		requiredOuter;
 		CustomPath *path;
-		double		readShare;
+		ScanWork	work;
 
-		if (RetlSkipTestColumn(context->root, rel, rinfo) == InvalidAttrNumber)
-			continue;
-		readShare = ReadShare(context, list_make1(rinfo));
-		if (readShare > RETLDB_MAX_PARAMETERISED_SHARE)
+		if (test->attnum == InvalidAttrNumber ||
+			ReadShare(context, test, 1) > RETLDB_MAX_PARAMETERISED_SHARE)
 			continue;
 
 		requiredOuter = bms_union(rinfo->required_relids, rel->lateral_relids);
@@ -481,7 +561,8 @@ AddParameterisedPaths(const PathContext *context)
 		made = lappend(made, requiredOuter);
 
 		path = MakePath(context, requiredOuter, 0);
-		CostScan(context, &path->path, Min(readShare, ReadShare(context, rel->baserestrictinfo)));
+		EstimateWork(context, path->path.param_info->ppi_clauses, &work);
+		CostScan(context, &path->path, &work);
 		add_path(rel, &path->path);
 
 		if (list_length(made) >= RETLDB_MAX_PARAMETERISED_PATHS)
@@ -521,9 +602,10 @@ AddScanPaths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 
 	attnums = NeededColumns(rel);
 	if (NeedsTupleHeader(attnums) ||
-		!IsColumnarTable(rel, rte->relid, attnums, &context.columnShare))
+		!IsColumnarTable(&context, attnums))
 		return;
 
+	context.tests = RetlMakeClauseTests(root, rel, rel->baserestrictinfo, NULL);
 	AddPlainPaths(&context);
 	AddParameterisedPaths(&context);
 }

@@ -4,9 +4,11 @@
  *	  Execution of the custom scan "RetldbScan".
  *
  * The node hands out rows of a table scan in a virtual slot that has values
- * for the needed columns and nulls for the others.  The columns that the
- * conditions need are fetched first; the other ones only for rows that pass,
- * so that they are not even read where no row of a vector does.
+ * for the needed columns and nulls for the others.  Rows of row groups have
+ * passed the pushed conditions when they get here; all others have to be
+ * checked for them, row by row.  The columns that the plan's qual needs are
+ * fetched first; the other ones only for rows that pass, so that they are not
+ * even read where no row of a vector does.
  *
  * The table scan begins, and keys of skip tests are computed, at the first
  * call for a row: EXPLAIN computes nothing, and by then it is known whether
@@ -101,23 +103,39 @@ AddColumns(RetlScanState *state, Bitmapset *attnums)
 	}
 }
 
+/* The pushed conditions of a plan. */
+static List *
+PushedConditions(CustomScan *plan)
+{
+	int			keyCount = intVal(list_nth(plan->custom_private, RETL_PRIVATE_KEY_COUNT));
+	int			count = intVal(list_nth(plan->custom_private, RETL_PRIVATE_PUSHED_COUNT));
+
+	return list_truncate(list_copy_tail(plan->custom_exprs, keyCount), count);
+}
+
 /* Find out which columns are needed, and in which order to fetch them. */
 static void
 SetColumns(RetlScanState *state)
 {
-	Scan	   *plan = (Scan *) state->css.ss.ps.plan;
+	CustomScan *plan = (CustomScan *) state->css.ss.ps.plan;
+	Index		relid = plan->scan.scanrelid;
 	TupleDesc	tupdesc = RelationGetDescr(state->css.ss.ss_currentRelation);
-	Bitmapset  *inQual = ColumnsOf((Node *) plan->plan.qual, plan->scanrelid, tupdesc);
-	Bitmapset  *inResult = ColumnsOf((Node *) plan->plan.targetlist, plan->scanrelid, tupdesc);
+	Bitmapset  *inQual = ColumnsOf((Node *) plan->scan.plan.qual, relid, tupdesc);
+	Bitmapset  *inResult = ColumnsOf((Node *) plan->scan.plan.targetlist, relid, tupdesc);
+	Bitmapset  *inPushed = ColumnsOf((Node *) PushedConditions(plan), relid, tupdesc);
+	int			count = bms_num_members(inQual) + bms_num_members(inResult) +
+		bms_num_members(inPushed);
 
-	state->columns = palloc0(sizeof(RetlScanColumn) *
-							 (bms_num_members(inQual) + bms_num_members(inResult) + 1));
+	state->columns = palloc0(sizeof(RetlScanColumn) * (count + 1));
 	AddColumns(state, inQual);
 	state->qualColumnCount = state->columnCount;
 	state->lastQualAttnum = state->lastAttnum;
 	AddColumns(state, bms_difference(inResult, inQual));
-
+	state->resultColumnCount = state->columnCount;
+	state->lastResultAttnum = state->lastAttnum;
 	state->attnums = bms_union(inQual, inResult);
+	AddColumns(state, bms_difference(inPushed, state->attnums));
+	state->attnums = bms_add_members(state->attnums, inPushed);
 }
 
 /* Make the slots; columns that are not needed are null in every row. */
@@ -140,47 +158,59 @@ BeginScanNode(CustomScanState *node, EState *estate, int eflags)
 	RetlScanState *state = (RetlScanState *) node;
 	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
 	List	   *tests = (List *) list_nth(plan->custom_private, RETL_PRIVATE_TESTS);
+	List	   *pushed = PushedConditions(plan);
 
 	SetColumns(state);
 	SetSlots(state, estate);
 
-	if (tests != NIL && retldb_enable_skipping && (eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
-		state->skipKeys = RetlSkipKeysCreate(tests, plan->custom_exprs, &node->ss.ps);
+	state->pushedQual = ExecInitQual(pushed, &node->ss.ps);
+	state->filtersVectors = pushed != NIL && retldb_enable_vector_filter;
+	if (tests != NIL && (retldb_enable_skipping || state->filtersVectors) &&
+		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+		state->skipKeys = RetlSkipKeysCreate(plan, RelationGetDescr(node->ss.ss_currentRelation),
+											 &node->ss.ps, retldb_enable_skipping,
+											 state->filtersVectors);
+}
+
+/* Begin the table scan, with the filters whose keys are there. */
+static void
+BeginTableScan(RetlScanState *state)
+{
+	ScanState  *ss = &state->css.ss;
+	const RetlZoneFilter *filter = NULL;
+
+	/* an empty set would mean all columns; 0 is none */
+	Bitmapset  *attnums = state->attnums != NULL ? state->attnums : bms_make_singleton(0);
+
+	if (state->skipKeys != NULL)
+		filter = RetlSkipKeysGetFilter(state->skipKeys);
+	state->scan = RetlTableScanBegin(ss->ss_currentRelation, ss->ps.state->es_snapshot,
+									 attnums, filter,
+									 state->shared ? RetlSharedScanGet(state->shared) : NULL);
+	if (state->filtersVectors)
+		RetlTableScanSetConditions(state->scan, RetlSkipKeysGetConditions(state->skipKeys));
+	state->rowsFilteredSeen = 0;
 }
 
 /*
- * Compute the keys of skip tests and begin the table scan, or begin it again.
- * The keys of a scan that is under way never change.
+ * Compute the keys of tests and begin the table scan, or begin it again.  The
+ * keys of a scan that is under way never change.
  */
 static void
 StartScan(RetlScanState *state)
 {
 	ScanState  *ss = &state->css.ss;
-	const RetlZoneFilter *filter = NULL;
 	MemoryContext oldContext;
 
 	/* rows this backend has buffered may be visible to our snapshot */
 	RetlWriteFlushForRead(ss->ss_currentRelation);
 
 	oldContext = MemoryContextSwitchTo(ss->ps.state->es_query_cxt);
-
-	if (state->skipKeys != NULL)
-	{
-		if (!state->keysValid)
-			RetlSkipKeysEvaluate(state->skipKeys, ss->ps.ps_ExprContext);
-		filter = RetlSkipKeysGetFilter(state->skipKeys);
-	}
+	if (state->skipKeys != NULL && !state->keysValid)
+		RetlSkipKeysEvaluate(state->skipKeys, ss->ps.ps_ExprContext);
 	state->keysValid = true;
-
 	if (state->scan == NULL)
-	{
-		/* an empty set would mean all columns; 0 is none */
-		Bitmapset  *attnums = state->attnums != NULL ? state->attnums : bms_make_singleton(0);
-
-		state->scan = RetlTableScanBegin(ss->ss_currentRelation, ss->ps.state->es_snapshot,
-										 attnums, filter,
-										 state->shared ? RetlSharedScanGet(state->shared) : NULL);
-	}
+		BeginTableScan(state);
 	MemoryContextSwitchTo(oldContext);
 }
 
@@ -198,6 +228,16 @@ ForgetVectors(RetlScanState *state)
 	for (i = 0; i < state->columnCount; i++)
 		state->columns[i].vector = NULL;
 	state->hasVector = false;
+}
+
+/* What counts as removed by the filter: rows that the table scan filtered out. */
+static void
+CountFilteredRows(RetlScanState *state)
+{
+	uint64		filtered = RetlTableScanGetStats(state->scan)->rowsFiltered;
+
+	InstrCountFiltered1(&state->css.ss, filtered - state->rowsFilteredSeen);
+	state->rowsFilteredSeen = filtered;
 }
 
 /*
@@ -222,6 +262,8 @@ TurnToVectorRow(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *r
 		ForgetVectors(state);
 		state->vectorBase = base;
 		state->hasVector = true;
+		if (state->filtersVectors)
+			CountFilteredRows(state);
 		if (state->workerStats != NULL)
 			RetlScanReportStats(state);
 	}
@@ -275,31 +317,62 @@ FetchFromVector(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *r
 	}
 }
 
-/* Take the current row's columns for the conditions. */
+/* Put columns [from, to) of the current row into the scan slot. */
 static inline void
-FetchQualColumns(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row)
+FetchColumns(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row, int from,
+			 int to, AttrNumber lastAttnum)
 {
+	if (likely(!row->inRowStore))
+		FetchFromVector(state, slot, row, from, to);
+	else
+		FetchFromRowStore(state, slot, from, to, lastAttnum);
+}
+
+/*
+ * Does the current row, which did not come by vectors, meet the pushed
+ * conditions?  Columns that only they need are null again afterwards.
+ */
+static bool
+MeetsPushedConditions(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row)
+{
+	bool		meets;
+
+	FetchColumns(state, slot, row, 0, state->columnCount, state->lastAttnum);
+	meets = ExecQual(state->pushedQual, state->css.ss.ps.ps_ExprContext);
+	for (int i = state->resultColumnCount; i < state->columnCount; i++)
+		slot->tts_isnull[state->columns[i].attnum - 1] = true;
+	return meets;
+}
+
+/*
+ * Turn to a row of the scan, and check the conditions that have not been
+ * checked.  Of a row that passes all columns to be handed out are in the slot.
+ */
+static inline bool
+TakeRow(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row)
+{
+	ExprState  *qual = state->css.ss.ps.qual;
+	bool		passedPushed = state->pushedQual == NULL;
+
 	if (likely(!row->inRowStore))
 	{
 		TurnToVectorRow(state, slot, row);
-		FetchFromVector(state, slot, row, 0, state->qualColumnCount);
+		passedPushed |= state->filtersVectors;
 	}
 	else
-	{
 		TurnToRowStoreRow(state, slot, row);
-		FetchFromRowStore(state, slot, 0, state->qualColumnCount, state->lastQualAttnum);
-	}
-}
 
-/* Take the other columns, the conditions hold. */
-static inline void
-FetchResultColumns(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row)
-{
-	if (likely(!row->inRowStore))
-		FetchFromVector(state, slot, row, state->qualColumnCount, state->columnCount);
-	else
-		FetchFromRowStore(state, slot, state->qualColumnCount, state->columnCount,
-						  state->lastAttnum);
+	if (!passedPushed && !MeetsPushedConditions(state, slot, row))
+		return false;
+	if (qual != NULL)
+	{
+		FetchColumns(state, slot, row, 0, state->qualColumnCount, state->lastQualAttnum);
+		if (!ExecQual(qual, state->css.ss.ps.ps_ExprContext))
+			return false;
+	}
+	FetchColumns(state, slot, row, state->qualColumnCount, state->resultColumnCount,
+				 state->lastResultAttnum);
+	return true;
 }
 
 /* What the node returns for the row in the scan slot. */
@@ -339,7 +412,6 @@ NextRow(RetlScanState *state)
 {
 	ScanState  *ss = &state->css.ss;
 	ExprContext *econtext = ss->ps.ps_ExprContext;
-	ExprState  *qual = ss->ps.qual;
 	TupleTableSlot *slot = ss->ss_ScanTupleSlot;
 	ScanDirection direction = ss->ps.state->es_direction;
 
@@ -357,17 +429,13 @@ NextRow(RetlScanState *state)
 		row = RetlTableScanNext(state->scan, direction);
 		if (row == NULL)
 		{
+			CountFilteredRows(state);
 			ForgetVectors(state);
 			ExecClearTuple(state->rowStoreSlot);
 			return NoRow(state);
 		}
-
-		FetchQualColumns(state, slot, row);
-		if (qual == NULL || ExecQual(qual, econtext))
-		{
-			FetchResultColumns(state, slot, row);
+		if (TakeRow(state, slot, row))
 			return ProjectRow(state, slot);
-		}
 		InstrCountFiltered1(ss, 1);
 		ResetExprContext(econtext);
 	}
@@ -449,7 +517,8 @@ RecheckRow(RetlScanState *state)
 	slot->tts_tableOid = row->tts_tableOid;
 	ss->ps.ps_ExprContext->ecxt_scantuple = slot;
 
-	if (ss->ps.qual != NULL && !ExecQual(ss->ps.qual, ss->ps.ps_ExprContext))
+	if (!ExecQual(state->pushedQual, ss->ps.ps_ExprContext) ||
+		!ExecQual(ss->ps.qual, ss->ps.ps_ExprContext))
 	{
 		InstrCountFiltered1(ss, 1);
 		return NoRow(state);

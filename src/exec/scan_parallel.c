@@ -40,10 +40,16 @@ RetlScanStatsAdd(RetlScanStats *sum, const RetlScanStats *stats)
 	sum->vectorsTotal += stats->vectorsTotal;
 	sum->vectorsSkipped += stats->vectorsSkipped;
 	sum->vectorsRead += stats->vectorsRead;
+	sum->vectorsEmptied += stats->vectorsEmptied;
 	sum->rowStoreRows += stats->rowStoreRows;
+	sum->bloomGroups += stats->bloomGroups;
+	sum->rowsFiltered += stats->rowsFiltered;
 	sum->read.chunksOpened += stats->read.chunksOpened;
 	sum->read.unitsRead += stats->read.unitsRead;
 	sum->read.vectorsDecoded += stats->read.vectorsDecoded;
+	sum->read.vectorsFiltered += stats->read.vectorsFiltered;
+	sum->read.valuesFetched += stats->read.valuesFetched;
+	sum->read.cacheHits += stats->read.cacheHits;
 	sum->read.bytesRead += stats->read.bytesRead;
 }
 

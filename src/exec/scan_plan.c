@@ -3,17 +3,16 @@
  * scan_plan.c
  *	  From the path of a columnar scan to its plan node.
  *
- * The node projects, and checks all of the scan's clauses itself; skip tests
- * only spare it rows.  Columns of other tables in keys (of parameterised
- * paths) and parameters are replaced by the planner, which looks at
- * custom_exprs.
+ * The node projects and checks the scan's clauses itself: the pushed ones on
+ * vectors, the others as the plan's qual.  Columns of other tables in keys (of
+ * parameterised paths) and parameters are replaced by the planner, which looks
+ * at custom_exprs.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "nodes/makefuncs.h"
-#include "optimizer/restrictinfo.h"
 
 #include "base/settings.h"
 #include "exec/exec.h"
@@ -31,12 +30,62 @@ const CustomScanMethods RetlScanPlanMethods = {
 	.CreateCustomScanState = RetlScanCreateState
 };
 
-/* Put skip tests into the plan node; see exec.h for the form. */
-static void
-AddSkipTests(CustomScan *plan, const RetlSkipTests *tests)
+/* What is put into a plan node. */
+typedef struct PlanParts
 {
-	plan->custom_exprs = list_concat_copy(tests->keys, tests->conditions);
-	plan->custom_private = list_make2(tests->tree, makeInteger(list_length(tests->keys)));
+	List	   *tree;			/* arguments of the tree of tests */
+	List	   *skipConditions;
+	List	   *pushedConditions;
+	List	   *pushed;			/* their arguments in the tree */
+	List	   *qual;
+	List	   *reasons;
+} PlanParts;
+
+/* Sort the clauses; pushedOrder has indexes of clauses. */
+static void
+SortClauses(RetlClauseTest *tests, int count, List *pushedOrder, PlanParts *parts)
+{
+	int		   *argument = palloc(sizeof(int) * Max(count, 1));
+	ListCell   *lc;
+
+	for (int i = 0; i < count; i++)
+	{
+		RetlClauseTest *test = &tests[i];
+
+		if (!retldb_enable_skipping)
+			test->skipCondition = NULL;
+		argument[i] = list_length(parts->tree);
+		if (test->rinfo->pseudoconstant)
+			continue;
+		if (test->exact || test->skipCondition != NULL)
+			parts->tree = lappend(parts->tree, test->tree);
+		if (test->skipCondition != NULL)
+			parts->skipConditions = lappend(parts->skipConditions, test->skipCondition);
+		if (test->exact)
+			parts->pushedConditions = lappend(parts->pushedConditions, test->rinfo->clause);
+		else
+		{
+			parts->qual = lappend(parts->qual, test->rinfo->clause);
+			parts->reasons = lappend(parts->reasons, makeString(pstrdup(test->reason)));
+		}
+	}
+	foreach(lc, pushedOrder)
+		parts->pushed = lappend_int(parts->pushed, argument[lfirst_int(lc)]);
+}
+
+/* Put the parts into the plan node; see exec.h for the form. */
+static void
+FillPlan(CustomScan *plan, List *keys, const PlanParts *parts)
+{
+	List	   *root = RetlMakeAndNode();
+
+	plan->scan.plan.qual = parts->qual;
+	plan->custom_exprs = list_concat_copy(keys, parts->pushedConditions);
+	plan->custom_exprs = list_concat(plan->custom_exprs, parts->skipConditions);
+	plan->custom_private = list_make5(parts->tree == NIL ? NIL : list_concat(root, parts->tree),
+									  makeInteger(list_length(keys)),
+									  makeInteger(list_length(parts->pushedConditions)),
+									  parts->pushed, parts->reasons);
 }
 
 /*
@@ -48,19 +97,19 @@ PlanScan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List
 		 List *customPlans)
 {
 	CustomScan *plan = makeNode(CustomScan);
-	RetlSkipTests tests = {0};
+	List	   *keys;
+	RetlClauseTest *tests = RetlMakeClauseTests(root, rel, clauses, &keys);
+	List	   *pushed = RetlChoosePushed(root, rel, tests, list_length(clauses));
+	PlanParts	parts = {0};
 
 	Assert(customPlans == NIL);
 
-	if (retldb_enable_skipping)
-		RetlMakeSkipTests(root, rel, clauses, &tests);
-
+	SortClauses(tests, list_length(clauses), pushed, &parts);
 	plan->scan.plan.targetlist = tlist;
-	plan->scan.plan.qual = extract_actual_clauses(clauses, false);
 	plan->scan.scanrelid = rel->relid;
 	plan->flags = path->flags;
 	plan->methods = &RetlScanPlanMethods;
-	AddSkipTests(plan, &tests);
+	FillPlan(plan, keys, &parts);
 
 	return &plan->scan.plan;
 }

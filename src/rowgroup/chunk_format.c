@@ -278,3 +278,17 @@ RetlPieceOverflow(const RetlPieceView *piece, uint32_t i)
 	memcpy(&ref, piece->overflow + i * sizeof(ref), sizeof(ref));
 	return ref;
 }
+
+/* See chunk_format.h. */
+void
+RetlPiecePresent(const RetlPieceView *piece, uint64_t *present)
+{
+	uint32_t	words = (piece->rowCount + 63) / 64;
+
+	present[words - 1] = 0;
+	memcpy(present, piece->nulls, (piece->rowCount + 7) / 8);
+	for (uint32_t i = 0; i < words; i++)
+		present[i] = ~present[i];
+	if (piece->rowCount % 64 != 0)
+		present[words - 1] &= RetlRowsMask(piece->rowCount % 64);
+}

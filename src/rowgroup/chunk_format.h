@@ -96,4 +96,14 @@ RetlPieceIsNull(const RetlPieceView *piece, uint32_t row)
 	return piece->nulls != NULL && (piece->nulls[row / 8] & (1 << (row % 8))) != 0;
 }
 
+/* Bits of the first "count" (1 to 64) rows of a word. */
+static inline uint64_t
+RetlRowsMask(uint32_t count)
+{
+	return UINT64_MAX >> (64 - count);
+}
+
+/* Set the bits of the rows that are not null, in whole words; there is a null bitmap. */
+extern void RetlPiecePresent(const RetlPieceView *piece, uint64_t *present);
+
 #endif							/* RETLDB_CHUNK_FORMAT_H */

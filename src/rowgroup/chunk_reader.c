@@ -4,7 +4,8 @@
  *	  Reads the pieces of one chunk.
  *
  * A unit is kept, decompressed, until another one is needed: scans read the
- * pieces of a unit one after the other.
+ * pieces of a unit one after the other.  Headers, opened dictionaries and units
+ * may also be in the cache (read_cache.h); then they are pinned instead.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +17,16 @@
 #include "compress/compress.h"
 #include "format/checksum.h"
 #include "rowgroup/chunk_reader.h"
+
+/*
+ * When is something put into the cache?  Headers and dictionaries, which take
+ * time to open, when they are needed the second time.  Units are read at
+ * several GB/s, or, if they have to be decompressed, at half as much, and new
+ * memory may cost far more than that: they must be needed more often.
+ */
+#define LOOKUPS_OPENED			2
+#define LOOKUPS_COMPRESSED		4
+#define LOOKUPS_UNCOMPRESSED	8
 
 /* Arena callback: memory of a memory context. */
 static void *
@@ -35,6 +46,33 @@ RetlMemoryContextArena(MemoryContext context)
 	return arena;
 }
 
+/* Set all that does not depend on the footer's entry. */
+static void
+InitChunk(RetlChunkReader *chunk, RetlBytesReader *bytes, const RetlFooterHeader *footer,
+		  const char *columnName, RetlReadStats *stats, MemoryContext context)
+{
+	memset(chunk, 0, sizeof(*chunk));
+	chunk->bytes = bytes;
+	chunk->stats = stats;
+	chunk->context = context;
+	chunk->unitIndex = UINT32_MAX;
+	chunk->prefetchDistance = RetlPrefetchDistance(bytes->rel);
+	chunk->overflow.bytes = bytes;
+	chunk->overflow.offset = footer->overflowOffset;
+	chunk->overflow.columnName = columnName;
+	chunk->overflow.bytesRead = &stats->bytesRead;
+}
+
+/* Set what the footer's entry says. */
+static void
+SetColumn(RetlChunkReader *chunk, const RetlFooterHeader *footer, const RetlFooterColumn *column)
+{
+	chunk->column = *column;
+	chunk->overflowLength = column->physType == RETL_PHYS_BYTES ? footer->overflowLength : 0;
+	chunk->encoding = RetlEncodingById(column->encoding);
+	Assert(chunk->encoding != NULL);
+}
+
 /* See chunk_reader.h. */
 const char *
 RetlChunkOpen(RetlChunkReader *chunk, RetlBytesReader *bytes,
@@ -43,21 +81,10 @@ RetlChunkOpen(RetlChunkReader *chunk, RetlBytesReader *bytes,
 {
 	RetlChunkExpect expect;
 	const char *problem;
+	uint8	   *header;
 
-	memset(chunk, 0, sizeof(*chunk));
-	chunk->bytes = bytes;
-	chunk->column = *column;
-	chunk->stats = stats;
-	chunk->context = context;
-	chunk->unitIndex = UINT32_MAX;
-	chunk->overflow.bytes = bytes;
-	chunk->overflow.offset = footer->overflowOffset;
-	chunk->overflow.columnName = columnName;
-	chunk->overflow.bytesRead = &stats->bytesRead;
-	chunk->overflowLength = column->physType == RETL_PHYS_BYTES ? footer->overflowLength : 0;
-	chunk->encoding = RetlEncodingById(column->encoding);
-	Assert(chunk->encoding != NULL);
-
+	InitChunk(chunk, bytes, footer, columnName, stats, context);
+	SetColumn(chunk, footer, column);
 	expect.groupId = footer->groupId;
 	expect.columnId = column->columnId;
 	expect.rowCount = footer->rowCount;
@@ -65,16 +92,128 @@ RetlChunkOpen(RetlChunkReader *chunk, RetlBytesReader *bytes,
 	expect.chunkLength = column->chunkLength;
 	expect.chunkHeaderLength = column->chunkHeaderLength;
 
-	chunk->header = MemoryContextAlloc(context, Max(column->chunkHeaderLength, 1));
-	RetlBytesReaderRead(bytes, column->chunkOffset, column->chunkHeaderLength, chunk->header);
-	problem = RetlChunkParse(chunk->header, &expect, &chunk->view);
+	header = MemoryContextAlloc(context, Max(column->chunkHeaderLength, 1));
+	RetlBytesReaderRead(bytes, column->chunkOffset, column->chunkHeaderLength, header);
+	problem = RetlChunkParse(header, &expect, &chunk->view);
 	if (problem != NULL)
 		return problem;
-	chunk->pieceStarts = MemoryContextAlloc(context, chunk->view.piecesPerUnit * sizeof(uint32));
 	stats->chunksOpened++;
 	stats->bytesRead += column->chunkHeaderLength;
 	return NULL;
 }
+
+/* ---------------------------------------------------------------------
+ * The cache
+ * ---------------------------------------------------------------------
+ */
+
+/* An opened chunk. */
+typedef struct CachedHeader
+{
+	RetlFooterColumn column;
+	RetlChunkView view;
+} CachedHeader;
+
+/* A dictionary. */
+typedef struct CachedDictionary
+{
+	const RetlEncodingState *state;
+} CachedDictionary;
+
+/* A unit; pieceStarts and bytes follow. */
+typedef struct CachedUnit
+{
+	uint32		length;
+	const uint8 *bytes;
+	uint32		pieceStarts[FLEXIBLE_ARRAY_MEMBER];
+} CachedUnit;
+
+/* The entry of a part of the chunk, or NULL. */
+static RetlCacheEntry *
+LookUp(RetlChunkReader *chunk, uint64 part)
+{
+	if (chunk->pins == NULL)
+		return NULL;
+	chunk->cacheKey.part = part;
+	return RetlCacheLookup(&chunk->cacheKey);
+}
+
+/*
+ * After a lookup in vain: a context for the part to be read into, or NULL if it
+ * is not for the cache.
+ */
+static MemoryContext
+ContextToCache(RetlChunkReader *chunk, uint64 part, Size size, int lookups)
+{
+	if (chunk->pins == NULL || !chunk->admit)
+		return NULL;
+	chunk->cacheKey.part = part;
+	if (!RetlCacheAdmits(&chunk->cacheKey, size, lookups))
+		return NULL;
+	return AllocSetContextCreate(chunk->context, "retldb cache entry", ALLOCSET_SMALL_SIZES);
+}
+
+/* See chunk_reader.h. */
+bool
+RetlChunkOpenCached(RetlChunkReader *chunk, RetlBytesReader *bytes,
+					const RetlFooterHeader *footer, const RetlCacheKey *key, bool admit,
+					const char *columnName, RetlReadStats *stats, MemoryContext context)
+{
+	RetlCacheKey headerKey = *key;
+	RetlCacheEntry *entry;
+	const CachedHeader *cached;
+
+	headerKey.part = RETLDB_CACHE_HEADER;
+	entry = RetlCacheLookup(&headerKey);
+	if (entry == NULL)
+		return false;
+	InitChunk(chunk, bytes, footer, columnName, stats, context);
+	chunk->pins = RetlCachePinsCreate(context);
+	RetlCachePin(&chunk->pins->header, entry);
+	chunk->cacheKey = *key;
+	chunk->admit = admit;
+
+	cached = RetlCacheData(entry);
+	SetColumn(chunk, footer, &cached->column);
+	chunk->view = cached->view;
+	return true;
+}
+
+/* See chunk_reader.h. */
+void
+RetlChunkUseCache(RetlChunkReader *chunk, const RetlCacheKey *key, bool admit)
+{
+	Size		unitsLength;
+	Size		zonesLength;
+	CachedHeader *cached;
+	MemoryContext context;
+
+	chunk->pins = RetlCachePinsCreate(chunk->context);
+	chunk->cacheKey = *key;
+	chunk->admit = admit;
+
+	context = ContextToCache(chunk, RETLDB_CACHE_HEADER, chunk->column.chunkHeaderLength,
+							 LOOKUPS_OPENED);
+	if (context == NULL)
+		return;
+	unitsLength = (chunk->view.dictionaryUnits + chunk->view.unitCount) * sizeof(RetlUnit);
+	zonesLength = chunk->view.zones != NULL ? chunk->view.vectorCount * sizeof(RetlZone) : 0;
+	cached = MemoryContextAlloc(context, MAXALIGN(sizeof(CachedHeader)) + unitsLength + zonesLength);
+	cached->column = chunk->column;
+	cached->view = chunk->view;
+	cached->view.units = memcpy((char *) cached + MAXALIGN(sizeof(CachedHeader)),
+								chunk->view.units, unitsLength);
+	if (zonesLength > 0)
+		cached->view.zones = memcpy((char *) cached + MAXALIGN(sizeof(CachedHeader)) + unitsLength,
+									chunk->view.zones, zonesLength);
+	RetlCachePin(&chunk->pins->header, RetlCacheInsert(&chunk->cacheKey, context, cached));
+	chunk->view = cached->view;
+}
+
+/* ---------------------------------------------------------------------
+ * Units and dictionaries
+ * ---------------------------------------------------------------------
+ */
 
 /* Make a buffer large enough; its content is lost. */
 static void
@@ -115,37 +254,77 @@ ReadUnit(RetlChunkReader *chunk, const RetlUnit *unit, uint8 *dst)
 	return NULL;
 }
 
+/* Read and open the dictionary with memory of "context". */
+static const char *
+ReadDictionary(RetlChunkReader *chunk, MemoryContext context)
+{
+	const RetlUnit *unit = &chunk->view.units[0];
+	RetlArena	arena = RetlMemoryContextArena(context);
+	const char *problem;
+	uint8	   *bytes;
+
+	if (chunk->encoding->open == NULL)
+		return "chunk has an unexpected dictionary";
+
+	/* The state may refer to these bytes. */
+	bytes = MemoryContextAlloc(context, unit->rawLength);
+	problem = ReadUnit(chunk, unit, bytes);
+	if (problem != NULL)
+		return problem;
+	chunk->state = chunk->encoding->open(bytes, unit->rawLength, chunk->column.physType,
+										 chunk->column.width, &arena, &problem);
+	if (chunk->state == NULL)
+		return problem != NULL ? problem : "dictionary is damaged";
+	return NULL;
+}
+
+/* Find the dictionary in the cache, or read it. */
+static const char *
+LoadDictionary(RetlChunkReader *chunk)
+{
+	RetlCacheEntry *entry = LookUp(chunk, RETLDB_CACHE_DICTIONARY);
+	MemoryContext context;
+	CachedDictionary *cached;
+	const char *problem;
+
+	if (entry != NULL)
+	{
+		RetlCachePin(&chunk->pins->dictionary, entry);
+		chunk->state = ((const CachedDictionary *) RetlCacheData(entry))->state;
+		return NULL;
+	}
+	context = ContextToCache(chunk, RETLDB_CACHE_DICTIONARY, chunk->view.units[0].rawLength,
+							 LOOKUPS_OPENED);
+	problem = ReadDictionary(chunk, context != NULL ? context : chunk->context);
+	if (problem != NULL || context == NULL)
+		return problem;
+
+	cached = MemoryContextAlloc(context, sizeof(CachedDictionary));
+	cached->state = chunk->state;
+	chunk->cacheKey.part = RETLDB_CACHE_DICTIONARY;
+	RetlCachePin(&chunk->pins->dictionary, RetlCacheInsert(&chunk->cacheKey, context, cached));
+	return NULL;
+}
+
 /* See chunk_reader.h. */
 const char *
 RetlChunkOpenDictionary(RetlChunkReader *chunk)
 {
-	const RetlUnit *unit = &chunk->view.units[0];
-	RetlArena	arena = RetlMemoryContextArena(chunk->context);
-	const char *problem = NULL;
-	uint8	   *bytes;
-
 	if (chunk->view.dictionaryUnits > 0 && !chunk->dictionaryOpen)
 	{
-		if (chunk->encoding->open == NULL)
-			return "chunk has an unexpected dictionary";
+		const char *problem = LoadDictionary(chunk);
 
-		/* The state may refer to these bytes. */
-		bytes = MemoryContextAlloc(chunk->context, unit->rawLength);
-		problem = ReadUnit(chunk, unit, bytes);
 		if (problem != NULL)
 			return problem;
-		chunk->state = chunk->encoding->open(bytes, unit->rawLength, chunk->column.physType,
-											 chunk->column.width, &arena, &problem);
-		if (chunk->state == NULL)
-			return problem != NULL ? problem : "dictionary is damaged";
 	}
 	chunk->dictionaryOpen = true;
 	return NULL;
 }
 
-/* Find where the pieces of the unit just read begin. */
+/* Find where the pieces of a unit begin. */
 static const char *
-FindPieces(RetlChunkReader *chunk, uint32 unitIndex)
+FindPieces(RetlChunkReader *chunk, uint32 unitIndex, const uint8 *unit, uint32 unitLength,
+		   uint32 *starts)
 {
 	uint32		firstPiece = unitIndex * chunk->view.piecesPerUnit;
 	uint32		pieceCount = RetlUnitPieceCount(&chunk->view, unitIndex);
@@ -156,17 +335,87 @@ FindPieces(RetlChunkReader *chunk, uint32 unitIndex)
 		RetlPieceView piece;
 		const char *problem;
 
-		problem = RetlPieceParse(chunk->unit + position, chunk->unitLength - position,
+		problem = RetlPieceParse(unit + position, unitLength - position,
 								 RetlPieceRowCount(&chunk->view, firstPiece + i),
 								 chunk->overflowLength, &piece);
 		if (problem != NULL)
 			return problem;
-		chunk->pieceStarts[i] = position;
+		starts[i] = position;
 		position += (uint32) piece.length;
 	}
-	if (position != chunk->unitLength)
+	if (position != unitLength)
 		return "unit has bytes after its last piece";
 	return NULL;
+}
+
+/* Make a unit of the cache the current one. */
+static void
+UseCachedUnit(RetlChunkReader *chunk, RetlCacheEntry *entry)
+{
+	const CachedUnit *cached = RetlCacheData(entry);
+
+	RetlCachePin(&chunk->pins->unit, entry);
+	chunk->unit = cached->bytes;
+	chunk->unitLength = cached->length;
+	chunk->pieceStarts = cached->pieceStarts;
+}
+
+/* Read a unit into a context that the cache then takes over, and use it. */
+static const char *
+ReadUnitToCache(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit,
+				MemoryContext context)
+{
+	Size		headLength = offsetof(CachedUnit, pieceStarts) +
+		RetlUnitPieceCount(&chunk->view, unitIndex) * sizeof(uint32);
+	CachedUnit *cached = MemoryContextAlloc(context, headLength + unit->rawLength);
+	uint8	   *bytes = (uint8 *) cached + headLength;
+	const char *problem = ReadUnit(chunk, unit, bytes);
+
+	if (problem == NULL)
+		problem = FindPieces(chunk, unitIndex, bytes, unit->rawLength, cached->pieceStarts);
+	if (problem != NULL)
+		return problem;
+	cached->length = unit->rawLength;
+	cached->bytes = bytes;
+	chunk->cacheKey.part = RETLDB_CACHE_FIRST_UNIT + unitIndex;
+	UseCachedUnit(chunk, RetlCacheInsert(&chunk->cacheKey, context, cached));
+	return NULL;
+}
+
+/* Read a unit into the buffer, and use it. */
+static const char *
+ReadUnitToBuffer(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit)
+{
+	const char *problem;
+
+	if (chunk->starts == NULL)
+		chunk->starts = MemoryContextAlloc(chunk->context,
+										   chunk->view.piecesPerUnit * sizeof(uint32));
+	EnsureBuffer(chunk, &chunk->raw, &chunk->rawCapacity, unit->rawLength);
+	problem = ReadUnit(chunk, unit, chunk->raw);
+	if (problem == NULL)
+		problem = FindPieces(chunk, unitIndex, chunk->raw, unit->rawLength, chunk->starts);
+	chunk->unit = chunk->raw;
+	chunk->unitLength = unit->rawLength;
+	chunk->pieceStarts = chunk->starts;
+	return problem;
+}
+
+/*
+ * Units are being read one after the other: see to it that the next ones are
+ * on the way, half the distance before they are needed.
+ */
+static void
+PrefetchAfter(RetlChunkReader *chunk, const RetlUnit *unit)
+{
+	uint64		end = (uint64) unit->offset + unit->storedLength;
+	uint64		from = Max(end, chunk->prefetchedTo);
+	uint64		to = Min(end + chunk->prefetchDistance, chunk->column.chunkLength);
+
+	if (from > end + chunk->prefetchDistance / 2 || from >= to)
+		return;
+	RetlBytesReaderPrefetch(chunk->bytes, chunk->column.chunkOffset + from, to - from);
+	chunk->prefetchedTo = to;
 }
 
 /* Make this the current unit. */
@@ -174,17 +423,35 @@ static const char *
 LoadUnit(RetlChunkReader *chunk, uint32 unitIndex)
 {
 	const RetlUnit *unit = &chunk->view.units[chunk->view.dictionaryUnits + unitIndex];
-	const char *problem;
+	uint64		part = RETLDB_CACHE_FIRST_UNIT + unitIndex;
+	bool		isNext = unitIndex == 0 || unitIndex == chunk->unitIndex + 1;
+	RetlCacheEntry *entry;
+	MemoryContext context;
+	const char *problem = NULL;
 
 	if (chunk->unitIndex == unitIndex)
 		return NULL;
 	chunk->unitIndex = UINT32_MAX;
-	EnsureBuffer(chunk, &chunk->unit, &chunk->unitCapacity, unit->rawLength);
-	problem = ReadUnit(chunk, unit, chunk->unit);
-	if (problem != NULL)
-		return problem;
-	chunk->unitLength = unit->rawLength;
-	problem = FindPieces(chunk, unitIndex);
+	if (chunk->pins != NULL)
+		RetlCachePin(&chunk->pins->unit, NULL);
+
+	entry = LookUp(chunk, part);
+	if (entry != NULL)
+	{
+		UseCachedUnit(chunk, entry);
+		chunk->stats->cacheHits++;
+	}
+	else
+	{
+		if (isNext && chunk->prefetchDistance > 0)
+			PrefetchAfter(chunk, unit);
+		context = ContextToCache(chunk, part, unit->rawLength,
+								 unit->storedLength < unit->rawLength ?
+								 LOOKUPS_COMPRESSED : LOOKUPS_UNCOMPRESSED);
+		problem = context != NULL ?
+			ReadUnitToCache(chunk, unitIndex, unit, context) :
+			ReadUnitToBuffer(chunk, unitIndex, unit);
+	}
 	if (problem == NULL)
 		chunk->unitIndex = unitIndex;
 	return problem;
@@ -208,14 +475,19 @@ RetlChunkGetPiece(RetlChunkReader *chunk, uint32 pieceIndex, RetlPieceView *piec
 						  chunk->overflowLength, piece);
 }
 
-/* See chunk_reader.h. */
-const char *
-RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
-					 RetlDecoded *decoded, const RetlArena *arena)
+/*
+ * The encoding of a piece that has values, checked, with its dictionary if it
+ * needs one.
+ */
+static const char *
+FindEncoding(RetlChunkReader *chunk, const RetlPieceView *piece,
+			 const RetlEncoding **found, const RetlEncodingState **state)
 {
 	const RetlEncoding *encoding = RetlEncodingById((int) piece->encoding);
-	const char *problem = NULL;
+	const char *problem;
 
+	*found = encoding;
+	*state = NULL;
 	if (encoding == NULL)
 		return "piece has an unsupported encoding";
 	if (!encoding->applies(chunk->column.physType, chunk->column.width))
@@ -228,12 +500,75 @@ RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
 		if (problem != NULL)
 			return problem;
 	}
-	if (encoding->open != NULL && (encoding != chunk->encoding || chunk->state == NULL))
-		return "piece needs a dictionary that the chunk has not";
-	if (!encoding->decode(encoding->open != NULL ? chunk->state : NULL,
-						  piece->payload, piece->payloadLength,
+	if (encoding->open != NULL)
+	{
+		if (encoding != chunk->encoding || chunk->state == NULL)
+			return "piece needs a dictionary that the chunk has not";
+		*state = chunk->state;
+	}
+	return NULL;
+}
+
+/* See chunk_reader.h. */
+const char *
+RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
+					 RetlDecoded *decoded, const RetlArena *arena)
+{
+	const RetlEncoding *encoding;
+	const RetlEncodingState *state;
+	const char *problem = FindEncoding(chunk, piece, &encoding, &state);
+
+	if (problem != NULL || piece->valueCount == 0)
+		return problem;
+	if (!encoding->decode(state, piece->payload, piece->payloadLength,
 						  chunk->column.physType, chunk->column.width, piece->valueCount,
 						  decoded, arena, &problem))
 		return problem != NULL ? problem : "piece cannot be decoded";
+	return NULL;
+}
+
+/* See chunk_reader.h. */
+const char *
+RetlChunkFetchValue(RetlChunkReader *chunk, const RetlPieceView *piece, uint32 valueIndex,
+					RetlDecoded *decoded, const RetlArena *arena)
+{
+	const RetlEncoding *encoding;
+	const RetlEncodingState *state;
+	const char *problem = FindEncoding(chunk, piece, &encoding, &state);
+
+	Assert(valueIndex < piece->valueCount);
+
+	if (problem != NULL)
+		return problem;
+	if (!encoding->fetch(state, piece->payload, piece->payloadLength,
+						 chunk->column.physType, chunk->column.width, piece->valueCount,
+						 valueIndex, decoded, arena, &problem))
+		return problem != NULL ? problem : "value of a piece cannot be decoded";
+	chunk->stats->valuesFetched++;
+	return NULL;
+}
+
+/* See chunk_reader.h. */
+const char *
+RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceView *piece,
+					 const RetlFilter *filter, RetlFilterMemo *memo,
+					 uint64 *selected, bool *answered, const RetlArena *arena)
+{
+	RetlFilterMemo none = {NULL, arena};
+	const RetlEncoding *encoding;
+	const RetlEncodingState *state;
+	const char *problem = FindEncoding(chunk, piece, &encoding, &state);
+
+	*answered = false;
+	if (problem != NULL || encoding->filter == NULL)
+		return problem;
+
+	/* what is kept from piece to piece belongs to the chunk's encoding */
+	*answered = true;
+	if (!encoding->filter(state, piece->payload, piece->payloadLength,
+						  chunk->column.physType, chunk->column.width, piece->valueCount,
+						  filter, encoding == chunk->encoding ? memo : &none,
+						  selected, answered, arena, &problem))
+		return problem != NULL ? problem : "piece cannot be filtered";
 	return NULL;
 }

@@ -17,6 +17,7 @@
 #include "rowgroup/chunk_format.h"
 #include "rowgroup/group_reader.h"
 #include "rowgroup/overflow.h"
+#include "rowgroup/read_cache.h"
 #include "storage/group_bytes.h"
 
 typedef struct RetlChunkReader
@@ -29,23 +30,35 @@ typedef struct RetlChunkReader
 	RetlReadStats *stats;		/* never NULL */
 	MemoryContext context;		/* lives as long as the chunk is open */
 
+	/* the cache of what was read */
+	RetlCachePins *pins;		/* NULL: it is not used */
+	bool		admit;			/* may entries be added? */
+	RetlCacheKey cacheKey;		/* all but the part */
+
 	/* the header */
 	RetlChunkView view;
-	uint8	   *header;
 
 	/* the dictionary, opened with the first piece */
 	const RetlEncoding *encoding;	/* of the chunk */
-	RetlEncodingState *state;
+	const RetlEncodingState *state;
 	bool		dictionaryOpen;
 
-	/* the unit read last */
+	/* the unit read last; it is in one of the buffers, or in the cache */
 	uint32		unitIndex;		/* UINT32_MAX: none */
-	uint8	   *unit;			/* decompressed */
+	const uint8 *unit;			/* decompressed */
 	uint32		unitLength;
-	uint32		unitCapacity;
+	const uint32 *pieceStarts;	/* where its pieces begin */
+
+	/* prefetching, see LoadUnit */
+	uint64		prefetchDistance;
+	uint64		prefetchedTo;	/* offset from the chunk's start */
+
+	/* buffers */
+	uint8	   *raw;
+	uint32		rawCapacity;
 	uint8	   *stored;			/* as read */
 	uint32		storedCapacity;
-	uint32	   *pieceStarts;	/* [view.piecesPerUnit]: where its pieces begin */
+	uint32	   *starts;			/* [view.piecesPerUnit] */
 } RetlChunkReader;
 
 /*
@@ -56,6 +69,19 @@ extern const char *RetlChunkOpen(RetlChunkReader *chunk, RetlBytesReader *bytes,
 								 const RetlFooterHeader *footer,
 								 const RetlFooterColumn *column, const char *columnName,
 								 RetlReadStats *stats, MemoryContext context);
+
+/*
+ * Open a chunk whose header is in the cache; false if it is not.  The key's
+ * part is of no meaning here and below.  "admit" says whether other parts may be
+ * added to the cache.
+ */
+extern bool RetlChunkOpenCached(RetlChunkReader *chunk, RetlBytesReader *bytes,
+								const RetlFooterHeader *footer, const RetlCacheKey *key,
+								bool admit, const char *columnName, RetlReadStats *stats,
+								MemoryContext context);
+
+/* After RetlChunkOpen: use the cache from now on. */
+extern void RetlChunkUseCache(RetlChunkReader *chunk, const RetlCacheKey *key, bool admit);
 
 /*
  * Find piece "pieceIndex" of the chunk, reading its unit if need be.  The piece
@@ -70,6 +96,21 @@ extern const char *RetlChunkOpenDictionary(RetlChunkReader *chunk);
 /* Decode the non-null values of a piece; scratch memory comes from the arena. */
 extern const char *RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
 										RetlDecoded *decoded, const RetlArena *arena);
+
+/* Decode one non-null value of a piece into decoded's entry 0. */
+extern const char *RetlChunkFetchValue(RetlChunkReader *chunk, const RetlPieceView *piece,
+									   uint32 valueIndex, RetlDecoded *decoded,
+									   const RetlArena *arena);
+
+/*
+ * Deselect the non-null values of a piece that do not pass the filter.  If the
+ * piece's encoding cannot tell, *answered is false and selected is as it was.
+ * Overflow values must not be selected: only empty ones stand for them here.
+ */
+extern const char *RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceView *piece,
+										const RetlFilter *filter, RetlFilterMemo *memo,
+										uint64 *selected, bool *answered,
+										const RetlArena *arena);
 
 /* An arena in a memory context. */
 extern RetlArena RetlMemoryContextArena(MemoryContext context);

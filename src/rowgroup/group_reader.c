@@ -41,6 +41,8 @@ RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy, RetlReadStats
 	reader->context = context;
 	reader->groupContext = AllocSetContextCreate(context, "retldb row group",
 												 ALLOCSET_SMALL_SIZES);
+	reader->scratchContext = AllocSetContextCreate(context, "retldb filter",
+												   ALLOCSET_DEFAULT_SIZES);
 	reader->columnCapacity = Max(RelationGetNumberOfAttributes(rel), 1);
 	reader->columns = MemoryContextAllocZero(context,
 											 reader->columnCapacity * sizeof(RetlColumnReader *));
@@ -100,6 +102,17 @@ RetlGroupReaderSetRelation(RetlGroupReader *reader, Relation rel)
 
 /* See group_reader.h. */
 void
+RetlGroupReaderUseCache(RetlGroupReader *reader, const uint8 incarnation[16], bool admit)
+{
+	memset(&reader->cacheKey, 0, sizeof(reader->cacheKey));
+	reader->cacheKey.locator = RetlRelationLocator(reader->rel);
+	memcpy(reader->cacheKey.incarnation, incarnation, sizeof(reader->cacheKey.incarnation));
+	reader->cached = true;
+	reader->admit = admit;
+}
+
+/* See group_reader.h. */
+void
 RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 {
 	RetlReadContext readContext;
@@ -107,6 +120,8 @@ RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 	const char *problem;
 	bool		unsupported;
 
+	if (reader->open && memcmp(&reader->entry, entry, sizeof(*entry)) == 0)
+		return;
 	CloseGroup(reader);
 	reader->entry = *entry;
 	if (entry->footerLength < sizeof(RetlFooterHeader) ||
@@ -267,44 +282,108 @@ OpenMissing(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 	}
 }
 
-/* Find the column in the group and read its chunk header. */
-static void
-OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
+/* Open the column's chunk from the cache.  False if its header is not there. */
+static bool
+OpenCached(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum,
+		   const char *name)
 {
-	const char *name = ColumnName(reader, attnum);
-	RetlFooterColumn entry;
-	const char *problem = NULL;
-	bool		unsupported = false;
-	bool		dropped = TupleDescAttr(reader->tupdesc, attnum - 1)->attisdropped;
+	if (!reader->cached || !RetlCacheIsEnabled())
+		return false;
+	reader->cacheKey.groupId = reader->entry.groupId;
+	reader->cacheKey.columnId = (uint32) attnum;
+	return RetlChunkOpenCached(&column->chunk, &reader->bytes, &reader->footer,
+							   &reader->cacheKey, reader->admit, name, reader->stats,
+							   column->context);
+}
 
-	MemoryContextReset(column->context);
-	column->builderReady = false;
-	column->vectorIndex = UINT32_MAX;
-	column->present = !dropped &&
-		RetlGroupReaderFindColumn(reader, (uint32) attnum, &entry, &problem, &unsupported);
+/* Find the column in the group and read its chunk header. */
+static const char *
+OpenChunk(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum,
+		  const char *name)
+{
+	RetlFooterColumn entry;
+	const char *problem;
+	bool		unsupported = false;
+
+	column->present = RetlGroupReaderFindColumn(reader, (uint32) attnum, &entry, &problem,
+												&unsupported);
 	if (problem != NULL)
 		ReportProblem(reader, name, problem, unsupported);
 	if (!column->present)
-		OpenMissing(reader, column, attnum);
-	else
+		return NULL;
+	problem = RetlChunkOpen(&column->chunk, &reader->bytes, &reader->footer, &entry, name,
+							reader->stats, column->context);
+	if (problem == NULL && reader->cached && RetlCacheIsEnabled())
+		RetlChunkUseCache(&column->chunk, &reader->cacheKey, reader->admit);
+	return problem;
+}
+
+/* Open a column of the group. */
+static void
+OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
+{
+	const char *name;
+	const char *problem = NULL;
+
+	MemoryContextReset(column->context);
+	name = MemoryContextStrdup(column->context, ColumnName(reader, attnum));
+	column->builderReady = false;
+	column->vectorIndex = UINT32_MAX;
+	column->memos = NULL;
+	column->present = false;
+	if (!TupleDescAttr(reader->tupdesc, attnum - 1)->attisdropped)
 	{
-		if (entry.physType != column->type.physType || entry.width != column->type.width)
-			ReportProblem(reader, name, "stored type does not match the column's type", false);
-		problem = RetlChunkOpen(&column->chunk, &reader->bytes, &reader->footer, &entry,
-								MemoryContextStrdup(column->context, name), reader->stats,
-								column->context);
-		if (problem != NULL)
-			ReportProblem(reader, name, problem, false);
+		column->present = true;
+		if (!OpenCached(reader, column, attnum, name))
+			problem = OpenChunk(reader, column, attnum, name);
 	}
+	if (!column->present)
+		OpenMissing(reader, column, attnum);
+	else if (problem == NULL &&
+			 (column->chunk.column.physType != column->type.physType ||
+			  column->chunk.column.width != column->type.width))
+		problem = "stored type does not match the column's type";
+	if (problem != NULL)
+		ReportProblem(reader, name, problem, false);
 	column->opened = true;
 }
 
-/* Build the vector, with everything that must be there before. */
+/* See group_reader_state.h. */
+void
+RetlGroupReaderReportColumn(RetlGroupReader *reader, AttrNumber attnum, const char *problem)
+{
+	ReportProblem(reader, ColumnName(reader, attnum), problem, false);
+}
+
+/* See group_reader_state.h. */
+RetlColumnReader *
+RetlGroupReaderUseColumn(RetlGroupReader *reader, AttrNumber attnum)
+{
+	RetlColumnReader *column = GetColumn(reader, attnum);
+
+	if (!column->opened)
+	{
+		RetlReadContext readContext;
+
+		RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
+							ColumnName(reader, attnum));
+		OpenColumn(reader, column, attnum);
+		RetlReadContextPop(&readContext);
+	}
+	return column;
+}
+
+/*
+ * Build the selected rows of the vector (NULL: all), with everything that must
+ * be there before.
+ */
 static void
-BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum, uint32 index)
+BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum, uint32 index,
+			const RetlSelection *selection)
 {
 	uint32		vectorRows = reader->footer.vectorRows;
-	const char *problem;
+	bool		more = column->vectorIndex == index;
+	const char *problem = NULL;
 
 	if (!column->builderReady)
 	{
@@ -313,38 +392,56 @@ BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 		column->builderReady = true;
 	}
 	column->vectorIndex = UINT32_MAX;
-	if (column->present)
-	{
-		problem = RetlVectorBuild(&column->builder, &column->chunk, index);
-		if (problem != NULL)
-			ReportProblem(reader, ColumnName(reader, attnum), problem, false);
-	}
-	else
+	if (!column->present)
 		RetlVectorBuildConstant(&column->builder, column->missing, column->missingIsNull,
 								index * vectorRows,
 								Min(vectorRows, reader->footer.rowCount - index * vectorRows));
+	else if (more)
+		problem = RetlVectorBuildMore(&column->builder, &column->chunk, selection);
+	else
+		problem = RetlVectorBuild(&column->builder, &column->chunk, index, selection);
+	if (problem != NULL)
+		ReportProblem(reader, ColumnName(reader, attnum), problem, false);
 	column->vectorIndex = index;
 }
 
-/* See group_reader.h. */
-const RetlVector *
-RetlGroupReaderGetVector(RetlGroupReader *reader, AttrNumber attnum, uint32 index)
+/* The vector with at least the selected rows (NULL: all). */
+static const RetlVector *
+GetVector(RetlGroupReader *reader, AttrNumber attnum, uint32 index,
+		  const RetlSelection *selection)
 {
 	RetlColumnReader *column = GetColumn(reader, attnum);
 	RetlReadContext readContext;
 
 	Assert(index < RetlGroupReaderVectorCount(reader));
 
-	if (column->opened && column->vectorIndex == index)
+	if (column->opened && column->vectorIndex == index &&
+		RetlVectorHasRows(&column->builder, selection))
 		return &column->builder.vector;
 
 	RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
 						ColumnName(reader, attnum));
 	if (!column->opened)
 		OpenColumn(reader, column, attnum);
-	BuildVector(reader, column, attnum, index);
+	BuildVector(reader, column, attnum, index, selection);
 	RetlReadContextPop(&readContext);
 	return &column->builder.vector;
+}
+
+/* See group_reader.h. */
+const RetlVector *
+RetlGroupReaderGetVector(RetlGroupReader *reader, AttrNumber attnum, uint32 index)
+{
+	return GetVector(reader, attnum, index, NULL);
+}
+
+/* See group_reader.h. */
+const RetlVector *
+RetlGroupReaderGetSelected(RetlGroupReader *reader, AttrNumber attnum, uint32 index,
+						   const RetlSelection *selection)
+{
+	return GetVector(reader, attnum, index,
+					 selection->count < selection->rowCount ? selection : NULL);
 }
 
 /*
@@ -368,20 +465,11 @@ bool
 RetlGroupReaderGetVectorZone(RetlGroupReader *reader, AttrNumber attnum,
 							 uint32 index, RetlZone *zone, uint32 *rowCount)
 {
-	RetlColumnReader *column = GetColumn(reader, attnum);
+	RetlColumnReader *column = RetlGroupReaderUseColumn(reader, attnum);
 	const char *problem;
 
 	Assert(index < RetlGroupReaderVectorCount(reader));
 
-	if (!column->opened)
-	{
-		RetlReadContext readContext;
-
-		RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
-							ColumnName(reader, attnum));
-		OpenColumn(reader, column, attnum);
-		RetlReadContextPop(&readContext);
-	}
 	if (!column->present)
 		return false;
 

@@ -33,7 +33,7 @@ typedef struct RetlReadStats
 	uint64		vectorsDecoded; /* columns x vectors */
 	uint64		vectorsFiltered;	/* column tests x vectors, on encoded data */
 	uint64		valuesFetched;	/* one by one */
-	uint64		cacheHits;		/* vectors found in the cache */
+	uint64		cacheHits;		/* units found in the cache */
 	uint64		bytesRead;		/* of compressed data */
 } RetlReadStats;
 
@@ -56,6 +56,14 @@ extern void RetlGroupReaderSetRelation(RetlGroupReader *reader, Relation rel);
  * table's.  It must live as long as the reader.
  */
 extern void RetlGroupReaderSetDescriptor(RetlGroupReader *reader, TupleDesc tupdesc);
+
+/*
+ * Use the cache of what was read before (read_cache.h) for the groups of this
+ * incarnation of the table.  "admit" says whether to add to it: what is read
+ * only once should not.
+ */
+extern void RetlGroupReaderUseCache(RetlGroupReader *reader, const uint8 incarnation[16],
+									bool admit);
 
 /* Turn to a COMPLETE group: reads and checks its footer (header part only). */
 extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry);

@@ -34,6 +34,7 @@ typedef struct RetlColumnReader
 	bool		builderReady;
 	RetlVectorBuilder builder;
 	uint32		vectorIndex;	/* of builder.vector; UINT32_MAX: none */
+	struct RetlColumnMemo *memos;	/* of tests, see vector_filter.c */
 } RetlColumnReader;
 
 struct RetlGroupReader
@@ -46,8 +47,14 @@ struct RetlGroupReader
 	RetlReadStats ownStats;
 	MemoryContext context;
 	MemoryContext groupContext; /* reset when the group changes */
+	MemoryContext scratchContext;	/* reset after each use */
 	int			columnCapacity;
 	RetlColumnReader **columns; /* [attnum - 1]; NULL until asked for */
+
+	/* the cache */
+	bool		cached;			/* is it used? */
+	bool		admit;			/* may we add to it? */
+	RetlCacheKey cacheKey;		/* all but group, column and part */
 
 	/* the group */
 	bool		open;
@@ -71,5 +78,13 @@ extern const RetlFooterColumn *RetlGroupReaderRawColumn(RetlGroupReader *reader,
 extern bool RetlGroupReaderFindColumn(RetlGroupReader *reader, uint32 columnId,
 									  RetlFooterColumn *column, const char **problem,
 									  bool *unsupported);
+
+/* The reader of a column, which is opened if it is not yet. */
+extern RetlColumnReader *RetlGroupReaderUseColumn(RetlGroupReader *reader, AttrNumber attnum);
+
+/* Raise what is wrong with a column's chunk. */
+extern void pg_attribute_noreturn() RetlGroupReaderReportColumn(RetlGroupReader *reader,
+																AttrNumber attnum,
+																const char *problem);
 
 #endif							/* RETLDB_GROUP_READER_STATE_H */

@@ -8,6 +8,11 @@
  * and a place in one allocation for each piece.  Large values are either left
  * to be read when somebody needs them (see overflow.c) or read at once.
  *
+ * Often only some rows are wanted.  Pieces without such rows are not read, few
+ * values are fetched one by one, and of a piece that is decoded only wanted
+ * values of variable length are copied.  What was built stays where it is when
+ * more rows of the vector are wanted later.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -17,6 +22,17 @@
 #include "utils/memutils.h"
 
 #include "rowgroup/vector_builder.h"
+
+#define MAX_WORDS	(RETLDB_MAX_VECTOR_ROWS / 64)
+
+/* A piece, and what of it is being built; builder->rows and values list the rows. */
+typedef struct PieceRows
+{
+	RetlPieceView piece;
+	uint32		row;			/* of the vector, where the piece begins */
+	uint32		count;			/* rows listed, all not null */
+	const uint64 *wanted;		/* see RetlDecoded */
+} PieceRows;
 
 /* Alignment in bytes that a pg_type.typalign stands for. */
 static Size
@@ -49,6 +65,11 @@ RetlVectorBuilderInit(RetlVectorBuilder *builder, const RetlColumnType *type,
 	builder->vector.typeLength = type->typeLength;
 	builder->vector.byValue = type->byValue;
 	builder->nulls = palloc(vectorRows * sizeof(bool));
+	builder->rows = palloc(vectorRows * sizeof(uint16));
+	builder->values = palloc(vectorRows * sizeof(uint16));
+	builder->alignment = AlignmentOf(type->align);
+	if (type->typeLength == -1)
+		builder->alignment = Max(builder->alignment, ALIGNOF_INT);
 	if (type->typeLength < 0)
 	{
 		builder->starts = palloc(vectorRows * sizeof(uint32));
@@ -78,6 +99,7 @@ BeginVector(RetlVectorBuilder *builder, uint32 firstRow, uint32 rowCount)
 	vector->firstRow = firstRow;
 	vector->rowCount = rowCount;
 	vector->nulls = NULL;
+	memset(builder->built, 0, RetlSelectionWords(rowCount) * sizeof(uint64));
 	vector->fixed = builder->strided == NULL ? builder->fixed : NULL;
 	vector->pointers = builder->pointers;
 	return vector;
@@ -97,8 +119,9 @@ SetNulls(RetlVectorBuilder *builder, const RetlPieceView *piece, uint32 row)
 	}
 	if (vector->nulls == NULL)
 	{
+		/* pieces that were built before have none */
 		vector->nulls = builder->nulls;
-		memset(vector->nulls, 0, row * sizeof(bool));
+		memset(vector->nulls, 0, vector->rowCount * sizeof(bool));
 	}
 	for (uint32 i = 0; i < piece->rowCount; i++)
 		vector->nulls[row + i] = RetlPieceIsNull(piece, i);
@@ -150,22 +173,46 @@ AlignFixed(RetlVectorBuilder *builder, uint32 row, uint32 count)
 
 /* Decode a piece of a fixed-width type to where its rows belong. */
 static const char *
-BuildFixed(RetlVectorBuilder *builder, RetlChunkReader *chunk, const RetlPieceView *piece,
-		   uint32 row, const RetlArena *arena)
+BuildFixed(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *part,
+		   const RetlArena *arena)
 {
-	char	   *start = builder->fixed + (Size) row * builder->type.width;
+	const RetlPieceView *piece = &part->piece;
+	char	   *start = builder->fixed + (Size) part->row * builder->type.width;
 	RetlDecoded decoded;
 	const char *problem;
 
 	memset(&decoded, 0, sizeof(decoded));
 	decoded.fixed = (uint8 *) start;
+	decoded.wanted = part->wanted;
 	problem = RetlChunkDecodePiece(chunk, piece, &decoded, arena);
 	if (problem != NULL)
 		return problem;
 	if (piece->nulls != NULL)
 		SpreadFixed(piece, start, builder->type.width);
 	if (builder->strided != NULL)
-		AlignFixed(builder, row, piece->rowCount);
+		AlignFixed(builder, part->row, piece->rowCount);
+	return NULL;
+}
+
+/* Fetch values of a fixed-width type one by one. */
+static const char *
+FetchFixed(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *part,
+		   const RetlArena *arena)
+{
+	for (uint32 i = 0; i < part->count; i++)
+	{
+		uint32		row = part->row + builder->rows[i];
+		RetlDecoded decoded;
+		const char *problem;
+
+		memset(&decoded, 0, sizeof(decoded));
+		decoded.fixed = (uint8 *) builder->fixed + (Size) row * builder->type.width;
+		problem = RetlChunkFetchValue(chunk, &part->piece, builder->values[i], &decoded, arena);
+		if (problem != NULL)
+			return problem;
+		if (builder->strided != NULL)
+			AlignFixed(builder, row, 1);
+	}
 	return NULL;
 }
 
@@ -196,31 +243,34 @@ PlaceValue(const RetlVectorBuilder *builder, char *place, const uint8 *data, uin
 }
 
 /*
- * Make values of what was decoded; values[] gets the piece's non-null ones.
- * Long ones would be overflow values, so there is a limit to what is allocated.
+ * Make values of what was decoded.  Long ones would be overflow values, so
+ * there is a limit to what is allocated.
  */
 static const char *
-PlaceValues(RetlVectorBuilder *builder, uint32 count, const RetlDecoded *decoded,
-			char **values)
+PlaceValues(RetlVectorBuilder *builder, const PieceRows *part, const RetlDecoded *decoded)
 {
-	Size		alignment = AlignmentOf(builder->type.align);
+	Size		alignment = builder->alignment;
+	char	  **pointers = builder->pointers + part->row;
 	Size		size = 0;
 	char	   *place;
 
-	if (builder->type.typeLength == -1)
-		alignment = Max(alignment, ALIGNOF_INT);
-	for (uint32 i = 0; i < count; i++)
+	for (uint32 i = 0; i < part->count; i++)
 	{
-		if (decoded->lengths[i] > RETLDB_OVERFLOW_THRESHOLD)
+		uint32		length = decoded->lengths[builder->values[i]];
+
+		if (length > RETLDB_OVERFLOW_THRESHOLD)
 			return "value is too long";
-		size += PlaceSize(builder, alignment, decoded->lengths[i]);
+		size += PlaceSize(builder, alignment, length);
 	}
 	place = MemoryContextAllocHuge(builder->dataContext, Max(size, 1));
-	for (uint32 i = 0; i < count; i++)
+	for (uint32 i = 0; i < part->count; i++)
 	{
-		values[i] = PlaceValue(builder, place, decoded->bytes + decoded->starts[i],
-							   decoded->lengths[i]);
-		place += PlaceSize(builder, alignment, decoded->lengths[i]);
+		uint32		value = builder->values[i];
+
+		pointers[builder->rows[i]] = PlaceValue(builder, place,
+												decoded->bytes + decoded->starts[value],
+												decoded->lengths[value]);
+		place += PlaceSize(builder, alignment, decoded->lengths[value]);
 	}
 	return NULL;
 }
@@ -252,96 +302,276 @@ FetchOverflow(RetlVectorBuilder *builder, RetlChunkReader *chunk, const RetlOver
 	return problem;
 }
 
-/* Put large values in the place of the empty ones that stand for them. */
+/*
+ * Put large values in the place of the empty ones that stand for them.  Both
+ * the references and the listed values are in rising order.
+ */
 static const char *
-FetchOverflows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const RetlPieceView *piece,
-			   const RetlDecoded *decoded, char **values)
+FetchOverflows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *part)
 {
-	for (uint32 i = 0; i < piece->overflowCount; i++)
+	uint32		listed = 0;
+
+	for (uint32 i = 0; i < part->piece.overflowCount; i++)
 	{
-		RetlOverflowRef ref = RetlPieceOverflow(piece, i);
+		RetlOverflowRef ref = RetlPieceOverflow(&part->piece, i);
 		const char *problem;
 
-		if (decoded->lengths[ref.valueIndex] != 0)
+		while (listed < part->count && builder->values[listed] < ref.valueIndex)
+			listed++;
+		if (listed == part->count)
+			break;
+		if (builder->values[listed] != ref.valueIndex)
+			continue;
+		if (builder->lengths[ref.valueIndex] != 0)
 			return "overflow reference has another value in its place";
-		problem = FetchOverflow(builder, chunk, &ref, &values[ref.valueIndex]);
+		problem = FetchOverflow(builder, chunk, &ref,
+								&builder->pointers[part->row + builder->rows[listed]]);
 		if (problem != NULL)
 			return problem;
 	}
 	return NULL;
 }
 
-/* Spread the pointers to the piece's values over its rows. */
+/* Null rows have no value to point to. */
 static void
-SpreadPointers(const RetlPieceView *piece, char **start)
+ClearNullPointers(RetlVectorBuilder *builder, const PieceRows *part)
 {
-	uint32		value = piece->valueCount;
-
-	for (uint32 row = piece->rowCount; row-- > 0;)
+	for (uint32 i = 0; i < part->piece.rowCount; i++)
 	{
-		if (RetlPieceIsNull(piece, row))
-			start[row] = NULL;
-		else
-			start[row] = start[--value];
+		if (RetlPieceIsNull(&part->piece, i))
+			builder->pointers[part->row + i] = NULL;
 	}
 }
 
-/* Decode a piece of a variable-length type to where its rows belong. */
+/* Decode a piece of a variable-length type and make the listed values. */
 static const char *
-BuildVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const RetlPieceView *piece,
-			  uint32 row, const RetlArena *arena)
+BuildVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *part,
+			  const RetlArena *arena)
 {
-	char	  **values = builder->pointers + row;
 	RetlDecoded decoded;
 	const char *problem;
 
 	memset(&decoded, 0, sizeof(decoded));
 	decoded.starts = builder->starts;
 	decoded.lengths = builder->lengths;
-	problem = RetlChunkDecodePiece(chunk, piece, &decoded, arena);
-	if (problem != NULL)
-		return problem;
-	problem = PlaceValues(builder, piece->valueCount, &decoded, values);
-	if (problem != NULL)
-		return problem;
-	problem = FetchOverflows(builder, chunk, piece, &decoded, values);
-	if (problem != NULL)
-		return problem;
-	if (piece->nulls != NULL)
-		SpreadPointers(piece, values);
-	return NULL;
+	decoded.wanted = part->wanted;
+	problem = RetlChunkDecodePiece(chunk, &part->piece, &decoded, arena);
+	if (problem == NULL)
+		problem = PlaceValues(builder, part, &decoded);
+	if (problem == NULL)
+		problem = FetchOverflows(builder, chunk, part);
+	if (part->piece.nulls != NULL)
+		ClearNullPointers(builder, part);
+	return problem;
 }
 
-/* See vector_builder.h. */
-const char *
-RetlVectorBuild(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 index)
+/* Fetch the listed values of a variable-length type one by one. */
+static const char *
+FetchVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *part,
+			  const RetlArena *arena)
 {
-	const RetlChunkView *view = &chunk->view;
-	uint32		firstRow = index * view->vectorRows;
-	uint32		rowCount = Min(view->vectorRows, view->rowCount - firstRow);
-	RetlArena	arena = RetlMemoryContextArena(builder->dataContext);
-
-	Assert(index < view->vectorCount);
-
-	BeginVector(builder, firstRow, rowCount);
-	for (uint32 row = 0; row < rowCount; row += view->pieceRows)
+	for (uint32 i = 0; i < part->count; i++)
 	{
-		RetlPieceView piece;
+		uint32		value = builder->values[i];
+		uint32	   *length = &builder->lengths[value];
+		RetlDecoded decoded;
 		const char *problem;
+		char	   *place;
 
-		problem = RetlChunkGetPiece(chunk, (firstRow + row) / view->pieceRows, &piece);
+		memset(&decoded, 0, sizeof(decoded));
+		decoded.starts = &builder->starts[value];
+		decoded.lengths = length;
+		problem = RetlChunkFetchValue(chunk, &part->piece, value, &decoded, arena);
+		if (problem == NULL && *length > RETLDB_OVERFLOW_THRESHOLD)
+			problem = "value is too long";
 		if (problem != NULL)
 			return problem;
-		SetNulls(builder, &piece, row);
-		if (builder->type.typeLength < 0)
-			problem = BuildVariable(builder, chunk, &piece, row, &arena);
-		else
-			problem = BuildFixed(builder, chunk, &piece, row, &arena);
+		place = MemoryContextAlloc(builder->dataContext,
+								   PlaceSize(builder, builder->alignment, *length));
+		builder->pointers[part->row + builder->rows[i]] =
+			PlaceValue(builder, place, decoded.bytes + builder->starts[value], *length);
+	}
+	if (part->piece.nulls != NULL)
+		ClearNullPointers(builder, part);
+	return FetchOverflows(builder, chunk, part);
+}
+
+/* ---------------------------------------------------------------------
+ * Pieces and vectors
+ * ---------------------------------------------------------------------
+ */
+
+/* Rows of these bits that are not null. */
+static uint32
+CountRows(const uint64 *rows, const uint64 *present, uint32 words)
+{
+	uint32		count = 0;
+
+	for (uint32 i = 0; i < words; i++)
+		count += pg_popcount64(present != NULL ? rows[i] & present[i] : rows[i]);
+	return count;
+}
+
+/* List the rows of these bits that are not null, and their values' indexes. */
+static void
+ListRows(RetlVectorBuilder *builder, PieceRows *part, const uint64 *rows, const uint64 *present)
+{
+	uint32		words = RetlSelectionWords(part->piece.rowCount);
+	uint32		count = 0;
+	uint32		before = 0;		/* values of the words before */
+
+	for (uint32 i = 0; i < words; i++)
+	{
+		uint64		mask = present == NULL ? PG_UINT64_MAX : present[i];
+
+		for (uint64 bits = rows[i] & mask; bits != 0; bits &= bits - 1)
+		{
+			uint32		bit = pg_rightmost_one_pos64(bits);
+
+			builder->rows[count] = i * 64 + bit;
+			builder->values[count] = present == NULL ? i * 64 + bit :
+				before + pg_popcount64(mask & ((UINT64CONST(1) << bit) - 1));
+			count++;
+		}
+		before += pg_popcount64(mask);
+	}
+	Assert(count == part->count);
+}
+
+/*
+ * How many values of a piece are rather fetched than all decoded?  Where an
+ * encoding has to go through what is before a value, hardly any.
+ */
+static uint32
+FetchLimit(const PieceRows *part)
+{
+	switch (part->piece.encoding)
+	{
+		case RETL_ENCODING_RLE:
+		case RETL_ENCODING_DELTA:
+			return 1;
+		default:
+			return part->piece.valueCount / 32;
+	}
+}
+
+/* Build "rows" of a piece; "wanted" are these and the ones that are there already. */
+static const char *
+BuildPiece(RetlVectorBuilder *builder, RetlChunkReader *chunk, PieceRows *part,
+		   const uint64 *rows, const uint64 *wanted)
+{
+	const RetlPieceView *piece = &part->piece;
+	uint32		words = RetlSelectionWords(piece->rowCount);
+	RetlArena	arena = RetlMemoryContextArena(builder->dataContext);
+	bool		variable = builder->type.typeLength < 0;
+	bool		fetch;
+	uint64		present[MAX_WORDS];
+	uint64		values[MAX_WORDS];
+
+	SetNulls(builder, piece, part->row);
+	if (piece->nulls != NULL)
+		RetlPiecePresent(piece, present);
+	part->count = CountRows(rows, piece->nulls != NULL ? present : NULL, words);
+	fetch = part->count <= FetchLimit(part);
+	if (fetch || variable)
+		ListRows(builder, part, rows, piece->nulls != NULL ? present : NULL);
+	if (fetch)
+		return variable ? FetchVariable(builder, chunk, part, &arena) :
+			FetchFixed(builder, chunk, part, &arena);
+
+	part->wanted = NULL;
+	if (part->count < piece->valueCount)
+	{
+		if (piece->nulls != NULL)
+			RetlSelectionCompress(wanted, present, words, values);
+		part->wanted = piece->nulls != NULL ? values : wanted;
+	}
+	return variable ? BuildVariable(builder, chunk, part, &arena) :
+		BuildFixed(builder, chunk, part, &arena);
+}
+
+/*
+ * Build those of the selected rows of the vector that are not there yet.
+ * Pieces are whole words of the selection, or parts of one.
+ */
+static const char *
+BuildRows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const RetlSelection *selection)
+{
+	const RetlChunkView *view = &chunk->view;
+	RetlVector *vector = &builder->vector;
+
+	for (uint32 row = 0; row < vector->rowCount; row += view->pieceRows)
+	{
+		uint32		pieceIndex = (vector->firstRow + row) / view->pieceRows;
+		uint32		rowCount = RetlPieceRowCount(view, pieceIndex);
+		uint32		shift = row % 64;
+		uint64		rows[MAX_WORDS];
+		uint64		wanted[MAX_WORDS];
+		uint64		any = 0;
+		PieceRows	part;
+		const char *problem;
+
+		for (uint32 i = 0; i < RetlSelectionWords(rowCount); i++)
+		{
+			uint64		mask = RetlRowsMask(Min(rowCount - i * 64, 64)) << shift;
+			uint64	   *built = &builder->built[row / 64 + i];
+			uint64		more = selection != NULL ? selection->words[row / 64 + i] & mask : mask;
+
+			rows[i] = (more & ~*built) >> shift;
+			wanted[i] = ((more | *built) & mask) >> shift;
+			any |= rows[i];
+			*built |= more;
+		}
+		if (any == 0)
+			continue;
+		part.row = row;
+		problem = RetlChunkGetPiece(chunk, pieceIndex, &part.piece);
+		if (problem == NULL)
+			problem = BuildPiece(builder, chunk, &part, rows, wanted);
 		if (problem != NULL)
 			return problem;
 	}
 	chunk->stats->vectorsDecoded++;
 	return NULL;
+}
+
+/* See vector_builder.h. */
+const char *
+RetlVectorBuild(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 index,
+				const RetlSelection *selection)
+{
+	const RetlChunkView *view = &chunk->view;
+	uint32		firstRow = index * view->vectorRows;
+
+	Assert(index < view->vectorCount);
+
+	BeginVector(builder, firstRow, Min(view->vectorRows, view->rowCount - firstRow));
+	return BuildRows(builder, chunk, selection);
+}
+
+/* See vector_builder.h. */
+bool
+RetlVectorHasRows(const RetlVectorBuilder *builder, const RetlSelection *selection)
+{
+	uint32		words = RetlSelectionWords(builder->vector.rowCount);
+
+	for (uint32 i = 0; i < words; i++)
+	{
+		uint64		wanted = selection != NULL ? selection->words[i] :
+			RetlRowsMask(Min(builder->vector.rowCount - i * 64, 64));
+
+		if ((wanted & ~builder->built[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* See vector_builder.h. */
+const char *
+RetlVectorBuildMore(RetlVectorBuilder *builder, RetlChunkReader *chunk,
+					const RetlSelection *selection)
+{
+	return BuildRows(builder, chunk, selection);
 }
 
 /* See vector_builder.h. */
@@ -352,6 +582,7 @@ RetlVectorBuildConstant(RetlVectorBuilder *builder, Datum value, bool isnull,
 	RetlVector *vector = BeginVector(builder, firstRow, rowCount);
 	uint32		width = builder->type.width;
 
+	memset(builder->built, 0xFF, sizeof(builder->built));
 	if (isnull)
 	{
 		vector->nulls = builder->nulls;

@@ -12,12 +12,14 @@
 
 #include "rowgroup/chunk_reader.h"
 #include "rowgroup/column_type.h"
+#include "vector/selection.h"
 #include "vector/vector.h"
 
 typedef struct RetlVectorBuilder
 {
 	/* fixed */
 	RetlColumnType type;
+	Size		alignment;		/* of values of variable length */
 	uint32		stride;			/* of by-reference values of fixed width, aligned */
 	MemoryContext dataContext;	/* reset for each vector */
 
@@ -29,6 +31,13 @@ typedef struct RetlVectorBuilder
 	char	  **pointers;		/* variable length, or strided */
 	uint32	   *starts;			/* variable length */
 	uint32	   *lengths;
+
+	/* which rows of the vector are there */
+	uint64		built[RETLDB_MAX_VECTOR_ROWS / 64];
+
+	/* of the piece at hand: rows to build, and their values' indexes */
+	uint16	   *rows;
+	uint16	   *values;
 } RetlVectorBuilder;
 
 /*
@@ -39,9 +48,19 @@ typedef struct RetlVectorBuilder
 extern void RetlVectorBuilderInit(RetlVectorBuilder *builder, const RetlColumnType *type,
 								  uint32 vectorRows, MemoryContext context);
 
-/* Build vector "index" of a chunk in builder->vector.  NULL or what is wrong. */
+/*
+ * Build vector "index" of a chunk in builder->vector, or only selected rows of
+ * it if selection is not NULL.  NULL or what is wrong.
+ */
 extern const char *RetlVectorBuild(RetlVectorBuilder *builder, RetlChunkReader *chunk,
-								   uint32 index);
+								   uint32 index, const RetlSelection *selection);
+
+/* Are all selected rows (NULL: all rows) of the vector there? */
+extern bool RetlVectorHasRows(const RetlVectorBuilder *builder, const RetlSelection *selection);
+
+/* Build these, too; values that are there stay where they are. */
+extern const char *RetlVectorBuildMore(RetlVectorBuilder *builder, RetlChunkReader *chunk,
+									   const RetlSelection *selection);
 
 /* Build a vector all of whose rows have this value. */
 extern void RetlVectorBuildConstant(RetlVectorBuilder *builder, Datum value, bool isnull,

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "utils/spccache.h"
 #include "utils/rel.h"
 
 #include "base/errors.h"
@@ -30,6 +31,14 @@
 
 /* Pages that are appended before their run is entered in the directory. */
 #define APPEND_PAGES	32
+
+/*
+ * Pages that are prefetched for each of the concurrent requests that
+ * effective_io_concurrency allows (PostgreSQL 17 joins as many in one), and at
+ * most in all.
+ */
+#define PREFETCH_PAGES		16
+#define PREFETCH_PAGES_MAX	256
 
 struct RetlBytesWriter
 {
@@ -254,6 +263,56 @@ CheckRange(const RetlBytesReader *reader, uint64 offset, uint64 length)
 {
 	if (offset > reader->dataLength || length > reader->dataLength - offset)
 		RetlReportDamagedGroup(reader->rel, reader->groupId, NULL, "an offset beyond its end");
+}
+
+/*
+ * Start reading pages in the background.  Tables are mostly in memory or mostly
+ * not: if the first page is, the others are taken to be.
+ */
+void
+RetlBytesReaderPrefetch(const RetlBytesReader *reader, uint64 offset, uint64 length)
+{
+	uint64		end = Min(offset + length, reader->dataLength);
+
+	for (uint64 index = offset / RETLDB_PAYLOAD_SIZE; index * RETLDB_PAYLOAD_SIZE < end; index++)
+	{
+		PrefetchBufferResult result = PrefetchBuffer(reader->rel, MAIN_FORKNUM,
+													 RetlBytesReaderBlock(reader, (uint32) index));
+
+		if (!result.initiated_io)
+			break;
+	}
+}
+
+/*
+ * How many bytes ahead to prefetch; 0: not at all.
+ */
+uint64
+RetlPrefetchDistance(Relation rel)
+{
+	int			requests = get_tablespace_io_concurrency(rel->rd_rel->reltablespace);
+
+	return (uint64) Min(requests * PREFETCH_PAGES, PREFETCH_PAGES_MAX) * RETLDB_PAYLOAD_SIZE;
+}
+
+/*
+ * Start reading the first page of a group's footer, unless its run is not among
+ * those in the entry.
+ */
+void
+RetlGroupPrefetchFooter(Relation rel, const RetlGroupEntry *entry)
+{
+	uint32		index = (uint32) (entry->footerOffset / RETLDB_PAYLOAD_SIZE);
+
+	for (int i = 0; i < Min(entry->runCount, RETLDB_INLINE_RUNS); i++)
+	{
+		if (index < entry->runs[i].length)
+		{
+			(void) PrefetchBuffer(rel, MAIN_FORKNUM, entry->runs[i].start + index);
+			return;
+		}
+		index -= entry->runs[i].length;
+	}
 }
 
 /*

@@ -51,6 +51,18 @@ extern void RetlBytesReaderInit(RetlBytesReader *reader, Relation rel,
  */
 extern void RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst);
 
+/*
+ * Start reading pages of [offset, offset + length), which may reach beyond the
+ * end, in the background.
+ */
+extern void RetlBytesReaderPrefetch(const RetlBytesReader *reader, uint64 offset, uint64 length);
+
+/* How many bytes ahead to prefetch where the table is; 0: it is not wanted. */
+extern uint64 RetlPrefetchDistance(Relation rel);
+
+/* Start reading the first page of a COMPLETE group's footer. */
+extern void RetlGroupPrefetchFooter(Relation rel, const RetlGroupEntry *entry);
+
 /* Block that holds page "index" of the group. */
 extern BlockNumber RetlBytesReaderBlock(const RetlBytesReader *reader, uint32 index);
 

@@ -76,4 +76,15 @@ RetlSelectionPrevious(const RetlSelection *selection, int32 row)
 	return -1;
 }
 
+/*
+ * A selection of rows as one of the non-null values among them: "present" has
+ * the bits of the rows that are not null.  All arrays have this many words.
+ */
+extern void RetlSelectionCompress(const uint64 *rows, const uint64 *present, uint32 words,
+								  uint64 *values);
+
+/* And back: rows that are null are not selected. */
+extern void RetlSelectionExpand(const uint64 *values, const uint64 *present, uint32 words,
+								uint64 *rows);
+
 #endif							/* RETLDB_SELECTION_H */

@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "base/settings.h"
 #include "rowgroup/group_reader.h"
 #include "storage/directory.h"
 #include "storage/table_header.h"
@@ -78,6 +79,8 @@ UseCache(Relation rel)
 	cache.directory = RetlDirectoryRead(rel);
 	cache.generation = cache.directory->header->generation;
 	cache.reader = RetlGroupReaderCreate(rel, NULL, NULL);
+	if (!retldb_skip_damaged_groups)
+		RetlGroupReaderUseCache(cache.reader, cache.directory->header->incarnation, true);
 	MemoryContextSwitchTo(oldContext);
 }
 

@@ -27,6 +27,7 @@
 
 #include "base/settings.h"
 #include "storage/directory.h"
+#include "storage/group_bytes.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/row_store.h"
@@ -34,6 +35,11 @@
 
 /* Blocks of the row store that a process of a parallel scan claims at once. */
 #define PARALLEL_STRETCH	32
+
+/* What is known of a group's visibility. */
+#define VISIBILITY_UNKNOWN	0
+#define VISIBILITY_YES		1
+#define VISIBILITY_NO		2
 
 /* Where the cursor stands. */
 typedef enum CursorState
@@ -51,6 +57,7 @@ struct RetlTableScan
 	Snapshot	snapshot;
 	Bitmapset  *columns;
 	const RetlZoneFilter *filter;
+	const RetlScanConditions *conditions;	/* NULL: none on vectors */
 	RetlParallelScan *parallel;
 	MemoryContext context;		/* of the scan */
 	MemoryContext startContext; /* of what a (re)scan makes, reset by the next */
@@ -65,6 +72,7 @@ struct RetlTableScan
 	uint64	   *runsBefore;		/* [runCount + 1]: blocks in runs before this one */
 	int			runCount;
 	RetlGroup **groupOfSlot;	/* parallel: by position in the directory */
+	uint8	   *visibility;		/* of each group, VISIBILITY_..., or NULL: ask each time */
 	RetlZoneEntry ***zones;		/* [attnum - 1][directory page], read when needed */
 
 	/* the cursor */
@@ -77,7 +85,9 @@ struct RetlTableScan
 	int			vectorShift;	/* rows of a vector, as a power of two */
 	int64		checkedVector;	/* whose zones were looked at last, -1 = none */
 	bool		checkedSkip;
+	RetlSelection selection;	/* of checkedVector: rows that pass the conditions */
 	HeapTupleHeader anchor;		/* of the open group */
+	bool		anchorIsRead;	/* since we turned to the group */
 	RetlScanRow row;
 
 	/* claimed stretch of a parallel scan */
@@ -98,12 +108,19 @@ struct RetlTableScan
  */
 
 /*
- * Large tables are read through a ring of buffers, as heap scans do it.
+ * What is large is read through a ring of buffers, as heap scans do it.  Of a
+ * table only the pages of needed columns are read, which are taken to have the
+ * same size.
  */
 static BufferAccessStrategy
-ChooseStrategy(Relation rel)
+ChooseStrategy(Relation rel, const Bitmapset *columns)
 {
-	if (RelationUsesLocalBuffers(rel) || RelationGetNumberOfBlocks(rel) <= NBuffers / 4)
+	uint64		blocks = RelationGetNumberOfBlocks(rel);
+	int			natts = RelationGetDescr(rel)->natts;
+
+	if (columns != NULL && natts > 0)
+		blocks = blocks * Min(bms_num_members(columns), natts) / natts;
+	if (RelationUsesLocalBuffers(rel) || blocks <= (uint64) NBuffers / 4)
 		return NULL;
 	return GetAccessStrategy(BAS_BULKREAD);
 }
@@ -126,7 +143,7 @@ RetlTableScanBegin(Relation rel, Snapshot snapshot, Bitmapset *columns,
 	scan->context = context;
 	scan->startContext = AllocSetContextCreate(context, "retldb scan start",
 											   ALLOCSET_SMALL_SIZES);
-	scan->strategy = ChooseStrategy(rel);
+	scan->strategy = ChooseStrategy(rel, columns);
 	scan->reader = RetlGroupReaderCreate(rel, scan->strategy, &scan->stats.read);
 	scan->anchor = palloc0(sizeof(HeapTupleHeaderData));
 	scan->vectorStamps = palloc0(sizeof(uint64) * Max(natts, 1));
@@ -184,6 +201,9 @@ StartScan(RetlTableScan *scan)
 		PredicateLockRelation(scan->rel, scan->snapshot);
 
 	scan->directory = RetlDirectoryRead(scan->rel);
+	if (!retldb_skip_damaged_groups)
+		RetlGroupReaderUseCache(scan->reader, scan->directory->header->incarnation,
+								scan->strategy == NULL);
 	scan->nblocks = RelationGetNumberOfBlocks(scan->rel);
 	if (scan->parallel != NULL)
 		scan->nblocks = scan->parallel->nblocks;
@@ -191,6 +211,9 @@ StartScan(RetlTableScan *scan)
 	CountRuns(scan);
 	if (scan->parallel != NULL)
 		ArrangeSlots(scan);
+	scan->visibility = NULL;
+	if (IsMVCCSnapshot(scan->snapshot))
+		scan->visibility = palloc0(Max(scan->directory->groupCount, 1));
 	scan->zones = palloc0(sizeof(RetlZoneEntry **) * Max(RelationGetDescr(scan->rel)->natts, 1));
 	MemoryContextSwitchTo(oldContext);
 
@@ -207,6 +230,16 @@ void
 RetlTableScanSetDescriptor(RetlTableScan *scan, TupleDesc tupdesc)
 {
 	RetlGroupReaderSetDescriptor(scan->reader, tupdesc);
+}
+
+/*
+ * Rows of row groups that fail these are passed over from now on.
+ */
+void
+RetlTableScanSetConditions(RetlTableScan *scan, const RetlScanConditions *conditions)
+{
+	Assert(scan->state == CURSOR_BEFORE);
+	scan->conditions = conditions != NULL && conditions->count > 0 ? conditions : NULL;
 }
 
 /*
@@ -300,7 +333,27 @@ SkipGroup(RetlTableScan *scan)
 }
 
 /*
- * Can no row of this vector of the current group match?
+ * Find the rows of checkedVector that pass the conditions.  False if none does.
+ */
+static bool
+SelectRows(RetlTableScan *scan)
+{
+	RetlSelection *selection = &scan->selection;
+	uint32		firstRow = (uint32) scan->checkedVector << scan->vectorShift;
+
+	CHECK_FOR_INTERRUPTS();
+	RetlSelectAll(selection, Min(1U << scan->vectorShift, scan->groupRows - firstRow));
+	for (int i = 0; i < scan->conditions->count && selection->count > 0; i++)
+		RetlGroupReaderFilterTree(scan->reader, scan->conditions->trees[i],
+								  (uint32) scan->checkedVector, selection);
+	scan->stats.rowsFiltered += selection->rowCount - selection->count;
+	if (selection->count == 0)
+		scan->stats.vectorsEmptied++;
+	return selection->count > 0;
+}
+
+/*
+ * Is there no row to return in this vector of the current group?
  */
 static bool
 SkipVector(RetlTableScan *scan, uint32 vectorIndex)
@@ -313,7 +366,11 @@ SkipVector(RetlTableScan *scan, uint32 vectorIndex)
 	if (scan->checkedSkip)
 		scan->stats.vectorsSkipped++;
 	else
+	{
 		scan->stats.vectorsRead++;
+		if (scan->conditions != NULL)
+			scan->checkedSkip = !SelectRows(scan);
+	}
 	return scan->checkedSkip;
 }
 
@@ -451,6 +508,43 @@ OpenBlock(RetlTableScan *scan, BlockNumber block)
 }
 
 /*
+ * Is the group visible?  For an MVCC snapshot that stays as it is, so rescans
+ * need not look at the anchors of groups again; those that are then read do,
+ * for the anchor's header.
+ */
+static bool
+GroupIsVisible(RetlTableScan *scan, RetlGroup *group)
+{
+	uint8	   *known = scan->visibility == NULL ? NULL :
+		&scan->visibility[group - scan->directory->groups];
+	bool		visible;
+
+	scan->anchorIsRead = false;
+	if (known != NULL && *known != VISIBILITY_UNKNOWN)
+		return *known == VISIBILITY_YES;
+	visible = RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
+	scan->anchorIsRead = true;
+	if (known != NULL)
+		*known = visible ? VISIBILITY_YES : VISIBILITY_NO;
+	return visible;
+}
+
+/*
+ * While a group is being read, the footer of the next one may be fetched.
+ */
+static void
+PrefetchNextGroup(RetlTableScan *scan, const RetlGroup *group)
+{
+	const RetlGroup *next = group + 1;
+
+	if (scan->parallel == NULL &&
+		next < scan->directory->groups + scan->directory->groupCount &&
+		next->entry.state == RETL_GROUP_COMPLETE &&
+		RetlPrefetchDistance(scan->rel) > 0)
+		RetlGroupPrefetchFooter(scan->rel, &next->entry);
+}
+
+/*
  * Open a row group.  Returns the number of its rows, 0 if it is not to be read.
  */
 static int64
@@ -466,8 +560,9 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 
 	if (group->entry.state != RETL_GROUP_COMPLETE)
 		return 0;
+	scan->anchorIsRead = true;
 	if (!retldb_skip_damaged_groups || IsInParallelMode())
-		visible = RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
+		visible = GroupIsVisible(scan, group);
 	else if (!GroupIsSound(scan, &visible))
 		return 0;
 	if (!visible)
@@ -484,7 +579,10 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 		return 0;
 	}
 
+	if (!scan->anchorIsRead)
+		(void) RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
 	RetlGroupReaderOpen(scan->reader, &group->entry);
+	PrefetchNextGroup(scan, group);
 	scan->groupRows = RetlGroupReaderRowCount(scan->reader);
 	scan->vectorShift = pg_leftmost_one_pos32(RetlGroupReaderVectorRows(scan->reader));
 	return scan->groupRows;
@@ -621,28 +719,65 @@ StepInPage(RetlTableScan *scan, int step)
 }
 
 /*
- * Move to the next row within the open group, passing over vectors in which no
- * row can match.
+ * The selected row of a vector that is nearest to "row" (of the group) in a
+ * direction, or one outside the vector if there is none.
+ */
+static int64
+NearestSelected(RetlTableScan *scan, uint32 vectorIndex, int64 row, int step)
+{
+	int64		first = (int64) vectorIndex << scan->vectorShift;
+	int64		vectorRow = row - first;
+
+	if (RetlIsSelected(scan->selection.words, (uint32) vectorRow))
+		return row;
+	if (step < 0)
+		return first + RetlSelectionPrevious(&scan->selection, (int32) vectorRow);
+	vectorRow = RetlSelectionNext(&scan->selection, (uint32) vectorRow);
+	return first + (vectorRow < scan->selection.rowCount ? vectorRow :
+					INT64CONST(1) << scan->vectorShift);
+}
+
+/*
+ * The next row to return within the open group, from "row" on in a direction,
+ * or -1: vectors in which no row can match, and rows that fail the conditions,
+ * are passed over.
+ */
+static int64
+FindRow(RetlTableScan *scan, int64 row, int step)
+{
+	while (row >= 0 && row < scan->groupRows)
+	{
+		uint32		vectorIndex = row >> scan->vectorShift;
+		int64		first = (int64) vectorIndex << scan->vectorShift;
+
+		if (SkipVector(scan, vectorIndex))
+			row = step > 0 ? first + (INT64CONST(1) << scan->vectorShift) : first - 1;
+		else if (scan->conditions == NULL)
+			return row;
+		else
+		{
+			row = NearestSelected(scan, vectorIndex, row, step);
+			if (row >> scan->vectorShift == vectorIndex)
+				return row;
+		}
+	}
+	return -1;
+}
+
+/*
+ * Move to the next row within the open group.
  */
 static bool
 StepInGroup(RetlTableScan *scan, int step)
 {
-	int64		next = scan->rowInItem + step;
+	int64		next = FindRow(scan, scan->rowInItem + step, step);
 	uint32		vectorIndex;
 	uint64		rowNumber;
 	RetlScanRow *row = &scan->row;
 
-	for (;;)
-	{
-		if (next < 0 || next >= scan->groupRows)
-			return false;
-		vectorIndex = next >> scan->vectorShift;
-		if (!SkipVector(scan, vectorIndex))
-			break;
-		next = step > 0
-			? (int64) (vectorIndex + 1) << scan->vectorShift
-			: ((int64) vectorIndex << scan->vectorShift) - 1;
-	}
+	if (next < 0)
+		return false;
+	vectorIndex = next >> scan->vectorShift;
 	if (row->inRowStore || row->vectorIndex != vectorIndex)
 		scan->stamp++;
 	scan->rowInItem = next;
@@ -681,7 +816,8 @@ RetlTableScanNext(RetlTableScan *scan, ScanDirection direction)
 }
 
 /*
- * The whole vector of a column that the current row of a row group is in.
+ * The vector of a column that the current row of a row group is in; with
+ * conditions, only rows that pass them have a value there.
  */
 const RetlVector *
 RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum)
@@ -692,7 +828,11 @@ RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum)
 
 	if (scan->vectorStamps[i] != scan->stamp)
 	{
-		scan->vectors[i] = RetlGroupReaderGetVector(scan->reader, attnum, scan->row.vectorIndex);
+		uint32		index = scan->row.vectorIndex;
+
+		scan->vectors[i] = scan->conditions == NULL ?
+			RetlGroupReaderGetVector(scan->reader, attnum, index) :
+			RetlGroupReaderGetSelected(scan->reader, attnum, index, &scan->selection);
 		scan->vectorStamps[i] = scan->stamp;
 	}
 	return scan->vectors[i];

@@ -43,6 +43,7 @@ typedef struct RetlScanStats
 	uint64		vectorsTotal;	/* of all visible groups */
 	uint64		vectorsSkipped; /* by zone maps, those of skipped groups included */
 	uint64		vectorsRead;	/* vectors of which a row was returned or looked at */
+	uint64		vectorsEmptied; /* of vectorsRead: conditions left no row */
 	uint64		rowStoreRows;	/* visible rows of the row store */
 	uint64		bloomGroups;	/* of groupsSkipped: by blooms */
 	uint64		rowsFiltered;	/* rows of row groups that conditions on vectors
@@ -103,8 +104,9 @@ extern RetlScanRow *RetlTableScanNext(RetlTableScan *scan, ScanDirection directi
 extern Datum RetlTableScanGetColumn(RetlTableScan *scan, AttrNumber attnum, bool *isnull);
 
 /*
- * The whole vector of a column that the current row of a row group is in (its
- * entry vectorRow).  Valid until the scan turns to a row of another vector.
+ * The vector of a column that the current row of a row group is in (its entry
+ * vectorRow).  Valid until the scan turns to a row of another vector.  With
+ * conditions, entries of rows that fail them are undefined.
  */
 extern const RetlVector *RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum);
 

@@ -28,7 +28,7 @@ TYPES = {
     'bool': ['{i} % 2 = 0', '{i} % 1000 < 500', 'true'],
     'numeric': ['{i} / 7.0', '({i} % 10)::numeric(10,2)', "(ARRAY['NaN', 'Infinity', '1.0', '1.00', '-5', '1e30'])[1 + {i} % 6]::numeric", '{i}'],
     'numeric(12,3)': ['{i} / 8.0', '({i} % 50) * 1.25'],
-    'text': ["'text ' || {i}", "'text ' || {i} % 10", "repeat(md5({i}::text), {i} % 30)", "''", "chr(192 + {i} % 400) || {i}"],
+    'text': ["CASE WHEN {i} % 50 = 3 THEN repeat(md5({i}::text), 300 + {i} % 700) ELSE 'short ' || {i} % 10 END", "'text ' || {i}", "'text ' || {i} % 10", "repeat(md5({i}::text), {i} % 30)", "''", "chr(192 + {i} % 400) || {i}"],
     'text COLLATE "C"': ["md5({i}::text)", "'value ' || {i} % 100"],
     'varchar(20)': ["left(md5({i}::text), {i} % 20)"],
     'char(8)': ["left('ab      cd', {i} % 9)"],
@@ -357,13 +357,60 @@ class Round:
         self.same('SELECT count(*), md5(string_agg(x, \'\' ORDER BY x COLLATE "C")) FROM (SELECT %s AS x FROM {t}) q'
                   % self.columns_as_text(self.columns))
 
+    def rescans(self):
+        """The same scan again and again, with other constants."""
+        name, column_type = self.random.choice([c for c in self.columns if c[1] in ORDERED])
+        plain = column_type.split(' COLLATE')[0]
+        numbers = ', '.join('(%d)' % self.random.randint(0, self.next + 5) for _ in range(self.random.choice([2, 5, 30])))
+        condition = 't.%s %s k.v' % (name, self.random.choice(['=', '=', '=', '<', '>=', '<>']))
+        if self.random.random() < 0.4:
+            condition += self.random.choice([' OR t.%s IS NULL', ' AND t.%s IS NOT NULL']) % self.random.choice(self.columns)[0]
+        self.same('SELECT k.i, (SELECT count(*) || \'/\' || coalesce(sum(t.id::numeric), 0) FROM {t} t WHERE %s) '
+                  'FROM (SELECT i, (%s)::%s AS v FROM (VALUES %s) n(i)) k ORDER BY 1, 2'
+                  % (condition, self.expression(column_type, 'i'), plain, numbers))
+
+    def scroll(self):
+        """A cursor there and back, and turned round on the way."""
+        def fetch(how):
+            lines = self.psql.run('FETCH %s FROM there' % how)
+            if any(line.startswith('ERROR') for line in lines):
+                raise Failure('a cursor fails: %s' % lines)
+            return lines
+
+        self.psql.must('BEGIN')
+        self.psql.run('DECLARE there SCROLL CURSOR FOR SELECT id, %s FROM columnar WHERE %s'
+                      % (self.random.choice(self.columns)[0] + ' IS NULL', self.predicate()))
+        if not self.psql.run("SELECT 1 FROM pg_cursors WHERE name = 'there'"):
+            self.psql.must('ROLLBACK')
+            return
+        some = self.random.choice([1, 10, 1000])
+        rows = fetch('FORWARD %d' % some)
+        again = fetch('BACKWARD %d' % some)
+        again.reverse()
+        if again != rows[:-1] and again != rows:    # the cursor stood on the last row, or past it
+            raise Failure('a cursor turned round gives %s after %s' % (again[:5], rows[:5]))
+        self.psql.must('MOVE ABSOLUTE 0 FROM there')
+        rows = fetch('ALL')
+        again = fetch('BACKWARD ALL')
+        again.reverse()
+        if rows != again:
+            raise Failure('backward a cursor gives %d rows, not %d' % (len(again), len(rows)))
+        self.psql.must('ROLLBACK')
+
     def ask(self):
+        self.psql.must('SET retldb.cache_size = %s' % self.random.choice(['0', "'64kB'", "'1MB'", "'32MB'", "'32MB'"]))
+        self.psql.must('SET retldb.enable_vector_filter = %s' % self.random.choice(['on', 'on', 'on', 'off']))
         self.psql.must('SET retldb.enable_columnar_scan = %s; SET retldb.enable_skipping = %s; SET max_parallel_workers_per_gather = %d;'
                       'SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = %d; SET parallel_tuple_cost = 0'
                       % (self.random.choice(['on', 'on', 'on', 'off']), self.random.choice(['on', 'on', 'off']),
                          self.random.choice([0, 0, 2]), self.random.choice([0, 1000])))
         for _ in range(3):
             self.same(self.query())
+        kind = self.random.random()
+        if kind < 0.3:
+            self.rescans()
+        elif kind < 0.5:
+            self.scroll()
 
     def verify(self):
         faults = self.psql.run("SELECT * FROM retldb.verify('columnar')")

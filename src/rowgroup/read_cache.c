@@ -1,0 +1,254 @@
+/*-------------------------------------------------------------------------
+ *
+ * read_cache.c
+ *	  What this backend has read of row groups and may soon need again.
+ *
+ * Entries are found by a hash table and stand in a list by their last use.
+ * Time is a counter of lookups.  Of keys that are not cached, a table of fixed
+ * size remembers how often they were asked for, and when; two keys may fall
+ * into the same place of it, which then forgets the older one.
+ *
+ * The cache outlives transactions.  Pins end with a memory context of the
+ * reader that took them, so errors leave none behind.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "common/hashfn.h"
+#include "lib/ilist.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "base/settings.h"
+#include "rowgroup/read_cache.h"
+
+/* Keys whose last lookup is remembered; a power of two. */
+#define GHOSTS		8192
+
+/* An entry may take this part of the cache at most. */
+#define MAX_SHARE	8
+
+struct RetlCacheEntry
+{
+	RetlCacheKey key;			/* first: the hash table's */
+	dlist_node	node;			/* in "used" */
+	MemoryContext context;
+	const void *data;
+	Size		size;
+	uint64		lastUse;
+	int			pins;
+};
+
+typedef struct Ghost
+{
+	uint32		tag;			/* of the key */
+	int			lookups;		/* 0: none */
+	uint64		lastUse;
+} Ghost;
+
+static HTAB *entries = NULL;
+static MemoryContext cacheContext = NULL;
+static dlist_head used = DLIST_STATIC_INIT(used);	/* last used first */
+static Ghost ghosts[GHOSTS];
+static uint64 now = 0;
+static RetlCacheStats statistics;
+
+/* Make the hash table, at the first use. */
+static void
+Initialise(void)
+{
+	HASHCTL		control;
+
+	if (entries != NULL)
+		return;
+	if (cacheContext == NULL)
+		cacheContext = AllocSetContextCreate(TopMemoryContext, "retldb cache",
+											 ALLOCSET_DEFAULT_SIZES);
+	memset(&control, 0, sizeof(control));
+	control.keysize = sizeof(RetlCacheKey);
+	control.entrysize = sizeof(RetlCacheEntry);
+	control.hcxt = cacheContext;
+	entries = hash_create("retldb cache", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/*
+ * Workers of parallel queries end too soon to profit.
+ */
+bool
+RetlCacheIsEnabled(void)
+{
+	return retldb_cache_size > 0 && !IsParallelWorker();
+}
+
+/* Bytes there may be. */
+static uint64
+Limit(void)
+{
+	return (uint64) retldb_cache_size * 1024;
+}
+
+/* Drop an entry that nobody has pinned. */
+static void
+Evict(RetlCacheEntry *entry)
+{
+	Assert(entry->pins == 0);
+	dlist_delete(&entry->node);
+	statistics.bytes -= entry->size;
+	statistics.entries--;
+	statistics.evictions++;
+	MemoryContextDelete(entry->context);
+	hash_search(entries, &entry->key, HASH_REMOVE, NULL);
+}
+
+/*
+ * Evict entries that were not used since "since" until there are at most
+ * "bytes".  False if there are not enough of them.
+ */
+static bool
+ShrinkTo(uint64 bytes, uint64 since)
+{
+	dlist_node *node = dlist_is_empty(&used) ? NULL : dlist_tail_node(&used);
+
+	while (statistics.bytes > bytes && node != NULL)
+	{
+		RetlCacheEntry *entry = dlist_container(RetlCacheEntry, node, node);
+
+		node = dlist_has_prev(&used, node) ? dlist_prev_node(&used, node) : NULL;
+		if (entry->lastUse >= since)
+			return false;
+		if (entry->pins == 0)
+			Evict(entry);
+	}
+	return statistics.bytes <= bytes;
+}
+
+/* Where a key's last lookup is remembered. */
+static Ghost *
+GhostOf(const RetlCacheKey *key, uint32 *tag)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) key, sizeof(*key), 0);
+
+	*tag = (uint32) (hash >> 32);
+	return &ghosts[hash % GHOSTS];
+}
+
+/* See read_cache.h. */
+RetlCacheEntry *
+RetlCacheLookup(const RetlCacheKey *key)
+{
+	RetlCacheEntry *entry;
+
+	if (statistics.bytes > Limit())
+		(void) ShrinkTo(Limit(), PG_UINT64_MAX);
+	if (!RetlCacheIsEnabled())
+		return NULL;
+	Initialise();
+	now++;
+	entry = hash_search(entries, key, HASH_FIND, NULL);
+	if (entry == NULL)
+	{
+		statistics.misses++;
+		return NULL;
+	}
+	statistics.hits++;
+	entry->lastUse = now;
+	dlist_move_head(&used, &entry->node);
+	entry->pins++;
+	return entry;
+}
+
+/* See read_cache.h. */
+bool
+RetlCacheAdmits(const RetlCacheKey *key, Size size, int lookups)
+{
+	uint32		tag;
+	Ghost	   *ghost;
+	uint64		before;
+
+	if (!RetlCacheIsEnabled())
+		return false;
+	ghost = GhostOf(key, &tag);
+	if (ghost->tag != tag)
+		ghost->lookups = 0;
+	before = ghost->lastUse;
+	ghost->tag = tag;
+	ghost->lookups++;
+	ghost->lastUse = now;
+	if (ghost->lookups < lookups || size > Limit() / MAX_SHARE)
+		return false;
+	return statistics.bytes + size <= Limit() || ShrinkTo(Limit() - size, before);
+}
+
+/* See read_cache.h. */
+RetlCacheEntry *
+RetlCacheInsert(const RetlCacheKey *key, MemoryContext context, const void *data)
+{
+	RetlCacheEntry *entry;
+	bool		found;
+
+	Initialise();
+	entry = hash_search(entries, key, HASH_ENTER, &found);
+	Assert(!found);
+	entry->context = context;
+	entry->data = data;
+	entry->size = MemoryContextMemAllocated(context, true) + sizeof(RetlCacheEntry);
+	entry->lastUse = now;
+	entry->pins = 1;
+	dlist_push_head(&used, &entry->node);
+	MemoryContextSetParent(context, cacheContext);
+	statistics.bytes += entry->size;
+	statistics.entries++;
+	statistics.admissions++;
+	return entry;
+}
+
+/* See read_cache.h. */
+const void *
+RetlCacheData(const RetlCacheEntry *entry)
+{
+	return entry->data;
+}
+
+/* See read_cache.h. */
+void
+RetlCachePin(RetlCacheEntry **pin, RetlCacheEntry *entry)
+{
+	if (*pin != NULL)
+	{
+		Assert((*pin)->pins > 0);
+		(*pin)->pins--;
+	}
+	*pin = entry;
+}
+
+/* Memory context callback: the reader is gone, or turns to something else. */
+static void
+ReleasePins(void *arg)
+{
+	RetlCachePins *pins = arg;
+
+	RetlCachePin(&pins->header, NULL);
+	RetlCachePin(&pins->dictionary, NULL);
+	RetlCachePin(&pins->unit, NULL);
+}
+
+/* See read_cache.h. */
+RetlCachePins *
+RetlCachePinsCreate(MemoryContext context)
+{
+	RetlCachePins *pins = MemoryContextAllocZero(context, sizeof(RetlCachePins));
+
+	pins->callback.func = ReleasePins;
+	pins->callback.arg = pins;
+	MemoryContextRegisterResetCallback(context, &pins->callback);
+	return pins;
+}
+
+/* See read_cache.h. */
+void
+RetlCacheGetStats(RetlCacheStats *stats)
+{
+	*stats = statistics;
+}

@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * read_cache.h
+ *	  What this backend has read of row groups and may soon need again.
+ *
+ * Row groups do not change, and neither their ids nor those of an incarnation
+ * of a table are used twice, so an entry is never wrong: what belongs to a
+ * dropped table is not asked for any more and ages out.
+ *
+ * An entry is a memory context with data that its maker knows.  It stays while
+ * it is pinned; otherwise it goes when others need its room
+ * (retldb.cache_size).  Room is made only for what is asked for repeatedly, and
+ * only if the time before was after the last use of the entry that has to go:
+ * scans of a table that does not fit leave in the cache what is there.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_READ_CACHE_H
+#define RETLDB_READ_CACHE_H
+
+#include "postgres.h"
+
+#include "base/compat.h"
+
+/* Parts of a chunk that are cached; units follow. */
+#define RETLDB_CACHE_HEADER			0
+#define RETLDB_CACHE_DICTIONARY		1
+#define RETLDB_CACHE_FIRST_UNIT		2
+
+/* Compared bytewise: to be zeroed first. */
+typedef struct RetlCacheKey
+{
+	RetlFileLocator locator;
+	uint32		columnId;
+	uint8		incarnation[16];
+	uint64		groupId;
+	uint64		part;			/* RETLDB_CACHE_... */
+} RetlCacheKey;
+
+typedef struct RetlCacheEntry RetlCacheEntry;
+
+typedef struct RetlCacheStats
+{
+	uint64		hits;
+	uint64		misses;
+	uint64		admissions;
+	uint64		evictions;
+	uint64		entries;		/* now */
+	uint64		bytes;			/* now */
+} RetlCacheStats;
+
+/* Is there a cache at all? */
+extern bool RetlCacheIsEnabled(void);
+
+/* The entry, pinned, or NULL. */
+extern RetlCacheEntry *RetlCacheLookup(const RetlCacheKey *key);
+
+/*
+ * After a lookup in vain, which was the "lookups"th one or a later one: may an
+ * entry of about this size be inserted?  If so, there is room for it.
+ */
+extern bool RetlCacheAdmits(const RetlCacheKey *key, Size size, int lookups);
+
+/*
+ * Insert what is in "context", which becomes the cache's, and "data", which is
+ * within.  The entry is pinned.  On error, nothing has happened.
+ */
+extern RetlCacheEntry *RetlCacheInsert(const RetlCacheKey *key, MemoryContext context,
+									   const void *data);
+
+extern const void *RetlCacheData(const RetlCacheEntry *entry);
+
+/* Pins that end with a memory context, at the latest. */
+typedef struct RetlCachePins
+{
+	RetlCacheEntry *header;
+	RetlCacheEntry *dictionary;
+	RetlCacheEntry *unit;
+	MemoryContextCallback callback;
+} RetlCachePins;
+
+extern RetlCachePins *RetlCachePinsCreate(MemoryContext context);
+
+/* Give up a pin, if there is one, and take another. */
+extern void RetlCachePin(RetlCacheEntry **pin, RetlCacheEntry *entry);
+
+extern void RetlCacheGetStats(RetlCacheStats *stats);
+
+#endif							/* RETLDB_READ_CACHE_H */
