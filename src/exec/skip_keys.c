@@ -288,6 +288,9 @@ SetValue(const KeyedTest *test, RetlZoneFilter *filter, RetlZoneTestKind kind, O
 	filter->keyKind = test->keyKind;
 	filter->keyExact = RetlZoneKeyFromDatum(test->keyKind, type, value, filter->key);
 	filter->argCount = 0;
+	filter->hasHash = kind == RETL_TEST_EQ;
+	if (filter->hasHash)
+		filter->hash = RetlHashFromDatum(test->keyKind, type, value);
 }
 
 /* A date or timestamp some units away; infinity stays where it is. */

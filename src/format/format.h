@@ -368,10 +368,12 @@ typedef struct RetlFooterColumn
 
 #define RETL_CHUNK_VECTOR_ZONES	0x01	/* the header has a zone for each vector */
 #define RETL_CHUNK_DICTIONARY	0x02	/* unit 0 is the dictionary */
+#define RETL_CHUNK_BLOOM		0x04	/* the header ends with a RetlBloomHeader, the
+										 * last units are the Bloom filter's partitions */
 
 /*
  * Chunk header: this struct, RetlUnit[unitCount], then, if flagged,
- * RetlZone[vectorCount].  Without vector zones every vector has the chunk's
+ * RetlZone[vectorCount] and RetlBloomHeader.  Without vector zones every vector has the chunk's
  * (its null count is then not known, unless the chunk's is 0 or all rows).
  *
  * unitRows is a power of two; a unit holds max(1, unitRows / vectorRows)
@@ -390,8 +392,20 @@ typedef struct RetlChunkHeader
 	uint32_t	rowCount;
 	uint32_t	vectorRows;
 	uint32_t	unitRows;
-	uint32_t	unitCount;		/* with the dictionary */
+	uint32_t	unitCount;		/* with the dictionary and the Bloom filter */
 } RetlChunkHeader;
+
+#define RETLDB_BLOOM_HASH		1	/* XXH64 of the values' canonical bytes */
+
+/* The Bloom filter of a chunk's values: partitionCount units of equal length. */
+typedef struct RetlBloomHeader
+{
+	uint16_t	hashVersion;	/* RETLDB_BLOOM_HASH */
+	uint16_t	partitionBlocks;	/* blocks of 32 bytes in a partition */
+	uint32_t	partitionCount;
+	uint32_t	valueCount;		/* different values it was made for; informational */
+	uint32_t	reserved;
+} RetlBloomHeader;
 
 typedef struct RetlUnit
 {
@@ -481,6 +495,7 @@ RETLDB_ASSERT_SIZE(RetlFooterHeader, 72);
 RETLDB_ASSERT_SIZE(RetlFooterColumn, 104);
 RETLDB_ASSERT_SIZE(RetlChunkHeader, 40);
 RETLDB_ASSERT_SIZE(RetlUnit, 16);
+RETLDB_ASSERT_SIZE(RetlBloomHeader, 16);
 RETLDB_ASSERT_SIZE(RetlPieceHeader, 12);
 RETLDB_ASSERT_SIZE(RetlOverflowRef, 24);
 RETLDB_ASSERT_SIZE(RetlOverflowFrame, 16);

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "format/bloom.h"
 #include "format/checksum.h"
 
 #define IS_POWER_OF_TWO(n)	((n) != 0 && ((n) & ((n) - 1)) == 0)
@@ -28,9 +29,10 @@ CeilDivide(uint32_t dividend, uint32_t divisor)
 
 /* See chunk_format.h. */
 uint64_t
-RetlChunkHeaderLength(uint64_t unitCount, uint64_t zoneCount)
+RetlChunkHeaderLength(uint64_t unitCount, uint64_t zoneCount, bool hasBloom)
 {
-	return sizeof(RetlChunkHeader) + unitCount * sizeof(RetlUnit) + zoneCount * sizeof(RetlZone);
+	return sizeof(RetlChunkHeader) + unitCount * sizeof(RetlUnit) +
+		zoneCount * sizeof(RetlZone) + (hasBloom ? sizeof(RetlBloomHeader) : 0);
 }
 
 /* See chunk_format.h. */
@@ -44,8 +46,9 @@ RetlVectorCount(uint32_t rowCount, uint32_t vectorRows)
 uint64_t
 RetlChunkHeaderMaxLength(uint32_t rowCount, uint32_t vectorRows)
 {
-	return RetlChunkHeaderLength((uint64_t) CeilDivide(rowCount, RETLDB_MIN_UNIT_ROWS) + 1,
-								 RetlVectorCount(rowCount, vectorRows));
+	return RetlChunkHeaderLength((uint64_t) CeilDivide(rowCount, RETLDB_MIN_UNIT_ROWS) + 1 +
+								 RETLDB_BLOOM_MAX_PARTITIONS,
+								 RetlVectorCount(rowCount, vectorRows), true);
 }
 
 /* Does the fixed part say what the footer says? */
@@ -56,7 +59,7 @@ CheckIdentity(const RetlChunkHeader *header, const RetlChunkExpect *expect)
 		return "chunk header has a wrong magic number";
 	if (header->version != RETLDB_FORMAT_VERSION)
 		return "chunk header has an unknown version";
-	if ((header->flags & ~(RETL_CHUNK_VECTOR_ZONES | RETL_CHUNK_DICTIONARY)) != 0 ||
+	if ((header->flags & ~(RETL_CHUNK_VECTOR_ZONES | RETL_CHUNK_DICTIONARY | RETL_CHUNK_BLOOM)) != 0 ||
 		header->reserved != 0)
 		return "chunk header has unknown flags";
 	if (header->groupId != expect->groupId)
@@ -96,6 +99,31 @@ CheckUnits(const RetlUnit *units, uint32_t count, const RetlChunkExpect *expect)
 	return NULL;
 }
 
+/* Find the header of the Bloom filter, the last bytes of the chunk header. */
+static const char *
+FindBloom(const uint8_t *src, const RetlChunkExpect *expect, RetlChunkView *view)
+{
+	if (expect->chunkHeaderLength < sizeof(RetlChunkHeader) + sizeof(RetlBloomHeader))
+		return "chunk header has a wrong length";
+	memcpy(&view->bloom, src + expect->chunkHeaderLength - sizeof(RetlBloomHeader),
+		   sizeof(RetlBloomHeader));
+	view->bloomUnits = view->bloom.partitionCount;
+	return RetlBloomHeaderProblem(&view->bloom);
+}
+
+/* Are the partitions of the Bloom filter there, as they are and of one length? */
+static const char *
+CheckBloomUnits(const RetlChunkView *view)
+{
+	const RetlUnit *units = view->units + view->dictionaryUnits + view->unitCount;
+
+	for (uint32_t i = 0; i < view->bloomUnits; i++)
+		if (units[i].rawLength != RetlBloomPartitionSize(&view->bloom) ||
+			units[i].storedLength != units[i].rawLength)
+			return "Bloom filter has a wrong length";
+	return NULL;
+}
+
 /* See chunk_format.h. */
 const char *
 RetlChunkParse(const uint8_t *src, const RetlChunkExpect *expect, RetlChunkView *view)
@@ -103,6 +131,7 @@ RetlChunkParse(const uint8_t *src, const RetlChunkExpect *expect, RetlChunkView 
 	RetlChunkHeader header;
 	uint32_t	zoneCount;
 	uint32_t	unitCount;
+	bool		hasBloom;
 	const char *problem;
 
 	memset(view, 0, sizeof(*view));
@@ -117,6 +146,7 @@ RetlChunkParse(const uint8_t *src, const RetlChunkExpect *expect, RetlChunkView 
 						  offsetof(RetlChunkHeader, checksum)) != header.checksum)
 		return "chunk header has a wrong checksum";
 
+	hasBloom = (header.flags & RETL_CHUNK_BLOOM) != 0;
 	view->rowCount = header.rowCount;
 	view->vectorRows = header.vectorRows;
 	view->unitRows = header.unitRows;
@@ -128,18 +158,26 @@ RetlChunkParse(const uint8_t *src, const RetlChunkExpect *expect, RetlChunkView 
 	unitCount = CeilDivide(header.rowCount, header.unitRows);
 	view->unitCount = unitCount;
 	unitCount += view->dictionaryUnits;
+	if (hasBloom)
+	{
+		problem = FindBloom(src, expect, view);
+		if (problem != NULL)
+			return problem;
+		unitCount += view->bloomUnits;
+	}
 	if (header.unitCount != unitCount)
 		return "chunk header has a wrong number of units";
 
 	zoneCount = (header.flags & RETL_CHUNK_VECTOR_ZONES) != 0 ? view->vectorCount : 0;
-	if (RetlChunkHeaderLength(unitCount, zoneCount) != expect->chunkHeaderLength)
+	if (RetlChunkHeaderLength(unitCount, zoneCount, hasBloom) != expect->chunkHeaderLength)
 		return "chunk header has a wrong length";
 	view->units = (const RetlUnit *) (const void *) (src + sizeof(header));
 	if (zoneCount > 0)
 		view->zones = (const RetlZone *) (const void *)
 			(src + sizeof(header) + unitCount * sizeof(RetlUnit));
 
-	return CheckUnits(view->units, unitCount, expect);
+	problem = CheckUnits(view->units, unitCount, expect);
+	return problem != NULL ? problem : CheckBloomUnits(view);
 }
 
 /* See chunk_format.h. */

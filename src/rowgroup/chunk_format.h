@@ -39,10 +39,12 @@ typedef struct RetlChunkView
 	uint32_t	piecesPerUnit;	/* of each unit but the last */
 	uint32_t	pieceCount;		/* of the chunk */
 	uint32_t	vectorCount;
-	uint32_t	unitCount;		/* without the dictionary */
+	uint32_t	unitCount;		/* without the dictionary and the Bloom filter */
 	uint32_t	dictionaryUnits;	/* 0 or 1; the dictionary is units[0] */
-	const RetlUnit *units;		/* [dictionaryUnits + unitCount] */
+	uint32_t	bloomUnits;		/* partitions of the Bloom filter, the last units */
+	const RetlUnit *units;		/* [dictionaryUnits + unitCount + bloomUnits] */
 	const RetlZone *zones;		/* [vectorCount], or NULL */
+	RetlBloomHeader bloom;		/* if bloomUnits > 0 */
 } RetlChunkView;
 
 /* A parsed piece; all pointers are into its unit, and not aligned. */
@@ -60,7 +62,7 @@ typedef struct RetlPieceView
 } RetlPieceView;
 
 /* Length of a chunk header. */
-extern uint64_t RetlChunkHeaderLength(uint64_t unitCount, uint64_t zoneCount);
+extern uint64_t RetlChunkHeaderLength(uint64_t unitCount, uint64_t zoneCount, bool hasBloom);
 
 /* Longest chunk header that a group of this many rows may have. */
 extern uint64_t RetlChunkHeaderMaxLength(uint32_t rowCount, uint32_t vectorRows);

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "compress/compress.h"
+#include "format/bloom.h"
 #include "format/checksum.h"
 #include "rowgroup/chunk_reader.h"
 
@@ -196,7 +197,8 @@ RetlChunkUseCache(RetlChunkReader *chunk, const RetlCacheKey *key, bool admit)
 							 LOOKUPS_OPENED);
 	if (context == NULL)
 		return;
-	unitsLength = (chunk->view.dictionaryUnits + chunk->view.unitCount) * sizeof(RetlUnit);
+	unitsLength = (chunk->view.dictionaryUnits + chunk->view.unitCount +
+				   chunk->view.bloomUnits) * sizeof(RetlUnit);
 	zonesLength = chunk->view.zones != NULL ? chunk->view.vectorCount * sizeof(RetlZone) : 0;
 	cached = MemoryContextAlloc(context, MAXALIGN(sizeof(CachedHeader)) + unitsLength + zonesLength);
 	cached->column = chunk->column;
@@ -571,4 +573,31 @@ RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceView *piece,
 						  selected, answered, arena, &problem))
 		return problem != NULL ? problem : "piece cannot be filtered";
 	return NULL;
+}
+
+/* See chunk_reader.h. */
+const char *
+RetlChunkReadBloom(RetlChunkReader *chunk, uint32 partition, uint8 *dst)
+{
+	const RetlChunkView *view = &chunk->view;
+
+	Assert(partition < view->bloomUnits);
+	return ReadUnit(chunk, &view->units[view->dictionaryUnits + view->unitCount + partition], dst);
+}
+
+/* See chunk_reader.h. */
+const char *
+RetlChunkBloomMayContain(RetlChunkReader *chunk, RetlKeyKind keyKind, uint64 hash, bool *may)
+{
+	const RetlBloomHeader *bloom = &chunk->view.bloom;
+	uint8		partition[RETLDB_BLOOM_PARTITION_BLOCKS * RETLDB_BLOOM_BLOCK];
+	const char *problem;
+
+	*may = true;
+	if (chunk->view.bloomUnits == 0 || chunk->column.zone.keyKind != keyKind)
+		return NULL;
+	problem = RetlChunkReadBloom(chunk, RetlBloomPartition(bloom, hash), partition);
+	if (problem == NULL)
+		*may = RetlBloomMayContain(bloom, partition, hash);
+	return problem;
 }

@@ -112,6 +112,16 @@ extern const char *RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceV
 										uint64 *selected, bool *answered,
 										const RetlArena *arena);
 
+/*
+ * May the chunk have a value with this hash?  *may is true if it has no Bloom
+ * filter, or one for another kind of keys.
+ */
+extern const char *RetlChunkBloomMayContain(RetlChunkReader *chunk, RetlKeyKind keyKind,
+											uint64 hash, bool *may);
+
+/* Read and check a partition of the Bloom filter into dst, which has room for it. */
+extern const char *RetlChunkReadBloom(RetlChunkReader *chunk, uint32 partition, uint8 *dst);
+
 /* An arena in a memory context. */
 extern RetlArena RetlMemoryContextArena(MemoryContext context);
 

@@ -22,7 +22,9 @@
 #include "utils/memutils.h"
 
 #include "compress/compress.h"
+#include "format/bloom.h"
 #include "format/checksum.h"
+#include "rowgroup/bloom_builder.h"
 #include "rowgroup/chunk_format.h"
 #include "rowgroup/chunk_reader.h"
 #include "rowgroup/chunk_writer.h"
@@ -68,6 +70,11 @@ typedef struct ChunkWriter
 	uint8	   *stored;
 	Size		storedLength;
 	Size		storedCapacity;
+
+	/* of all values */
+	uint32		distinct;
+	bool		hasBloom;
+	RetlBloomHeader bloom;
 } ChunkWriter;
 
 /* Make room for more bytes at the end of a growing array; returns where they go. */
@@ -543,13 +550,57 @@ CountDistinct(const ChunkWriter *writer)
 	return Min(distinct + writer->buffer->overflowCount, writer->values.count);
 }
 
+/*
+ * Append the partitions of a Bloom filter as units, as they are, if the chunk is
+ * to have one.  Values in the overflow area would not be found in it.
+ */
+static void
+AppendBloom(ChunkWriter *writer, const RetlZone *zones)
+{
+	const RetlBloomSubject subject = {
+		.choice = writer->options->bloom,
+		.keyKind = writer->buffer->type.keyKind,
+		.values = &writer->values,
+		.distinct = writer->distinct,
+		.rowCount = writer->rowCount,
+		.storedLength = writer->storedLength,
+		.zones = zones,
+		.zoneCount = RetlVectorCount(writer->rowCount, writer->options->vectorRows)
+	};
+	uint8	   *filter;
+	Size		size;
+
+	if (writer->buffer->overflowCount > 0)
+		return;
+	filter = RetlBloomBuild(&subject, &writer->bloom);
+	if (filter == NULL)
+		return;
+	writer->hasBloom = true;
+	size = RetlBloomPartitionSize(&writer->bloom);
+	writer->units = repalloc(writer->units, (writer->unitCount + writer->bloom.partitionCount) *
+							 sizeof(RetlUnit));
+	for (uint32 i = 0; i < writer->bloom.partitionCount; i++)
+	{
+		RetlUnit   *unit = &writer->units[writer->unitCount++];
+		uint8	   *dst = ReserveBytes(&writer->stored, writer->storedLength,
+									   &writer->storedCapacity, size);
+
+		memcpy(dst, filter + i * size, size);
+		unit->offset = (uint32) writer->storedLength;
+		unit->storedLength = unit->rawLength = (uint32) size;
+		unit->checksum = RetlCrc32c(0, dst, size);
+		writer->storedLength += size;
+	}
+	pfree(filter);
+}
+
 /* Put the chunk header together. */
 static void
 BuildHeader(ChunkWriter *writer, uint64 groupId, uint32 columnId,
 			const RetlZone *zones, uint32 zoneCount, RetlEncodedChunk *chunk)
 {
 	RetlChunkHeader header;
-	Size		length = RetlChunkHeaderLength(writer->unitCount, zoneCount);
+	Size		length = RetlChunkHeaderLength(writer->unitCount, zoneCount, writer->hasBloom);
 
 	for (uint32 i = 0; i < writer->unitCount; i++)
 		writer->units[i].offset += (uint32) length;
@@ -558,7 +609,8 @@ BuildHeader(ChunkWriter *writer, uint64 groupId, uint32 columnId,
 	header.magic = RETLDB_CHUNK_MAGIC;
 	header.version = RETLDB_FORMAT_VERSION;
 	header.flags = (zoneCount > 0 ? RETL_CHUNK_VECTOR_ZONES : 0) |
-		(writer->dictionary.length > 0 ? RETL_CHUNK_DICTIONARY : 0);
+		(writer->dictionary.length > 0 ? RETL_CHUNK_DICTIONARY : 0) |
+		(writer->hasBloom ? RETL_CHUNK_BLOOM : 0);
 	header.groupId = groupId;
 	header.columnId = columnId;
 	header.rowCount = writer->rowCount;
@@ -573,6 +625,9 @@ BuildHeader(ChunkWriter *writer, uint64 groupId, uint32 columnId,
 	if (zoneCount > 0)
 		memcpy(chunk->header + sizeof(header) + writer->unitCount * sizeof(RetlUnit),
 			   zones, zoneCount * sizeof(RetlZone));
+	if (writer->hasBloom)
+		memcpy(chunk->header + length - sizeof(RetlBloomHeader), &writer->bloom,
+			   sizeof(RetlBloomHeader));
 	header.checksum = RetlCrc32cWithout(0, chunk->header, length,
 										offsetof(RetlChunkHeader, checksum));
 	memcpy(chunk->header, &header, sizeof(header));
@@ -596,7 +651,7 @@ DescribeChunk(const ChunkWriter *writer, RetlEncodedChunk *chunk)
 	column->rawLength = RetlValuesRawSize(&writer->values);
 	for (uint32 i = 0; i < writer->buffer->overflowCount; i++)
 		column->rawLength += writer->buffer->overflow[i].ref.rawLength;
-	column->distinctEstimate = CountDistinct(writer);
+	column->distinctEstimate = writer->distinct;
 }
 
 /* See chunk_writer.h. */
@@ -626,6 +681,8 @@ RetlChunkEncode(const RetlColumnBuffer *buffer, uint32 rowCount,
 	EncodePieces(&writer);
 	BuildUnits(&writer);
 	zones = BuildZones(&writer, &chunk->column.zone);
+	writer.distinct = CountDistinct(&writer);
+	AppendBloom(&writer, zones);
 	BuildHeader(&writer, groupId, columnId, zones,
 				ZonesMatter(&writer, &chunk->column.zone) ?
 				RetlVectorCount(rowCount, options->vectorRows) : 0, chunk);

@@ -44,4 +44,7 @@ extern bool RetlZoneKeyFromBytes(RetlKeyKind kind, RetlPhysType physType, uint16
 								 const void *data, Size length,
 								 uint8 key[RETLDB_KEY_LENGTH]);
 
+/* Hash of a value for Bloom filters (value_hash.h); the kind is not NONE. */
+extern uint64 RetlHashFromDatum(RetlKeyKind kind, Oid baseType, Datum value);
+
 #endif							/* RETLDB_COLUMN_TYPE_H */

@@ -487,6 +487,23 @@ RetlGroupReaderGetVectorZone(RetlGroupReader *reader, AttrNumber attnum,
 }
 
 /* See group_reader.h. */
+bool
+RetlGroupReaderBloomMayContain(RetlGroupReader *reader, AttrNumber attnum,
+							   RetlKeyKind keyKind, uint64 hash)
+{
+	RetlColumnReader *column = RetlGroupReaderUseColumn(reader, attnum);
+	const char *problem;
+	bool		may;
+
+	if (!column->present)
+		return true;
+	problem = RetlChunkBloomMayContain(&column->chunk, keyKind, hash, &may);
+	if (problem != NULL)
+		ReportProblem(reader, ColumnName(reader, attnum), problem, false);
+	return may;
+}
+
+/* See group_reader.h. */
 uint32
 RetlGroupReaderColumnCount(const RetlGroupReader *reader)
 {

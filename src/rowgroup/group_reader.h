@@ -114,6 +114,13 @@ extern bool RetlGroupReaderGetVectorZone(RetlGroupReader *reader, AttrNumber att
 										 uint32 index, RetlZone *zone, uint32 *rowCount);
 
 /*
+ * May a row of the group have a value with this hash (value_hash.h) in the
+ * column?  True if there is no Bloom filter to ask.
+ */
+extern bool RetlGroupReaderBloomMayContain(RetlGroupReader *reader, AttrNumber attnum,
+										   RetlKeyKind keyKind, uint64 hash);
+
+/*
  * Check a column's chunk completely: checksums, structure, every piece decodes,
  * statistics agree with the values.  Returns NULL or a palloc'd text of what is
  * wrong; errors of page reads are still raised.  attnum may name a column that

@@ -94,14 +94,18 @@ RetlZoneTestMayMatch(const RetlZoneFilter *test, const RetlZone *zone, uint32 ro
 
 /* Test of one column; the zone comes from the source. */
 static bool
-TestMayMatch(const RetlZoneFilter *test, RetlZoneSource source, void *context)
+TestMayMatch(const RetlZoneFilter *test, RetlZoneSource source, RetlBloomSource bloom,
+			 void *context)
 {
 	RetlZone	zone;
 	uint32		rowCount;
 
-	if (!source(context, test->attnum, &zone, &rowCount))
+	if (source(context, test->attnum, &zone, &rowCount) &&
+		!RetlZoneTestMayMatch(test, &zone, rowCount))
+		return false;
+	if (bloom == NULL || test->kind != RETL_TEST_EQ || !test->hasHash)
 		return true;
-	return RetlZoneTestMayMatch(test, &zone, rowCount);
+	return bloom(context, test->attnum, test->keyKind, test->hash);
 }
 
 /*
@@ -109,7 +113,8 @@ TestMayMatch(const RetlZoneFilter *test, RetlZoneSource source, void *context)
  * one in the order of the tree, and no more than are needed for the answer.
  */
 bool
-RetlZoneFilterMayMatch(const RetlZoneFilter *filter, RetlZoneSource source, void *context)
+RetlZoneFilterMayMatchBloom(const RetlZoneFilter *filter, RetlZoneSource source,
+							RetlBloomSource bloom, void *context)
 {
 	int			i;
 
@@ -125,18 +130,39 @@ RetlZoneFilterMayMatch(const RetlZoneFilter *filter, RetlZoneSource source, void
 		case RETL_TEST_AND:
 			for (i = 0; i < filter->argCount; i++)
 			{
-				if (!RetlZoneFilterMayMatch(filter->args[i], source, context))
+				if (!RetlZoneFilterMayMatchBloom(filter->args[i], source, bloom, context))
 					return false;
 			}
 			return true;
 		case RETL_TEST_OR:
 			for (i = 0; i < filter->argCount; i++)
 			{
-				if (RetlZoneFilterMayMatch(filter->args[i], source, context))
+				if (RetlZoneFilterMayMatchBloom(filter->args[i], source, bloom, context))
 					return true;
 			}
 			return false;
 		default:
-			return TestMayMatch(filter, source, context);
+			return TestMayMatch(filter, source, bloom, context);
 	}
+}
+
+/* See zone_filter.h. */
+bool
+RetlZoneFilterMayMatch(const RetlZoneFilter *filter, RetlZoneSource source, void *context)
+{
+	return RetlZoneFilterMayMatchBloom(filter, source, NULL, context);
+}
+
+/* See zone_filter.h. */
+bool
+RetlZoneFilterHasHash(const RetlZoneFilter *filter)
+{
+	if (filter->kind == RETL_TEST_AND || filter->kind == RETL_TEST_OR)
+	{
+		for (int i = 0; i < filter->argCount; i++)
+			if (RetlZoneFilterHasHash(filter->args[i]))
+				return true;
+		return false;
+	}
+	return filter->kind == RETL_TEST_EQ && filter->hasHash;
 }

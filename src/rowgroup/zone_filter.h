@@ -56,8 +56,19 @@ typedef struct RetlZoneFilter
 /* Where the evaluation gets zones from; false = nothing known of this column. */
 typedef bool (*RetlZoneSource) (void *context, AttrNumber attnum, RetlZone *zone, uint32 *rowCount);
 
+/* Where it asks for a value by its hash: may there be a row that has it? */
+typedef bool (*RetlBloomSource) (void *context, AttrNumber attnum, RetlKeyKind keyKind,
+								 uint64 hash);
+
 /* May a row match?  A NULL filter always may. */
 extern bool RetlZoneFilterMayMatch(const RetlZoneFilter *filter, RetlZoneSource source, void *context);
+
+/* Same, with Bloom filters for equality that zones do not rule out. */
+extern bool RetlZoneFilterMayMatchBloom(const RetlZoneFilter *filter, RetlZoneSource source,
+										RetlBloomSource bloom, void *context);
+
+/* Is there anything in it to ask Bloom filters for? */
+extern bool RetlZoneFilterHasHash(const RetlZoneFilter *filter);
 
 /* Test of one column against one zone. */
 extern bool RetlZoneTestMayMatch(const RetlZoneFilter *test, const RetlZone *zone, uint32 rowCount);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * zone_key.c
- *	  Zone map keys of PostgreSQL's values and of stored values.
+ *	  Zone map keys of PostgreSQL's values and of stored values, and hashes of
+ *	  the former for Bloom filters.
  *
  * The keys themselves are made in key_bytes.c.
  *
@@ -15,6 +16,7 @@
 
 #include "rowgroup/column_type.h"
 #include "rowgroup/key_bytes.h"
+#include "rowgroup/value_hash.h"
 
 /* A by-value integer type as int64. */
 static int64
@@ -190,4 +192,33 @@ RetlZoneKeyFromBytes(RetlKeyKind kind, RetlPhysType physType, uint16 width,
 	}
 	memset(key, 0, RETLDB_KEY_LENGTH);
 	return false;
+}
+
+/* See column_type.h. */
+uint64
+RetlHashFromDatum(RetlKeyKind kind, Oid baseType, Datum value)
+{
+	switch (kind)
+	{
+		case RETL_KEY_INT:
+			return RetlHashInt(IntFromDatum(baseType, value));
+		case RETL_KEY_UINT:
+			return RetlHashInt((int64) UintFromDatum(baseType, value));
+		case RETL_KEY_FLOAT:
+			return RetlHashFloat(baseType == FLOAT4OID ? (double) DatumGetFloat4(value) :
+								 DatumGetFloat8(value));
+		case RETL_KEY_UUID:
+			return RetlHashBytes(DatumGetUUIDP(value)->data, UUID_LEN);
+		case RETL_KEY_TEXT:
+			if (baseType == NAMEOID)
+				return RetlHashName((const uint8 *) NameStr(*DatumGetName(value)), NAMEDATALEN);
+			break;
+		default:
+			break;
+	}
+
+	/* What is left are the variable-length types. */
+	return RetlHashStored(kind, RETL_PHYS_BYTES, 0,
+						  (const uint8 *) VARDATA_ANY(DatumGetPointer(value)),
+						  VARSIZE_ANY_EXHDR(DatumGetPointer(value)));
 }

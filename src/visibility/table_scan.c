@@ -333,6 +333,30 @@ SkipGroup(RetlTableScan *scan)
 }
 
 /*
+ * RetlBloomSource of the current group.
+ */
+static bool
+GroupBloom(void *context, AttrNumber attnum, RetlKeyKind keyKind, uint64 hash)
+{
+	RetlTableScan *scan = context;
+
+	return RetlGroupReaderBloomMayContain(scan->reader, attnum, keyKind, hash);
+}
+
+/*
+ * Same as SkipGroup, for an open group that zone maps do not rule out: do its
+ * Bloom filters?
+ */
+static bool
+SkipGroupByBlooms(RetlTableScan *scan)
+{
+	if (!retldb_enable_skipping || retldb_skip_damaged_groups || scan->filter == NULL ||
+		!RetlZoneFilterHasHash(scan->filter))
+		return false;
+	return !RetlZoneFilterMayMatchBloom(scan->filter, GroupZone, GroupBloom, scan);
+}
+
+/*
  * Find the rows of checkedVector that pass the conditions.  False if none does.
  */
 static bool
@@ -582,6 +606,13 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 	if (!scan->anchorIsRead)
 		(void) RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
 	RetlGroupReaderOpen(scan->reader, &group->entry);
+	if (SkipGroupByBlooms(scan))
+	{
+		scan->stats.groupsSkipped++;
+		scan->stats.bloomGroups++;
+		scan->stats.vectorsSkipped += vectors;
+		return 0;
+	}
 	PrefetchNextGroup(scan, group);
 	scan->groupRows = RetlGroupReaderRowCount(scan->reader);
 	scan->vectorShift = pg_leftmost_one_pos32(RetlGroupReaderVectorRows(scan->reader));

@@ -91,16 +91,21 @@ class Chunk:
          self.unit_rows, count) = unpack("IHBBQIIIIII", header)
         if magic != 0x4B434C52 or crc32c_without(header, 20) != checksum:
             raise Damaged("chunk header of column %d" % self.column.column_id)
-        if version != 1 or self.flags & ~3:
+        if version != 1 or self.flags & ~7:
             raise Unsupported("chunk version %d, flags %#x" % (version, self.flags))
         if (group_id, column_id, rows, vector_rows) != \
                 (self.group.entry.group_id, self.column.column_id, self.group.row_count,
                  self.group.vector_rows):
             raise Damaged("chunk header of column %d is another's" % self.column.column_id)
         zones = -(-rows // vector_rows) if self.flags & 1 else 0
-        if len(header) != 40 + 16 * count + 40 * zones:
+        bloom = 16 if self.flags & 4 else 0
+        if len(header) != 40 + 16 * count + 40 * zones + bloom:
             raise Damaged("chunk header of column %d has a wrong length" % self.column.column_id)
         self.units = [unpack("IIII", header, 40 + 16 * i) for i in range(count)]
+        self.bloom = None
+        if bloom:
+            self.bloom = Bloom(header[-bloom:], self.units, self.data)
+            self.units = self.units[:-self.bloom.partition_count]
 
     def unit(self, index):
         offset, stored, raw, checksum = self.units[index]

@@ -71,7 +71,7 @@ MakeChunk(Chunk *chunk, uint32_t rowCount, uint32_t unitRows, uint8_t flags)
 	chunk->expect.columnId = 5;
 	chunk->expect.rowCount = rowCount;
 	chunk->expect.vectorRows = 64;
-	chunk->expect.chunkHeaderLength = (uint32_t) RetlChunkHeaderLength(unitCount, zones);
+	chunk->expect.chunkHeaderLength = (uint32_t) RetlChunkHeaderLength(unitCount, zones, false);
 	assert_true(chunk->expect.chunkHeaderLength <= MAX_CHUNK);
 
 	position = chunk->expect.chunkHeaderLength;
