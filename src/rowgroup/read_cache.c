@@ -73,15 +73,6 @@ Initialise(void)
 	entries = hash_create("retldb cache", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/*
- * Workers of parallel queries end too soon to profit.
- */
-bool
-RetlCacheIsEnabled(void)
-{
-	return retldb_cache_size > 0 && !IsParallelWorker();
-}
-
 /* Bytes there may be. */
 static uint64
 Limit(void)
@@ -124,6 +115,18 @@ ShrinkTo(uint64 bytes, uint64 since)
 	return statistics.bytes <= bytes;
 }
 
+/*
+ * Workers of parallel queries end too soon to profit.  This is where it is
+ * noticed that the setting was lowered.
+ */
+bool
+RetlCacheIsEnabled(void)
+{
+	if (statistics.bytes > Limit())
+		(void) ShrinkTo(Limit(), PG_UINT64_MAX);
+	return retldb_cache_size > 0 && !IsParallelWorker();
+}
+
 /* Where a key's last lookup is remembered. */
 static Ghost *
 GhostOf(const RetlCacheKey *key, uint32 *tag)
@@ -140,8 +143,6 @@ RetlCacheLookup(const RetlCacheKey *key)
 {
 	RetlCacheEntry *entry;
 
-	if (statistics.bytes > Limit())
-		(void) ShrinkTo(Limit(), PG_UINT64_MAX);
 	if (!RetlCacheIsEnabled())
 		return NULL;
 	Initialise();
@@ -250,5 +251,6 @@ RetlCachePinsCreate(MemoryContext context)
 void
 RetlCacheGetStats(RetlCacheStats *stats)
 {
+	(void) RetlCacheIsEnabled();
 	*stats = statistics;
 }

@@ -17,6 +17,7 @@ autovacuum = off
 jit = off
 retldb.row_store_rows = 50
 retldb.row_group_rows = 1000
+retldb.cache_size = 256kB
 ));
 $node->start;
 $node->safe_psql('postgres', q(CREATE EXTENSION retldb;
@@ -111,6 +112,30 @@ my ($peak) = $out =~ /PEAK (\d+)/;
 note("kB of memory at the peak of a load of 128 MB: $peak");
 cmp_ok($peak, '<=', 250_000, 'a load keeps to its memory');
 is(rows($node, 't'), '200000', 'and is complete');
+
+# scans take memory for a unit and a vector of each column, whatever the table's size
+$node->safe_psql('postgres', 'CREATE TABLE wide (' . join(', ', map { "c$_ text" } 1 .. 100) . ') USING retldb;
+SET retldb.row_group_rows = 10000;
+INSERT INTO wide SELECT ' . join(', ', map { "md5((i + $_)::text)" } 1 .. 100) . ' FROM generate_series(1, 40000) i;');
+my $anon = q(SELECT 'ANON ' || (regexp_match(pg_read_file('/proc/self/status'), 'RssAnon:\s+(\d+)'))[1];
+);
+for my $columnar ('on', 'off')
+{
+	$out = finish_script(start_script($node, "SET retldb.enable_columnar_scan = $columnar;
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM wide WHERE c100 IS NOT NULL;
+MOVE FORWARD 9500 IN c;
+$anon
+MOVE FORWARD 30000 IN c;
+$anon
+MOVE FORWARD ALL IN c;
+COMMIT;
+"));
+	my ($before, $after) = $out =~ /ANON (\d+)/g;
+	note("kB of private memory in a scan of 100 columns: $before, then $after");
+	cmp_ok($before, '<=', 80_000, "a scan of many columns keeps to its memory (columnar $columnar)");
+	cmp_ok($after, '<=', $before + 4_000, 'however large the table');
+}
 is(log_complaints($node), '', 'no complaint in the log');
 
 done_testing();
