@@ -347,6 +347,13 @@ main(int argc, char **argv)
 	Line(RETL_ENCODING_DICT, "float8", "few values");
 	Line(RETL_ENCODING_DICT, "bytes", "few values");
 	Line(RETL_ENCODING_DICT, "bytes", "runs");
+	Line(RETL_ENCODING_DELTA, "int4", "rising");
+	Line(RETL_ENCODING_DELTA, "int4", "steps");
+	Line(RETL_ENCODING_DELTA, "int8", "rising");
+	Line(RETL_ENCODING_DELTA, "int8", "steps");
+	Line(RETL_ENCODING_DELTA, "int8", "squares");
+	Line(RETL_ENCODING_BITPACK, "int1", "two values");
+	Line(RETL_ENCODING_RLE, "int1", "runs");
 	ChecksumLine(64);
 	ChecksumLine(8144);
 	ChecksumLine(65536);
