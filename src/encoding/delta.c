@@ -548,7 +548,11 @@ DeltaFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	if (!OpenPiece(&piece, src, srcSize, width, count, error))
 		return false;
 	if (piece.kind == KIND_SEQUENCE)
-		piece.block = index / BLOCK_NUMBERS;
+	{
+		piece.value += index * piece.step;
+		memcpy(result->fixed, &piece.value, width);
+		return true;
+	}
 	do
 	{
 		(void) ReadBlock(&piece, (uint8_t *) block);

@@ -726,9 +726,12 @@ MakeMemo(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
 		 const RetlFilter *filter, const RetlArena *arena)
 {
 	DictMemo *memo = RetlArenaAlloc(arena, sizeof(DictMemo));
+	bool		equality = filter->op == RETL_EQ || filter->op == RETL_NE ||
+		filter->op == RETL_IN;
 	bool		inOrder = RetlFilterCanCompare(filter, type, width) &&
-		filter->order != RETL_ORDER_UNSIGNED;
+		(equality || filter->order != RETL_ORDER_UNSIGNED);
 
+	/* The dictionary is in signed order, which equality does not mind. */
 	memset(memo, 0, sizeof(*memo));
 	memo->range.low = 1;
 	if (inOrder && filter->op != RETL_IN)

@@ -187,6 +187,34 @@ RetlFilterTest(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 	return filter->predicate(filter->predicateContext, value, length);
 }
 
+/* RetlFilterDecoded for (in)equality of byte strings: most differ by their lengths. */
+static void
+FilterEqualBytes(const RetlFilter *filter, uint32_t count, const RetlDecoded *values,
+				 uint64_t *selected)
+{
+	const RetlFilterConstant *constant = &filter->constants[0];
+	bool		wanted = filter->op == RETL_EQ;
+	uint32_t	word;
+
+	for (word = 0; word < RetlSelectionWords(count); word++)
+	{
+		uint64_t	left;
+
+		for (left = selected[word]; left != 0; left &= left - 1)
+		{
+			unsigned	bit = (unsigned) __builtin_ctzll(left);
+			uint32_t	i = word * WORD_VALUES + bit;
+			bool		equal = values->lengths[i] == constant->length;
+
+			if (equal && constant->length > 0)
+				equal = memcmp(values->bytes + values->starts[i], constant->data,
+							   constant->length) == 0;
+			if (equal != wanted)
+				selected[word] &= ~(UINT64_C(1) << bit);
+		}
+	}
+}
+
 /* RetlFilterDecoded, one selected value after the other. */
 static void
 FilterOneByOne(const RetlFilter *filter, RetlPhysType type, uint16_t width, uint32_t count,
@@ -369,10 +397,13 @@ void
 RetlFilterDecoded(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 				  uint32_t count, const RetlDecoded *values, uint64_t *selected)
 {
+	bool		compares = RetlFilterCanCompare(filter, type, width);
 	RetlIntRange range;
 
-	if (RetlFilterCanCompare(filter, type, width) &&
-		RetlFilterIntRange(filter, type, width, &range))
+	if (compares && type == RETL_PHYS_BYTES &&
+		(filter->op == RETL_EQ || filter->op == RETL_NE))
+		FilterEqualBytes(filter, count, values, selected);
+	else if (compares && RetlFilterIntRange(filter, type, width, &range))
 		SelectNumbers(values->fixed, width, type == RETL_PHYS_FLOAT, count, &range, selected);
 	else
 		FilterOneByOne(filter, type, width, count, values, selected);
