@@ -47,6 +47,7 @@ static const struct config_enum_entry encoding_options[] = {
 	{"bitpack", RETL_ENCODING_BITPACK, false},
 	{"dict", RETL_ENCODING_DICT, false},
 	{"fsst", RETL_ENCODING_FSST, false},
+	{"delta", RETL_ENCODING_DELTA, false},
 	{NULL, 0, false}
 };
 

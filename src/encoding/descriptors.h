@@ -20,5 +20,6 @@ extern const RetlEncoding RetlRleEncoding;
 extern const RetlEncoding RetlBitpackEncoding;
 extern const RetlEncoding RetlDictEncoding;
 extern const RetlEncoding RetlFsstEncoding;
+extern const RetlEncoding RetlDeltaEncoding;
 
 #endif							/* RETLDB_DESCRIPTORS_H */

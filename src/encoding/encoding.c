@@ -6,7 +6,7 @@
  *
  * The choice.  Every encoding that applies says what the values of the chunk
  * would take; the smallest answer wins, and of equal ones the lower id, which
- * decodes faster.  Two things are not in these sizes and are brought in here:
+ * decodes faster.  Three things are not in these sizes and are brought in here:
  *
  *	- Block compression may follow.  It does little for numbers, but text
  *	  shrinks: PLAIN text is counted with half its bytes.  An encoding has to
@@ -14,6 +14,8 @@
  *	  quarter more with LZ4 or Snappy; zstd does as well without it unless the
  *	  codes are few.  Without compression FSST has to save a sixth, for
  *	  it has to be decoded and PLAIN has not.
+ *	- DELTA has to be smaller by a ninth: its values depend on each other, so that
+ *	  reading one of them is slow, and filters have to add all up.
  *	- A forced encoding is used whatever it costs, but only where it can hold
  *	  the values: CONSTANT needs equal ones, and a dictionary has to fit a unit.
  *	  Where it cannot, the choice is free.
@@ -27,6 +29,9 @@
 
 #define MIN_BYTES_CAPACITY		64
 
+/* DELTA is counted with so large a part of its size more. */
+#define DELTA_PENALTY_PART		8
+
 static const RetlEncoding *const encodings[RETL_ENCODING_COUNT] = {
 	[RETL_ENCODING_PLAIN] = &RetlPlainEncoding,
 	[RETL_ENCODING_CONSTANT] = &RetlConstantEncoding,
@@ -34,6 +39,7 @@ static const RetlEncoding *const encodings[RETL_ENCODING_COUNT] = {
 	[RETL_ENCODING_BITPACK] = &RetlBitpackEncoding,
 	[RETL_ENCODING_DICT] = &RetlDictEncoding,
 	[RETL_ENCODING_FSST] = &RetlFsstEncoding,
+	[RETL_ENCODING_DELTA] = &RetlDeltaEncoding,
 };
 
 /* See encoding.h. */
@@ -107,6 +113,8 @@ ScoreOf(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 	}
 	if (encoding->id == RETL_ENCODING_FSST)
 		score = ScoreOfFsst(score, values->compression);
+	if (encoding->id == RETL_ENCODING_DELTA)
+		score += score / DELTA_PENALTY_PART;
 	return score;
 }
 

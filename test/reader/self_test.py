@@ -7,7 +7,7 @@ import sys
 import decompress
 from crc32c import crc32c
 from encoding import BYTES, INT, Source, bits, decode, open_dictionary, packed
-from encoding import BITPACK, CONSTANT, DICT, FSST, PLAIN, RLE
+from encoding import BITPACK, CONSTANT, DELTA, DICT, FSST, PLAIN, RLE
 from fork import COMPLETE, NO_BLOCK, Entry
 from group import Group
 from values import copy_text
@@ -100,6 +100,12 @@ def main():
     check(example, symbols, [b"http://", b".com"])
     example = "0D 00 00 00 | 02 02 00 00 00 02 | 00 FF 61 01 | FF 62"
     check(example, decode(FSST, raw(example), BYTES, 0, 2, symbols), [b"http://a.com", b"b"])
+    example = "00 | 0A 00 | 03 00"
+    check(example, decode(DELTA, raw(example), INT, 2, 3, None), int2(10, 13, 16))
+    example = "01 | 09 00 | 01 00 | 01 | 04"
+    check(example, decode(DELTA, raw(example), INT, 2, 3, None), int2(10, 11, 13))
+    example = "02 | 00 00 | FF FF | 01 00 | 01 | 10"
+    check(example, decode(DELTA, raw(example), INT, 2, 5, None), int2(0, 1, 3, 6, 11))
 
     example = "00 81 | 0C 00 | 88 13"
     check(example, copy_text(raw(example), "numeric"), "12.50")

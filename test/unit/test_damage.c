@@ -272,7 +272,8 @@ DamagePiece(const RetlEncoding *encoding, const TestType *type, int pattern, uin
 static void
 Damage(RetlEncodingId id)
 {
-	static const char *const names[] = {"equal", "few values", "runs", "magnitudes", "mostly empty"};
+	static const char *const names[] = {"equal", "few values", "runs", "magnitudes", "mostly empty",
+	"steps", "squares"};
 	static const uint32_t counts[] = {0, 1, 13, 70};
 	const RetlEncoding *encoding = RetlEncodingById(id);
 	bool		quick = getenv("RETLDB_TEST_QUICK") != NULL;
@@ -377,6 +378,10 @@ test_dict_shortened(void **state)
 				assert_null(dict->open(bad, sizeof(good), RETL_PHYS_BYTES, 0, &arena.arena, &error));
 		}
 	TestArenaReset(&arena);
+test_delta(void **state)
+{
+	(void) state;
+	Damage(RETL_ENCODING_DELTA);
 }
 
 /* A dictionary of repeated or misplaced entries is refused; pieces need one. */
@@ -425,6 +430,7 @@ main(void)
 		cmocka_unit_test(test_dict_order),
 		cmocka_unit_test(test_dict_shortened),
 		cmocka_unit_test(test_fsst),
+		cmocka_unit_test(test_delta),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
