@@ -22,6 +22,7 @@
  */
 #include "encoding/bitpacking.h"
 #include "encoding/descriptors.h"
+#include "encoding/filtering.h"
 #include "encoding/valueops.h"
 
 /* Values handled at a time; a multiple of 8. */
@@ -235,59 +236,22 @@ BitpackFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return true;
 }
 
-/* What a comparison means for the differences: (low <= difference <= high) != negate. */
-typedef struct DifferenceRange
+/* Are any of these bits set?  first is a multiple of 64. */
+static inline bool
+AnySelected(const uint64_t *selected, uint32_t first, uint32_t count)
 {
-	uint64_t	low;			/* low > high: none */
-	uint64_t	high;
-	bool		negate;
-} DifferenceRange;
+	uint64_t	any = 0;
+	uint32_t	word;
 
-/* Translate "value op constant" for a piece. */
-static DifferenceRange
-TranslateComparison(const BitpackPiece *piece, RetlCompareOp op, int64_t constant)
-{
-	const DifferenceRange none = {1, 0, false};
-	const DifferenceRange all = {1, 0, true};
-	DifferenceRange range = {0, RetlBitMask(piece->bitWidth), false};
-	uint64_t	difference = (uint64_t) constant - (uint64_t) piece->smallest;
-
-	/* A constant outside the frame compares the same way with all values. */
-	if (constant < piece->smallest)
-		return RetlCompareHolds(op, 1) ? all : none;
-	if (difference > range.high)
-		return RetlCompareHolds(op, -1) ? all : none;
-	switch (op)
-	{
-		case RETL_LT:
-			if (difference == 0)
-				return none;
-			range.high = difference - 1;
-			break;
-		case RETL_LE:
-			range.high = difference;
-			break;
-		case RETL_GE:
-			range.low = difference;
-			break;
-		case RETL_GT:
-			if (difference == range.high)
-				return none;
-			range.low = difference + 1;
-			break;
-		default:
-			range.low = difference;
-			range.high = difference;
-			range.negate = (op == RETL_NE);
-			break;
-	}
-	return range;
+	for (word = 0; word < RetlSelectionWords(count); word++)
+		any |= selected[first / 64 + word];
+	return any != 0;
 }
 
-/* Match differences of at most 32 bits. */
+/* Select differences of at most 32 bits. */
 static void
-MatchNarrow(const BitpackPiece *piece, uint32_t count, const DifferenceRange *range,
-			uint8_t *matches)
+SelectNarrow(const BitpackPiece *piece, uint32_t count, const RetlRange *range,
+			 uint64_t *selected)
 {
 	uint32_t	block[BLOCK_VALUES];
 	uint32_t	first;
@@ -296,17 +260,18 @@ MatchNarrow(const BitpackPiece *piece, uint32_t count, const DifferenceRange *ra
 	{
 		uint32_t	part = count - first < BLOCK_VALUES ? count - first : BLOCK_VALUES;
 
+		if (!AnySelected(selected, first, part))
+			continue;
 		RetlBitsUnpack(piece->bits, piece->bitsSize, first, part, piece->bitWidth, 0,
 					   block, sizeof(block[0]));
-		RetlMatchRange32(block, part, (uint32_t) range->low, (uint32_t) range->high,
-						 range->negate, matches, first);
+		RetlSelectRange32(block, part, range, selected + first / 64);
 	}
 }
 
-/* Match differences of any width. */
+/* Select differences of any width. */
 static void
-MatchWide(const BitpackPiece *piece, uint32_t count, const DifferenceRange *range,
-		  uint8_t *matches)
+SelectWide(const BitpackPiece *piece, uint32_t count, const RetlRange *range,
+		   uint64_t *selected)
 {
 	uint64_t	block[BLOCK_VALUES];
 	uint32_t	first;
@@ -315,41 +280,81 @@ MatchWide(const BitpackPiece *piece, uint32_t count, const DifferenceRange *rang
 	{
 		uint32_t	part = count - first < BLOCK_VALUES ? count - first : BLOCK_VALUES;
 
+		if (!AnySelected(selected, first, part))
+			continue;
 		RetlBitsUnpack(piece->bits, piece->bitsSize, first, part, piece->bitWidth, 0,
 					   block, sizeof(block[0]));
-		RetlMatchRange64(block, part, range->low, range->high, range->negate,
-						 matches, first);
+		RetlSelectRange64(block, part, range, selected + first / 64);
 	}
 }
 
-/* RetlEncoding.filter: compares differences, without adding the smallest value. */
-__attribute__((unused)) static bool
+/* Select by a range of integers: compares differences, without adding the smallest value. */
+static void
+SelectRange(const BitpackPiece *piece, uint16_t width, uint32_t count,
+			const RetlIntRange *intRange, uint64_t *selected)
+{
+	RetlRange	range = RetlIntRangeOfDifferences(intRange, width, (uint64_t) piece->smallest,
+												  RetlBitMask(piece->bitWidth));
+
+	if (RetlRangeIsTrivial(&range))
+	{
+		if (!range.negate)
+			RetlSelectionClear(selected, 0, count);
+	}
+	else if (piece->bitWidth <= 32)
+		SelectNarrow(piece, count, &range, selected);
+	else
+		SelectWide(piece, count, &range, selected);
+}
+
+/* Select by a filter that is no range, block by block of decoded values. */
+static void
+SelectDecoded(const BitpackPiece *piece, uint16_t width, uint32_t count,
+			  const RetlFilter *filter, uint64_t *selected)
+{
+	uint64_t	block[BLOCK_VALUES];
+	RetlDecoded decoded = {.fixed = (uint8_t *) block};
+	uint32_t	first;
+
+	for (first = 0; first < count; first += BLOCK_VALUES)
+	{
+		uint32_t	part = count - first < BLOCK_VALUES ? count - first : BLOCK_VALUES;
+
+		if (!AnySelected(selected, first, part))
+			continue;
+		RetlBitsUnpack(piece->bits, piece->bitsSize, first, part, piece->bitWidth,
+					   (uint64_t) piece->smallest, block, width);
+		RetlFilterDecoded(filter, RETL_PHYS_INT, width, part, &decoded,
+						  selected + first / 64);
+	}
+}
+
+/* RetlEncoding.filter. */
+static bool
 BitpackFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 			  RetlPhysType type, uint16_t width, uint32_t count,
-			  RetlCompareOp op, const uint8_t *constant, size_t constantLength,
-			  uint8_t *matches, const RetlArena *arena, const char **error)
+			  const RetlFilter *filter, RetlFilterMemo *memo,
+			  uint64_t *selected, bool *answered,
+			  const RetlArena *arena, const char **error)
 {
 	BitpackPiece piece;
-	DifferenceRange range;
+	RetlIntRange range;
 
 	(void) state;
+	(void) memo;
 	(void) arena;
-	if (!RetlConstantFits(type, width, constantLength))
-		return RetlDamaged(error, "constant of the filter has the wrong length");
+	*answered = RetlFilterCanTest(filter, type, width);
+	if (!*answered)
+		return true;
 	if (count == 0)
 		return CheckEmpty(srcSize, error);
 	if (!OpenPiece(&piece, src, srcSize, width, count, error))
 		return false;
-	range = TranslateComparison(&piece, op, RetlLoadInt(constant, width));
-	if (range.low > range.high)
-	{
-		if (range.negate)
-			RetlMatchSet(matches, 0, count);
-	}
-	else if (piece.bitWidth <= 32)
-		MatchNarrow(&piece, count, &range, matches);
+	if (RetlFilterCanCompare(filter, type, width) &&
+		RetlFilterIntRange(filter, width, &range))
+		SelectRange(&piece, width, count, &range, selected);
 	else
-		MatchWide(&piece, count, &range, matches);
+		SelectDecoded(&piece, width, count, filter, selected);
 	return true;
 }
 
@@ -361,5 +366,5 @@ const RetlEncoding RetlBitpackEncoding = {
 	.encode = BitpackEncode,
 	.decode = BitpackDecode,
 	.fetch = BitpackFetch,
-	.filter = NULL,
+	.filter = BitpackFilter,
 };

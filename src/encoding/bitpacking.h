@@ -74,21 +74,6 @@ extern void RetlBitsUnpack(const uint8_t *src, size_t srcSize, uint32_t first,
 /* Number "index" of the bits at src, which reach at least that far. */
 extern uint64_t RetlBitsFetch(const uint8_t *src, uint32_t index, unsigned width);
 
-/*
- * For each number n of an array of "count": set bit "first + i" of "matches" if
- * (low <= n <= high) is not "negate".  "first" is a multiple of 8; the bits
- * were zero.  low > high is the empty range.
- */
-extern void RetlMatchRange32(const uint32_t *numbers, uint32_t count,
-							 uint32_t low, uint32_t high, bool negate,
-							 uint8_t *matches, uint32_t first);
-extern void RetlMatchRange64(const uint64_t *numbers, uint32_t count,
-							 uint64_t low, uint64_t high, bool negate,
-							 uint8_t *matches, uint32_t first);
-
-/* Set bits [first, first + count) of "matches". */
-extern void RetlMatchSet(uint8_t *matches, uint32_t first, uint32_t count);
-
 /* A packed array as found in a source. */
 typedef struct RetlPacked
 {

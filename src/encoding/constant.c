@@ -17,6 +17,7 @@
  */
 #include "encoding/bitpacking.h"
 #include "encoding/descriptors.h"
+#include "encoding/filtering.h"
 #include "encoding/valueops.h"
 
 /* Any type. */
@@ -138,23 +139,25 @@ ConstantFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize
 	return ConstantDecode(state, src, srcSize, type, width, 1, result, arena, error);
 }
 
-/* RetlEncoding.filter: one comparison decides. */
-__attribute__((unused)) static bool
+/* RetlEncoding.filter: one test decides. */
+static bool
 ConstantFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 			   RetlPhysType type, uint16_t width, uint32_t count,
-			   RetlCompareOp op, const uint8_t *constant, size_t constantLength,
-			   uint8_t *matches, const RetlArena *arena, const char **error)
+			   const RetlFilter *filter, RetlFilterMemo *memo,
+			   uint64_t *selected, bool *answered,
+			   const RetlArena *arena, const char **error)
 {
 	(void) state;
+	(void) memo;
 	(void) arena;
+	*answered = RetlFilterCanTest(filter, type, width);
+	if (!*answered)
+		return true;
 	if (!CheckSize(type, width, count, srcSize, error))
 		return false;
-	if (!RetlConstantFits(type, width, constantLength))
-		return RetlDamaged(error, "constant of the filter has the wrong length");
-	if (count > 0 &&
-		RetlCompareHolds(op, RetlCompareValues(type, width, src, srcSize,
-											   constant, constantLength)))
-		RetlMatchSet(matches, 0, count);
+	if (RetlSelectionAny(selected, 0, count) &&
+		!RetlFilterTest(filter, type, width, src, srcSize))
+		RetlSelectionClear(selected, 0, count);
 	return true;
 }
 
@@ -166,5 +169,5 @@ const RetlEncoding RetlConstantEncoding = {
 	.encode = ConstantEncode,
 	.decode = ConstantDecode,
 	.fetch = ConstantFetch,
-	.filter = NULL,
+	.filter = ConstantFilter,
 };

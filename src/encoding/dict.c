@@ -38,6 +38,7 @@
 #include "encoding/bitpacking.h"
 #include "encoding/descriptors.h"
 #include "encoding/distinct.h"
+#include "encoding/filtering.h"
 #include "encoding/valueops.h"
 
 #define DICT_HEADER			4
@@ -604,13 +605,36 @@ DictFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return true;
 }
 
+/* ---------------------------------------------------------------------
+ * Filtering
+ * ---------------------------------------------------------------------
+ */
+
+/* What is known of an entry. */
+typedef enum DictVerdict
+{
+	VERDICT_UNKNOWN,
+	VERDICT_FAIL,
+	VERDICT_PASS
+} DictVerdict;
+
+/*
+ * What a filter's memo holds: which codes pass, as a range or as a verdict for
+ * each.  Verdicts are found when a selected value needs them.
+ */
+typedef struct DictMemo
+{
+	RetlRange	range;
+	uint8_t    *verdicts;		/* NULL: the range says it all */
+} DictMemo;
+
 /*
  * The number of entries that compare lower than the constant, or, if
  * "orEqual", lower or equal.
  */
 static uint32_t
 EntriesBelow(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
-			 const uint8_t *constant, size_t constantLength, bool orEqual)
+			 const RetlFilterConstant *constant, bool orEqual)
 {
 	uint32_t	low = 0;
 	uint32_t	high = state->entryCount;
@@ -621,7 +645,7 @@ EntriesBelow(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
 		uint32_t	length;
 		const uint8_t *entry = EntryAt(state, width, middle, &length);
 		int			cmp = RetlCompareValues(type, width, entry, length,
-											constant, constantLength);
+											constant->data, constant->length);
 
 		if (cmp < 0 || (orEqual && cmp == 0))
 			low = middle + 1;
@@ -631,36 +655,223 @@ EntriesBelow(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
 	return low;
 }
 
-/* RetlEncoding.filter: equal values are neighbours, so any comparison is a range of codes. */
-__attribute__((unused)) static bool
+/* The codes that pass a comparison: equal values are neighbours, so they are a range. */
+static RetlRange
+RangeOfCodes(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
+			 const RetlFilter *filter)
+{
+	const RetlFilterConstant *first = &filter->constants[0];
+	const RetlFilterConstant *last = &filter->constants[filter->constantCount - 1];
+	RetlFilterOp op = filter->op;
+	RetlRange	range = {1, 0, op == RETL_NE};
+	uint32_t	from = 0;
+	uint32_t	to = state->entryCount; /* from <= code < to */
+
+	if (op != RETL_LT && op != RETL_LE)
+		from = EntriesBelow(state, type, width, first, op == RETL_GT);
+	if (op != RETL_GE && op != RETL_GT)
+		to = EntriesBelow(state, type, width, last, op != RETL_LT);
+	if (from < to)
+	{
+		range.low = from;
+		range.high = to - 1;
+	}
+	return range;
+}
+
+/* Give each code its verdict: does the constant it equals exist? */
+static void
+MarkAmong(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
+		  const RetlFilter *filter, uint8_t *verdicts)
+{
+	uint32_t	i;
+
+	memset(verdicts, VERDICT_FAIL, state->entryCount);
+	for (i = 0; i < filter->constantCount; i++)
+	{
+		uint32_t	from = EntriesBelow(state, type, width, &filter->constants[i], false);
+		uint32_t	to = EntriesBelow(state, type, width, &filter->constants[i], true);
+
+		if (from < to)
+			memset(verdicts + from, VERDICT_PASS, to - from);
+	}
+}
+
+/* The verdicts as a range, if they are one. */
+static void
+FindRange(DictMemo *memo, uint32_t entryCount)
+{
+	uint32_t	from = 0;
+	uint32_t	to = entryCount;
+	uint32_t	i;
+
+	while (from < to && memo->verdicts[from] == VERDICT_FAIL)
+		from++;
+	while (from < to && memo->verdicts[to - 1] == VERDICT_FAIL)
+		to--;
+	for (i = from; i < to; i++)
+		if (memo->verdicts[i] == VERDICT_FAIL)
+			return;
+	memo->verdicts = NULL;
+	if (from < to)
+	{
+		memo->range.low = from;
+		memo->range.high = to - 1;
+	}
+}
+
+/* The memo of a chunk's first piece. */
+static DictMemo *
+MakeMemo(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
+		 const RetlFilter *filter, const RetlArena *arena)
+{
+	DictMemo *memo = RetlArenaAlloc(arena, sizeof(DictMemo));
+	bool		inOrder = RetlFilterCanCompare(filter, type, width) &&
+		filter->order != RETL_ORDER_UNSIGNED;
+
+	memset(memo, 0, sizeof(*memo));
+	memo->range.low = 1;
+	if (inOrder && filter->op != RETL_IN)
+	{
+		memo->range = RangeOfCodes(state, type, width, filter);
+		return memo;
+	}
+	memo->verdicts = RetlArenaAlloc(arena, (size_t) state->entryCount + 1);
+	memset(memo->verdicts, VERDICT_UNKNOWN, state->entryCount);
+	if (inOrder)
+	{
+		MarkAmong(state, type, width, filter, memo->verdicts);
+		FindRange(memo, state->entryCount);
+	}
+	return memo;
+}
+
+/* A filter at work on a piece. */
+typedef struct DictTest
+{
+	const RetlEncodingState *state;
+	const RetlFilter *filter;
+	RetlPhysType type;
+	uint16_t	width;
+	DictMemo *memo;
+} DictTest;
+
+/* Clear the bits of codes, all of them valid, that do not pass. */
+static void
+SelectCodes(const DictTest *test, const uint32_t *codes, uint32_t count, uint64_t *selected)
+{
+	uint8_t    *verdicts = test->memo->verdicts;
+	uint32_t	word;
+
+	if (verdicts == NULL)
+	{
+		RetlSelectRange32(codes, count, &test->memo->range, selected);
+		return;
+	}
+	for (word = 0; word < RetlSelectionWords(count); word++)
+	{
+		uint64_t	left;
+
+		for (left = selected[word]; left != 0; left &= left - 1)
+		{
+			unsigned	bit = (unsigned) __builtin_ctzll(left);
+			uint32_t	code = codes[word * 64 + bit];
+
+			if (verdicts[code] == VERDICT_UNKNOWN)
+			{
+				uint32_t	length;
+				const uint8_t *entry = EntryAt(test->state, test->width, code, &length);
+
+				verdicts[code] = RetlFilterTest(test->filter, test->type, test->width,
+												entry, length)
+					? VERDICT_PASS : VERDICT_FAIL;
+			}
+			if (verdicts[code] == VERDICT_FAIL)
+				selected[word] &= ~(UINT64_C(1) << bit);
+		}
+	}
+}
+
+/* Codes handled at a time; a multiple of 64. */
+#define BLOCK_CODES		512
+
+/* Filter a piece with a code for each value. */
+static bool
+FilterCodes(const DictTest *test, const DictPiece *piece, uint32_t count,
+			uint64_t *selected, const char **error)
+{
+	uint32_t	block[BLOCK_CODES];
+	uint32_t	first;
+
+	for (first = 0; first < count; first += BLOCK_CODES)
+	{
+		uint32_t	part = count - first < BLOCK_CODES ? count - first : BLOCK_CODES;
+
+		if (!RetlSelectionAny(selected, first, part))
+			continue;
+		RetlPackedRead(&piece->codes, first, part, block);
+		if (!CheckCodes(test->state, block, part, error))
+			return false;
+		SelectCodes(test, block, part, selected + first / 64);
+	}
+	return true;
+}
+
+/* Filter a piece of runs: once for each run with selected values. */
+static bool
+FilterRuns(const DictTest *test, const DictPiece *piece, uint32_t count,
+		   uint64_t *selected, const RetlArena *arena, const char **error)
+{
+	uint32_t   *lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * piece->runCount);
+	uint32_t   *codes = RetlArenaAlloc(arena, sizeof(uint32_t) * piece->runCount);
+	uint32_t	start = 0;
+	uint32_t	run;
+
+	RetlPackedRead(&piece->lengths, 0, piece->runCount, lengths);
+	RetlPackedRead(&piece->codes, 0, piece->runCount, codes);
+	if (!CheckCodes(test->state, codes, piece->runCount, error))
+		return false;
+	for (run = 0; run < piece->runCount; run++)
+	{
+		uint64_t	passes = 1;
+
+		if (lengths[run] == 0 || lengths[run] > count - start)
+			return RetlDamaged(error, "lengths of code runs do not add up");
+		if (RetlSelectionAny(selected, start, lengths[run]))
+			SelectCodes(test, &codes[run], 1, &passes);
+		if (passes == 0)
+			RetlSelectionClear(selected, start, lengths[run]);
+		start += lengths[run];
+	}
+	if (start != count)
+		return RetlDamaged(error, "lengths of code runs do not add up");
+	return true;
+}
+
+/* RetlEncoding.filter: codes are compared, not values. */
+static bool
 DictFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		   RetlPhysType type, uint16_t width, uint32_t count,
-		   RetlCompareOp op, const uint8_t *constant, size_t constantLength,
-		   uint8_t *matches, const RetlArena *arena, const char **error)
+		   const RetlFilter *filter, RetlFilterMemo *memo,
+		   uint64_t *selected, bool *answered,
+		   const RetlArena *arena, const char **error)
 {
-	uint32_t   *codes;
-	uint32_t	from = 0;
-	uint32_t	to;				/* matching codes: from <= code < to */
+	DictPiece	piece;
+	DictTest	test = {state, filter, type, width, NULL};
 
 	if (!CheckCall(state, srcSize, count, error))
 		return false;
-	if (!RetlConstantFits(type, width, constantLength))
-		return RetlDamaged(error, "constant of the filter has the wrong length");
-	if (count == 0)
+	*answered = RetlFilterCanTest(filter, type, width);
+	if (!*answered || count == 0)
 		return true;
-	codes = RetlArenaAlloc(arena, sizeof(uint32_t) * count);
-	if (!ReadCodes(state, src, srcSize, count, codes, arena, error))
+	if (!OpenPiece(&piece, src, srcSize, count, error))
 		return false;
-	to = state->entryCount;
-	if (op != RETL_LT && op != RETL_LE)
-		from = EntriesBelow(state, type, width, constant, constantLength, op == RETL_GT);
-	if (op != RETL_GE && op != RETL_GT)
-		to = EntriesBelow(state, type, width, constant, constantLength, op != RETL_LT);
-	if (from < to)
-		RetlMatchRange32(codes, count, from, to - 1, op == RETL_NE, matches, 0);
-	else if (op == RETL_NE)
-		RetlMatchSet(matches, 0, count);
-	return true;
+	if (memo->data == NULL)
+		memo->data = MakeMemo(state, type, width, filter, memo->arena);
+	test.memo = memo->data;
+	if (piece.runCount > 0)
+		return FilterRuns(&test, &piece, count, selected, arena, error);
+	return FilterCodes(&test, &piece, count, selected, error);
 }
 
 const RetlEncoding RetlDictEncoding = {
@@ -673,5 +884,5 @@ const RetlEncoding RetlDictEncoding = {
 	.open = DictOpen,
 	.decode = DictDecode,
 	.fetch = DictFetch,
-	.filter = NULL,
+	.filter = DictFilter,
 };

@@ -64,8 +64,6 @@ typedef enum RetlFilterOp
 	RETL_PREDICATE				/* the predicate says so */
 } RetlFilterOp;
 
-typedef RetlFilterOp RetlCompareOp;
-
 typedef struct RetlFilterConstant
 {
 	const uint8_t *data;		/* not aligned */

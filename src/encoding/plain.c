@@ -25,6 +25,7 @@
  */
 #include "encoding/bitpacking.h"
 #include "encoding/descriptors.h"
+#include "encoding/filtering.h"
 #include "encoding/valueops.h"
 
 /* Any type. */
@@ -207,6 +208,40 @@ PlainFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return true;
 }
 
+/* RetlEncoding.filter: the values are compared where they are. */
+static bool
+PlainFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+			RetlPhysType type, uint16_t width, uint32_t count,
+			const RetlFilter *filter, RetlFilterMemo *memo,
+			uint64_t *selected, bool *answered,
+			const RetlArena *arena, const char **error)
+{
+	RetlDecoded values;
+
+	(void) state;
+	(void) memo;
+	*answered = RetlFilterCanTest(filter, type, width);
+	if (!*answered)
+		return true;
+	memset(&values, 0, sizeof(values));
+	if (type == RETL_PHYS_BYTES)
+	{
+		if (count > RETLDB_MAX_PACKED)
+			return RetlDamaged(error, "plain values are too many");
+		values.starts = RetlArenaAlloc(arena, sizeof(uint32_t) * count);
+		values.lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * count);
+		if (!DecodeBytes(src, srcSize, count, &values, error))
+			return false;
+		RetlFilterDecoded(filter, type, width, count, &values, selected);
+		return true;
+	}
+	if (!CheckFixedSize(srcSize, width, count, error))
+		return false;
+	values.fixed = (uint8_t *) src;	/* not written to */
+	RetlFilterDecoded(filter, type, width, count, &values, selected);
+	return true;
+}
+
 const RetlEncoding RetlPlainEncoding = {
 	.id = RETL_ENCODING_PLAIN,
 	.name = "plain",
@@ -215,4 +250,5 @@ const RetlEncoding RetlPlainEncoding = {
 	.encode = PlainEncode,
 	.decode = PlainDecode,
 	.fetch = PlainFetch,
+	.filter = PlainFilter,
 };

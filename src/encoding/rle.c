@@ -23,6 +23,7 @@
  */
 #include "encoding/bitpacking.h"
 #include "encoding/descriptors.h"
+#include "encoding/filtering.h"
 #include "encoding/valueops.h"
 
 /* Bytes before the run lengths. */
@@ -365,6 +366,67 @@ RleFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 										 piece.runCount, run, result, arena, error);
 }
 
+/* Which runs have a selected value?  The runs are "count" values together. */
+static void
+SelectRuns(const uint32_t *lengths, uint32_t runCount, const uint64_t *selected,
+		   uint64_t *runs)
+{
+	uint32_t	start = 0;
+	uint32_t	run;
+
+	memset(runs, 0, sizeof(uint64_t) * RetlSelectionWords(runCount));
+	for (run = 0; run < runCount; start += lengths[run++])
+		if (RetlSelectionAny(selected, start, lengths[run]))
+			runs[run / 64] |= UINT64_C(1) << (run % 64);
+}
+
+/* Clear the values of all runs but the selected. */
+static void
+ClearRuns(const uint32_t *lengths, uint32_t runCount, const uint64_t *runs,
+		  uint64_t *selected)
+{
+	uint32_t	start = 0;
+	uint32_t	run;
+
+	for (run = 0; run < runCount; start += lengths[run++])
+		if (!RetlIsSelected(runs, run))
+			RetlSelectionClear(selected, start, lengths[run]);
+}
+
+/* RetlEncoding.filter: the run values are filtered as their encoding does it. */
+static bool
+RleFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+		  RetlPhysType type, uint16_t width, uint32_t count,
+		  const RetlFilter *filter, RetlFilterMemo *memo,
+		  uint64_t *selected, bool *answered,
+		  const RetlArena *arena, const char **error)
+{
+	RlePiece	piece;
+	uint32_t   *lengths;
+	uint64_t   *runs;
+
+	(void) state;
+	*answered = RetlFilterCanTest(filter, type, width);	/* as of the run values */
+	if (!*answered)
+		return true;
+	if (count == 0)
+		return srcSize == 0 || RetlDamaged(error, "run-length piece has the wrong length");
+	if (!OpenPiece(&piece, src, srcSize, count, error))
+		return false;
+	lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * piece.runCount);
+	RetlPackedRead(&piece.lengths, 0, piece.runCount, lengths);
+	if (!CheckLengths(lengths, piece.runCount, count, error))
+		return false;
+	runs = RetlArenaAlloc(arena, sizeof(uint64_t) * RetlSelectionWords(piece.runCount));
+	SelectRuns(lengths, piece.runCount, selected, runs);
+	if (!RunValueEncoding(type)->filter(NULL, piece.values, piece.valuesSize, type, width,
+										piece.runCount, filter, memo, runs, answered,
+										arena, error))
+		return false;
+	ClearRuns(lengths, piece.runCount, runs, selected);
+	return true;
+}
+
 const RetlEncoding RetlRleEncoding = {
 	.id = RETL_ENCODING_RLE,
 	.name = "rle",
@@ -373,4 +435,5 @@ const RetlEncoding RetlRleEncoding = {
 	.encode = RleEncode,
 	.decode = RleDecode,
 	.fetch = RleFetch,
+	.filter = RleFilter,
 };

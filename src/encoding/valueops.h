@@ -91,6 +91,23 @@ RetlLoadInt(const uint8_t *src, uint16_t width)
 	}
 }
 
+/* The same bytes as an unsigned number. */
+static inline uint64_t
+RetlLoadUnsigned(const uint8_t *src, uint16_t width)
+{
+	switch (width)
+	{
+		case 1:
+			return src[0];
+		case 2:
+			return RetlLoad16(src);
+		case 4:
+			return RetlLoad32(src);
+		default:
+			return RetlLoad64(src);
+	}
+}
+
 /* A RETL_PHYS_FLOAT value; width is 4 or 8. */
 static inline double
 RetlLoadFloat(const uint8_t *src, uint16_t width)

@@ -160,6 +160,8 @@ ReadInput(Input *input, const uint8_t *data, size_t size, const RetlArena *arena
 	input->type = &testTypes[data[0] % testTypeCount];
 	input->encoding = RetlEncodingById(data[1] % RETL_ENCODING_COUNT);
 	memcpy(&rowCount, data + 4, sizeof(rowCount));
+	if (input->encoding == NULL)
+		return false;
 	input->expect.groupId = 1;
 	input->expect.columnId = 1;
 	input->expect.rowCount = rowCount % RETLDB_MAX_GROUP_ROWS + 1;

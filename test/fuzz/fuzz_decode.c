@@ -10,9 +10,10 @@
  *	1		1		type, an index into testTypes, modulo their number
  *	2		2		count of values, modulo one more than the most a piece has
  *	4		2		d, bytes of the dictionary (as many as there are)
- *	6		1		comparison of the filter, modulo their number
- *	7		1		c, bytes of its constant (as many as there are)
- *	8		c		the constant
+ *	6		1		operation of the filter, modulo their number, plus 16 for
+ *					unsigned integers
+ *	7		1		c, bytes of its first constant (as many as there are)
+ *	8		c		the constant; a second one is zero
  *	8 + c	d		the dictionary
  *	...		...		the payload of the piece
  *
@@ -38,7 +39,8 @@ typedef struct Input
 	const RetlEncoding *encoding;
 	const TestType *type;
 	uint32_t	count;
-	RetlCompareOp op;
+	RetlFilterOp op;
+	bool		isUnsigned;
 	const uint8_t *constant;
 	size_t		constantSize;
 	const uint8_t *dictionary;
@@ -71,7 +73,8 @@ ReadInput(Input *input, const uint8_t *data, size_t size, const RetlArena *arena
 	input->type = &testTypes[data[1] % testTypeCount];
 	input->count = (data[2] | data[3] << 8) % (RETLDB_MAX_VECTOR_ROWS + 1);
 	input->dictionarySize = data[4] | data[5] << 8;
-	input->op = (RetlCompareOp) (data[6] % (RETL_NE + 1));
+	input->op = (RetlFilterOp) (data[6] % 16 % (RETL_PREDICATE + 1));
+	input->isUnsigned = (data[6] & 16) != 0;
 	input->constantSize = data[7];
 	data += HEADER;
 	size -= HEADER;
@@ -79,7 +82,7 @@ ReadInput(Input *input, const uint8_t *data, size_t size, const RetlArena *arena
 	input->dictionary = Take(&data, &size, &input->dictionarySize, arena);
 	input->pieceSize = size;
 	input->piece = Take(&data, &size, &input->pieceSize, arena);
-	return input->encoding->applies(input->type->type, input->type->width);
+	return input->encoding != NULL && input->encoding->applies(input->type->type, input->type->width);
 }
 
 /* Fetch some values, and compare them with those decoded, if they could be. */
@@ -120,22 +123,46 @@ CheckFetch(const Input *in, const RetlEncodingState *state, const RetlDecoded *d
 	}
 }
 
-/* Filter, in bytes of exact size. */
+/* RetlFilter.predicate: looks at both ends of the value. */
+static bool
+EndsAreEqual(void *context, const uint8_t *value, size_t length)
+{
+	(void) context;
+	return length > 0 && value[0] == value[length - 1];
+}
+
+/* Filter, with a selection of exact size. */
 static void
 CheckFilter(const Input *in, const RetlEncodingState *state, const RetlArena *arena)
 {
-	size_t		size = (in->count + 7) / 8;
-	uint8_t    *matches = RetlArenaAlloc(arena, size);
+	static const RetlOrder orders[] = {
+		[RETL_PHYS_INT] = RETL_ORDER_SIGNED,[RETL_PHYS_FLOAT] = RETL_ORDER_FLOAT,
+		[RETL_PHYS_FIXED] = RETL_ORDER_BYTES,[RETL_PHYS_BYTES] = RETL_ORDER_BYTES
+	};
+	static const uint8_t zero[64];
+	uint32_t	words = RetlSelectionWords(in->count);
+	uint64_t   *selected = RetlArenaAlloc(arena, words * sizeof(uint64_t));
+	RetlFilterConstant constants[2] = {{in->constant, (uint32_t) in->constantSize},
+	{zero, in->type->width <= sizeof(zero) ? in->type->width : 0}};
+	RetlFilter	filter = {in->op, orders[in->type->type], 1, constants, EndsAreEqual, NULL};
+	RetlFilterMemo memo = {NULL, arena};
 	const char *error = NULL;
+	bool		answered = false;
 
 	if (in->encoding->filter == NULL)
 		return;
-	memset(matches, 0, size);
+	if (in->isUnsigned && in->type->type == RETL_PHYS_INT)
+		filter.order = RETL_ORDER_UNSIGNED;
+	if (in->op == RETL_BETWEEN || in->op == RETL_IN)
+		filter.constantCount = 2;
+	memset(selected, 0xFF, words * sizeof(uint64_t));
+	if (in->count % 64 != 0)
+		selected[words - 1] = (UINT64_C(1) << (in->count % 64)) - 1;
 	if (!in->encoding->filter(state, in->piece, in->pieceSize, in->type->type,
-							  in->type->width, in->count, in->op, in->constant,
-							  in->constantSize, matches, arena, &error) && error == NULL)
+							  in->type->width, in->count, &filter, &memo, selected,
+							  &answered, arena, &error) && error == NULL)
 		abort();
-	if (in->count % 8 != 0 && matches[size - 1] >> (in->count % 8) != 0)
+	if (in->count % 64 != 0 && selected[words - 1] >> (in->count % 64) != 0)
 		abort();
 }
 

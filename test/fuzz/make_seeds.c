@@ -64,7 +64,7 @@ DecodeSeed(const char *directory, int id, int type, const char *patternName,
 	size_t		constantLength;
 	const uint8_t *constant;
 
-	if (!encoding->applies(t->type, t->width) || t->width > 16 ||
+	if (encoding == NULL || !encoding->applies(t->type, t->width) || t->width > 16 ||
 		!TestMakeValues(&values, PatternByName(patternName), t, SEED_VALUES, arena))
 		return;
 	if (id == RETL_ENCODING_CONSTANT && encoding->analyse(&values, 64, arena) == RETLDB_NEVER)

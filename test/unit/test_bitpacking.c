@@ -11,6 +11,7 @@
 #include "testlib.h"
 
 #include "encoding/bitpacking.h"
+#include "encoding/filtering.h"
 
 #include <cmocka.h>
 
@@ -238,36 +239,41 @@ test_packed_refuses(void **state)
 	assert_int_equal(packed.size, 0);
 }
 
-/* Matching of both number sizes against one comparison at a time. */
+/* Selecting of both number sizes against one comparison at a time. */
 static void
-CheckMatch(const uint64_t *numbers, uint32_t count, uint64_t low, uint64_t high, bool negate)
+CheckRange(const uint64_t *numbers, uint32_t count, uint64_t low, uint64_t high, bool negate)
 {
-	uint32_t	narrow[1100];
-	uint8_t		wideBits[200];
-	uint8_t		narrowBits[200];
+	RetlRange	wide = {low, high, negate};
+	RetlRange	narrow = {(uint32_t) low, (uint32_t) high, negate};
+	uint32_t	narrowNumbers[1100];
+	uint64_t	wideBits[20];
+	uint64_t	narrowBits[20];
 	uint32_t	i;
 
 	for (i = 0; i < count; i++)
-		narrow[i] = (uint32_t) numbers[i];
+		narrowNumbers[i] = (uint32_t) numbers[i];
 	memset(wideBits, 0, sizeof(wideBits));
-	memset(narrowBits, 0, sizeof(narrowBits));
-	RetlMatchRange64(numbers, count, low, high, negate, wideBits, 16);
-	RetlMatchRange32(narrow, count, (uint32_t) low, (uint32_t) high, negate, narrowBits, 16);
+	for (i = 0; i < count; i++)
+		if (i % 5 != 0 && (i < 64 || i >= 128))
+			wideBits[i / 64] |= UINT64_C(1) << (i % 64);
+	memcpy(narrowBits, wideBits, sizeof(wideBits));
+	RetlSelectRange64(numbers, count, &wide, wideBits);
+	RetlSelectRange32(narrowNumbers, count, &narrow, narrowBits);
 	for (i = 0; i < sizeof(wideBits) * 8; i++)
 	{
-		bool		inside = i >= 16 && i < count + 16;
+		bool		inside = i < count && i % 5 != 0 && (i < 64 || i >= 128);
 		bool		expected;
 
-		expected = inside && (numbers[i - 16] >= low && numbers[i - 16] <= high) != negate;
-		assert_int_equal((wideBits[i / 8] >> (i % 8)) & 1, expected);
-		expected = inside && (narrow[i - 16] >= (uint32_t) low &&
-							  narrow[i - 16] <= (uint32_t) high) != negate;
-		assert_int_equal((narrowBits[i / 8] >> (i % 8)) & 1, expected);
+		expected = inside && (numbers[i] >= low && numbers[i] <= high) != negate;
+		assert_int_equal(RetlIsSelected(wideBits, i), expected);
+		expected = inside && (narrowNumbers[i] >= (uint32_t) low &&
+							  narrowNumbers[i] <= (uint32_t) high) != negate;
+		assert_int_equal(RetlIsSelected(narrowBits, i), expected);
 	}
 }
 
 static void
-test_match_range(void **state)
+test_select_range(void **state)
 {
 	static const uint64_t bounds[] = {0, 1, 50, 99, 100, 0x7FFFFFFF, 0x80000000U, UINT32_MAX,
 		UINT64_C(0x7FFFFFFFFFFFFFFF), UINT64_C(0x8000000000000000), UINT64_MAX};
@@ -285,27 +291,32 @@ test_match_range(void **state)
 		for (high = 0; high < LENGTH(bounds); high++)
 			for (c = 0; c < LENGTH(counts) && counts[c] <= 1100; c++)
 			{
-				CheckMatch(numbers, counts[c], bounds[low], bounds[high], false);
-				CheckMatch(numbers, counts[c], bounds[low], bounds[high], true);
+				CheckRange(numbers, counts[c], bounds[low], bounds[high], false);
+				CheckRange(numbers, counts[c], bounds[low], bounds[high], true);
 			}
 }
 
 static void
-test_match_set(void **state)
+test_selection(void **state)
 {
 	uint32_t	first;
 	uint32_t	count;
 	uint32_t	i;
 
 	(void) state;
-	for (first = 0; first < 20; first++)
-		for (count = 0; count < 40; count++)
+	for (first = 0; first < 130; first++)
+		for (count = 0; count < 140; count++)
 		{
-			uint8_t		bits[9] = {0};
+			uint64_t	bits[5];
 
-			RetlMatchSet(bits, first, count);
-			for (i = 0; i < 72; i++)
-				assert_int_equal((bits[i / 8] >> (i % 8)) & 1, i >= first && i < first + count);
+			memset(bits, 0xFF, sizeof(bits));
+			RetlSelectionClear(bits, first, count);
+			for (i = 0; i < 320; i++)
+				assert_int_equal(RetlIsSelected(bits, i), i < first || i >= first + count);
+			assert_false(RetlSelectionAny(bits, first, count));
+			assert_true(RetlSelectionAny(bits, first, count + 1));
+			if (first > 0)
+				assert_true(RetlSelectionAny(bits, first - 1, count + 1));
 		}
 }
 
@@ -318,8 +329,8 @@ main(void)
 		cmocka_unit_test(test_pack_in_parts),
 		cmocka_unit_test(test_packed_arrays),
 		cmocka_unit_test(test_packed_refuses),
-		cmocka_unit_test(test_match_range),
-		cmocka_unit_test(test_match_set),
+		cmocka_unit_test(test_select_range),
+		cmocka_unit_test(test_selection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

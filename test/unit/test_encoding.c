@@ -94,85 +94,47 @@ CheckFetch(const Round *round, const RetlValues *piece, const uint8_t *src, size
 		FAIL_ROUND(round, "fetched a value past the end");
 }
 
-/* Filter a piece by one constant and compare with brute force. */
-static void
-CheckFilterBy(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize,
-			  const uint8_t *constant, size_t constantLength)
-{
-	size_t		size = (piece->count + 7) / 8;
-	uint8_t    *matches = RetlArenaAlloc(round->arena, size);
-	const char *error = NULL;
-	RetlCompareOp op;
-
-	for (op = RETL_LT; op <= RETL_NE; op++)
-	{
-		uint32_t	i;
-
-		memset(matches, 0, size);
-		if (!round->encoding->filter(round->readState, src, srcSize, piece->type, piece->width,
-									 piece->count, op, constant, constantLength, matches,
-									 round->arena, &error))
-			FAIL_ROUND(round, error);
-		for (i = 0; i < size * 8; i++)
-		{
-			bool		match = (matches[i / 8] >> (i % 8)) & 1;
-			size_t		length;
-			const uint8_t *value;
-
-			if (i >= piece->count)
-			{
-				if (match)
-					FAIL_ROUND(round, "filter set bits past the end");
-				continue;
-			}
-			value = TestValueAt(piece, i, &length);
-			if (match != TestCompare(piece->type, piece->width, op, value, length,
-									 constant, constantLength))
-				FAIL_ROUND(round, "filter is wrong");
-		}
-	}
-}
-
 /* Filter by constants that occur, are near, or far out. */
 static void
 CheckFilter(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
 {
-	uint8_t		constant[512];
-	size_t		length;
-	const uint8_t *value;
-	const char *error = NULL;
-	uint8_t		matches = 0;
+	TestFilterSubject subject = {round->encoding, round->readState, piece, src, srcSize,
+	round->arena};
+	uint8_t		near[512];
+	uint8_t		far[512];
+	size_t		farLength = piece->type == RETL_PHYS_BYTES ? 0 : piece->width;
+	const char *wrong = NULL;
 	int			k;
 
-	if (round->encoding->filter == NULL)
+	if (piece->count == 0)
+	{
+		wrong = TestFilters(&subject, memset(near, 1, farLength), farLength, far, farLength);
+		if (wrong != NULL)
+			FAIL_ROUND(round, wrong);
 		return;
-	for (k = 0; k < 3 && piece->count > 0; k++)
+	}
+	for (k = 0; k < 3 && wrong == NULL; k++)
 	{
 		uint32_t	index = k == 0 ? 0 : k == 1 ? piece->count / 2 : piece->count - 1;
+		size_t		length;
+		size_t		nearLength;
+		const uint8_t *value = TestValueAt(piece, index, &length);
 
-		value = TestValueAt(piece, index, &length);
-		CheckFilterBy(round, piece, src, srcSize, value, length);
-		if (length == 0 || length > sizeof(constant))
-			continue;
-
-		/* The next one, and one with another highest byte. */
-		memcpy(constant, value, length);
-		constant[0]++;
-		CheckFilterBy(round, piece, src, srcSize, constant, length);
-		constant[length - 1] ^= 0x80;
-		CheckFilterBy(round, piece, src, srcSize, constant, length);
+		/* The next one, with another highest byte the last time; and one far out. */
+		nearLength = length < sizeof(near) ? length : sizeof(near);
+		memcpy(near, value, nearLength);
+		if (nearLength > 0)
+		{
+			near[0]++;
+			near[nearLength - 1] ^= k == 2 ? 0x80 : 0;
+		}
+		memset(far, k == 0 ? 0x7F : k == 1 ? 0xFF : 0x80, farLength);
+		wrong = TestFilters(&subject, value, length, near, nearLength);
+		if (wrong == NULL)
+			wrong = TestFilters(&subject, far, farLength, value, length);
 	}
-	length = piece->type == RETL_PHYS_BYTES ? 0 : piece->width;
-	for (k = 0; k < 256; k += 51)
-	{
-		memset(constant, k, length);
-		CheckFilterBy(round, piece, src, srcSize, constant, length);
-	}
-	if (piece->type == RETL_PHYS_INT &&
-		round->encoding->filter(round->readState, src, srcSize, piece->type, piece->width,
-								piece->count, RETL_EQ, constant, length - 1u, &matches,
-								round->arena, &error))
-		FAIL_ROUND(round, "filter took a constant of the wrong length");
+	if (wrong != NULL)
+		FAIL_ROUND(round, wrong);
 }
 
 /* Encode, then check every piece. */
@@ -247,7 +209,7 @@ RoundTripType(const TestType *type)
 						Round		round = {RetlEncodingById(id), type, TestPatternName(pattern),
 						sizes[s], &values, NULL, &arena.arena};
 
-						if (!round.encoding->applies(type->type, type->width))
+						if (round.encoding == NULL || !round.encoding->applies(type->type, type->width))
 							continue;
 						if (id == RETL_ENCODING_CONSTANT &&
 							round.encoding->analyse(&values, sizes[s], &arena.arena) == RETLDB_NEVER)
@@ -352,7 +314,7 @@ test_analyse(void **state)
 						uint64_t	estimate;
 						uint64_t	real;
 
-						if (!encoding->applies(values.type, values.width))
+						if (encoding == NULL || !encoding->applies(values.type, values.width))
 							continue;
 						estimate = encoding->analyse(&values, 2048, &arena.arena);
 						if (estimate == RETLDB_NEVER)
@@ -435,7 +397,8 @@ test_table(void **state)
 	{
 		const RetlEncoding *encoding = RetlEncodingById(id);
 
-		assert_non_null(encoding);
+		if (encoding == NULL)	/* an id kept for later */
+			continue;
 		assert_int_equal(encoding->id, id);
 		assert_ptr_equal(RetlEncodingByName(encoding->name), encoding);
 		assert_int_equal(encoding->prepare == NULL, encoding->open == NULL);
@@ -487,10 +450,10 @@ test_documented_bytes(void **state)
 	static const uint8_t dictBytes[] = {2, 0, 0, 0, 1, 2, 0, 0, 0, 2, 'n', 'o', 'y', 'e', 's'};
 	static const uint8_t codeBytes[] = {0, 1, 0, 0, 0, 0, 5};
 	const RetlEncoding *dict = RetlEncodingById(RETL_ENCODING_DICT);
-	RetlValues	plain = {RETL_PHYS_BYTES, 0, 3, NULL, plainOffsets, (const uint8_t *) "abc"};
-	RetlValues	pack = {RETL_PHYS_INT, 2, 3, (const uint8_t *) packValues, NULL, NULL};
-	RetlValues	rle = {RETL_PHYS_INT, 1, 4, rleValues, NULL, NULL};
-	RetlValues	words = {RETL_PHYS_BYTES, 0, 3, NULL, dictOffsets, (const uint8_t *) "yesnoyes"};
+	RetlValues	plain = {RETL_PHYS_BYTES, 0, 3, NULL, plainOffsets, (const uint8_t *) "abc", false};
+	RetlValues	pack = {RETL_PHYS_INT, 2, 3, (const uint8_t *) packValues, NULL, NULL, false};
+	RetlValues	rle = {RETL_PHYS_INT, 1, 4, rleValues, NULL, NULL, false};
+	RetlValues	words = {RETL_PHYS_BYTES, 0, 3, NULL, dictOffsets, (const uint8_t *) "yesnoyes", false};
 	RetlEncodingState *dictState;
 	TestArena	arena;
 	RetlBytes	out;

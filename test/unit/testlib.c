@@ -395,6 +395,7 @@ TestMakeValues(RetlValues *values, int pattern, const TestType *type,
 		RetlBytesAppend(&bytes, value, length);
 		offsets[i + 1] = (uint32_t) bytes.length;
 	}
+	memset(values, 0, sizeof(*values));
 	values->type = type->type;
 	values->width = type->width;
 	values->count = count;
@@ -463,15 +464,50 @@ Order(RetlPhysType type, uint16_t width, const uint8_t *a, size_t aLength,
 	return aLength < bLength ? -1 : aLength > bLength ? 1 : 0;
 }
 
+/* Order of unsigned integers. */
+static int
+UnsignedOrder(uint16_t width, const uint8_t *a, const uint8_t *b)
+{
+	int			i;
+
+	for (i = width - 1; i >= 0; i--)
+		if (a[i] != b[i])
+			return a[i] < b[i] ? -1 : 1;
+	return 0;
+}
+
+/* How a value compares with a constant of the filter. */
+static int
+FilterOrder(const RetlFilter *filter, RetlPhysType type, uint16_t width,
+			const uint8_t *value, size_t length, uint32_t which)
+{
+	const RetlFilterConstant *constant = &filter->constants[which];
+
+	if (filter->order == RETL_ORDER_UNSIGNED)
+		return UnsignedOrder(width, value, constant->data);
+	return Order(type, width, value, length, constant->data, constant->length);
+}
+
 /* See testlib.h. */
 bool
-TestCompare(RetlPhysType type, uint16_t width, RetlCompareOp op,
-			const uint8_t *value, size_t valueLength,
-			const uint8_t *constant, size_t constantLength)
+TestFilterPasses(const RetlFilter *filter, RetlPhysType type, uint16_t width,
+				 const uint8_t *value, size_t length)
 {
-	int			order = Order(type, width, value, valueLength, constant, constantLength);
+	int			order;
+	uint32_t	i;
 
-	switch (op)
+	if (filter->op == RETL_PREDICATE || filter->order == RETL_ORDER_NONE ||
+		filter->order == RETL_ORDER_NUMERIC)
+		return filter->predicate(filter->predicateContext, value, length);
+	if (filter->op == RETL_IN)
+	{
+		for (i = 0; i < filter->constantCount; i++)
+			if (FilterOrder(filter, type, width, value, length, i) == 0)
+				return true;
+		return false;
+	}
+	order = FilterOrder(filter, type, width, value, length, 0);
+	switch (filter->op)
 	{
 		case RETL_LT:
 			return order < 0;
@@ -483,8 +519,199 @@ TestCompare(RetlPhysType type, uint16_t width, RetlCompareOp op,
 			return order >= 0;
 		case RETL_GT:
 			return order > 0;
+		case RETL_BETWEEN:
+			return order >= 0 && FilterOrder(filter, type, width, value, length, 1) <= 0;
 		default:
 			return order != 0;
+	}
+}
+
+/* One filter at work on one piece. */
+typedef struct FilterCase
+{
+	const TestFilterSubject *subject;
+	const RetlFilter *filter;
+	RetlFilterMemo memo;
+} FilterCase;
+
+/* Filter with this selection and compare with brute force; says what is wrong. */
+static const char *
+CheckSelection(FilterCase *c, uint64_t *selected)
+{
+	const TestFilterSubject *s = c->subject;
+	const RetlValues *piece = s->piece;
+	uint32_t	words = RetlSelectionWords(piece->count);
+	uint64_t   *before = (uint64_t *) TestCopy(selected, words * sizeof(uint64_t), s->arena);
+	bool		canTest = c->filter->predicate != NULL ||
+		(c->filter->op != RETL_PREDICATE && c->filter->order != RETL_ORDER_NONE &&
+		 c->filter->order != RETL_ORDER_NUMERIC);
+	bool		answered = false;
+	const char *error = NULL;
+	uint32_t	i;
+
+	if (!s->encoding->filter(s->state, s->src, s->srcSize, piece->type, piece->width,
+							 piece->count, c->filter, &c->memo, selected, &answered,
+							 s->arena, &error))
+		return error != NULL ? error : "filter failed without saying why";
+	if (!answered)
+	{
+		if (words > 0 && memcmp(before, selected, words * sizeof(uint64_t)) != 0)
+			return "filter did not answer, but changed the selection";
+		return NULL;
+	}
+	if (!canTest)
+		return "filter answered what it cannot know";
+	for (i = 0; i < words * 64; i++)
+	{
+		bool		expected = RetlIsSelected(before, i);
+		size_t		length;
+		const uint8_t *value;
+
+		if (expected)
+		{
+			value = TestValueAt(piece, i, &length);
+			expected = TestFilterPasses(c->filter, piece->type, piece->width, value, length);
+		}
+		if (RetlIsSelected(selected, i) != expected)
+			return "filter is wrong";
+	}
+	return NULL;
+}
+
+/* Select all, half, few, or none of "count" values. */
+static uint64_t *
+MakeSelection(uint32_t count, int kind, const RetlArena *arena)
+{
+	uint32_t	words = RetlSelectionWords(count);
+	uint64_t   *selected = RetlArenaAlloc(arena, words * sizeof(uint64_t));
+	uint64_t	seed = count;
+	uint32_t	i;
+
+	for (i = 0; i < words; i++)
+	{
+		selected[i] = UINT64_MAX;
+		if (kind >= 1)
+			selected[i] = TestRandom(&seed);
+		if (kind >= 2)
+			selected[i] &= i % 2 == 0 ? 0 : TestRandom(&seed) & TestRandom(&seed);
+		if (kind >= 3)
+			selected[i] = 0;
+	}
+	if (count % 64 != 0)
+		selected[words - 1] &= (UINT64_C(1) << (count % 64)) - 1;
+	return selected;
+}
+
+/* One filter, with all kinds of selections and one memo. */
+static const char *
+CheckOneFilter(const TestFilterSubject *subject, const RetlFilter *filter)
+{
+	FilterCase	c = {subject, filter, {NULL, subject->arena}};
+	const char *wrong = NULL;
+	int			kind;
+
+	for (kind = 3; kind >= 0 && wrong == NULL; kind--)
+		wrong = CheckSelection(&c, MakeSelection(subject->piece->count, kind, subject->arena));
+	return wrong;
+}
+
+/* A predicate: is the sum of the bytes even? */
+static bool
+SumIsEven(void *context, const uint8_t *value, size_t length)
+{
+	unsigned	sum = 0;
+	size_t		i;
+
+	(*(long *) context)++;
+	for (i = 0; i < length; i++)
+		sum += value[i];
+	return sum % 2 == 0;
+}
+
+/* Filters that only a predicate can answer. */
+static const char *
+CheckPredicates(const TestFilterSubject *subject)
+{
+	RetlFilterConstant constant = {(const uint8_t *) "12345678", 8};
+	RetlFilter	filter = {RETL_PREDICATE, RETL_ORDER_NONE, 0, NULL, SumIsEven, NULL};
+	long		calls = 0;
+	const char *wrong;
+
+	filter.predicateContext = &calls;
+	wrong = CheckOneFilter(subject, &filter);
+	filter.op = RETL_LT;
+	filter.order = RETL_ORDER_NUMERIC;
+	filter.constantCount = 1;
+	filter.constants = &constant;
+	if (wrong == NULL)
+		wrong = CheckOneFilter(subject, &filter);
+	filter.predicate = NULL;
+	if (wrong == NULL)
+		wrong = CheckOneFilter(subject, &filter);
+	return wrong;
+}
+
+/* All operations in one order. */
+static const char *
+CheckOperations(const TestFilterSubject *subject, RetlOrder order,
+				const RetlFilterConstant *a, const RetlFilterConstant *b)
+{
+	RetlFilterConstant constants[2] = {*a, *b};
+	RetlFilter	filter = {RETL_LT, order, 1, NULL, NULL, NULL};
+	const char *wrong = NULL;
+	int			cmp;
+	RetlFilterOp op;
+
+	filter.constants = constants;
+	for (op = RETL_LT; op <= RETL_NE && wrong == NULL; op++)
+	{
+		filter.op = op;
+		wrong = CheckOneFilter(subject, &filter);
+	}
+	filter.op = RETL_BETWEEN;
+	filter.constantCount = 2;
+	if (wrong == NULL)
+		wrong = CheckOneFilter(subject, &filter);
+	cmp = FilterOrder(&filter, subject->piece->type, subject->piece->width, a->data, a->length, 1);
+	if (cmp > 0)
+	{
+		constants[0] = *b;
+		constants[1] = *a;
+		if (wrong == NULL)
+			wrong = CheckOneFilter(subject, &filter);
+	}
+	filter.op = RETL_IN;
+	for (filter.constantCount = 0; filter.constantCount <= 2 && wrong == NULL; filter.constantCount++)
+		if (filter.constantCount < 2 || cmp != 0)
+			wrong = CheckOneFilter(subject, &filter);
+	return wrong;
+}
+
+/* See testlib.h. */
+const char *
+TestFilters(const TestFilterSubject *subject, const uint8_t *a, size_t aLength,
+			const uint8_t *b, size_t bLength)
+{
+	RetlFilterConstant aConstant = {a, (uint32_t) aLength};
+	RetlFilterConstant bConstant = {b, (uint32_t) bLength};
+	const char *wrong;
+
+	if (subject->encoding->filter == NULL)
+		return NULL;
+	wrong = CheckPredicates(subject);
+	if (wrong != NULL)
+		return wrong;
+	switch (subject->piece->type)
+	{
+		case RETL_PHYS_INT:
+			wrong = CheckOperations(subject, RETL_ORDER_UNSIGNED, &aConstant, &bConstant);
+			if (wrong != NULL)
+				return wrong;
+			return CheckOperations(subject, RETL_ORDER_SIGNED, &aConstant, &bConstant);
+		case RETL_PHYS_FLOAT:
+			return CheckOperations(subject, RETL_ORDER_FLOAT, &aConstant, &bConstant);
+		default:
+			return CheckOperations(subject, RETL_ORDER_BYTES, &aConstant, &bConstant);
 	}
 }
 

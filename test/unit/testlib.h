@@ -58,10 +58,32 @@ extern bool TestMakeValues(RetlValues *values, int pattern, const TestType *type
 /* Value "index", and its length. */
 extern const uint8_t *TestValueAt(const RetlValues *values, uint32_t index, size_t *length);
 
-/* Does "value op constant" hold?  Written without looking at how the encodings do it. */
-extern bool TestCompare(RetlPhysType type, uint16_t width, RetlCompareOp op,
-						const uint8_t *value, size_t valueLength,
-						const uint8_t *constant, size_t constantLength);
+/*
+ * Does a value pass a filter?  Written without looking at how the encodings do
+ * it.
+ */
+extern bool TestFilterPasses(const RetlFilter *filter, RetlPhysType type, uint16_t width,
+							 const uint8_t *value, size_t length);
+
+/* An encoded piece whose filter is to be tested. */
+typedef struct TestFilterSubject
+{
+	const RetlEncoding *encoding;
+	const RetlEncodingState *state;
+	const RetlValues *piece;
+	const uint8_t *src;
+	size_t		srcSize;
+	const RetlArena *arena;
+} TestFilterSubject;
+
+/*
+ * Filter the piece by every operation and order with these two constants, on
+ * several selections, and compare with brute force.  Returns what is wrong, or
+ * NULL.
+ */
+extern const char *TestFilters(const TestFilterSubject *subject,
+							   const uint8_t *a, size_t aLength,
+							   const uint8_t *b, size_t bLength);
 
 /* Room for a decoded piece of exactly so many values. */
 extern void TestDecodedInit(RetlDecoded *decoded, RetlPhysType type, uint16_t width,

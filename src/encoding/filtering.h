@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * filtering.h
+ *	  What the filters of encodings share: conditions on single values and on
+ *	  arrays of them, ranges of numbers, selections.  Pure C.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_FILTERING_H
+#define RETLDB_FILTERING_H
+
+#include "encoding/encoding.h"
+
+/* ---------------------------------------------------------------------
+ * Selections
+ * ---------------------------------------------------------------------
+ */
+
+/* Clear bits [first, first + count). */
+extern void RetlSelectionClear(uint64_t *selected, uint32_t first, uint32_t count);
+
+/* Is one of the bits [first, first + count) set? */
+extern bool RetlSelectionAny(const uint64_t *selected, uint32_t first, uint32_t count);
+
+/* ---------------------------------------------------------------------
+ * Values
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Can values of this type be compared with the filter's constants?  No if only
+ * the predicate knows the order, or a constant is not a value of this type.
+ */
+extern bool RetlFilterCanCompare(const RetlFilter *filter, RetlPhysType type,
+								 uint16_t width);
+
+/* Can a value be tested at all: by comparing, or by the predicate? */
+extern bool RetlFilterCanTest(const RetlFilter *filter, RetlPhysType type,
+							  uint16_t width);
+
+/* Does a value pass?  RetlFilterCanTest holds. */
+extern bool RetlFilterTest(const RetlFilter *filter, RetlPhysType type, uint16_t width,
+						   const uint8_t *value, size_t length);
+
+/*
+ * Clear the bits of those of "count" decoded values that do not pass; bits that
+ * are clear already spare the look at their values.  RetlFilterCanTest holds.
+ */
+extern void RetlFilterDecoded(const RetlFilter *filter, RetlPhysType type,
+							  uint16_t width, uint32_t count,
+							  const RetlDecoded *values, uint64_t *selected);
+
+/* ---------------------------------------------------------------------
+ * Numbers
+ * ---------------------------------------------------------------------
+ */
+
+/* A condition on a number n: (low <= n <= high) != negate; low > high is the empty range. */
+typedef struct RetlRange
+{
+	uint64_t	low;
+	uint64_t	high;
+	bool		negate;
+} RetlRange;
+
+/* No number is in it, or every one is: nothing needs comparing. */
+static inline bool
+RetlRangeIsTrivial(const RetlRange *range)
+{
+	return range->low > range->high;
+}
+
+/*
+ * Clear bit i for each number i outside the range.  Numbers whose 64 bits are
+ * all clear are not looked at.
+ */
+extern void RetlSelectRange32(const uint32_t *numbers, uint32_t count,
+							  const RetlRange *range, uint64_t *selected);
+extern void RetlSelectRange64(const uint64_t *numbers, uint32_t count,
+							  const RetlRange *range, uint64_t *selected);
+
+/*
+ * A condition on an integer of 8 * width bits, whatever its order: v passes if
+ * ((v - start) modulo its size <= span) != negate.  Empty: no v is inside.
+ */
+typedef struct RetlIntRange
+{
+	uint64_t	start;
+	uint64_t	span;
+	bool		empty;
+	bool		negate;
+} RetlIntRange;
+
+/*
+ * The filter as a range, if it is one: the type is RETL_PHYS_INT and
+ * RetlFilterCanCompare holds.  False for IN of several constants.
+ */
+extern bool RetlFilterIntRange(const RetlFilter *filter, uint16_t width,
+							   RetlIntRange *range);
+
+/*
+ * The same condition for differences d = v - base (modulo the size of v) that
+ * lie between 0 and "largest".
+ */
+extern RetlRange RetlIntRangeOfDifferences(const RetlIntRange *range, uint16_t width,
+										   uint64_t base, uint64_t largest);
+
+#endif							/* RETLDB_FILTERING_H */
