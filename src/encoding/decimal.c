@@ -114,8 +114,10 @@ JoinDigits(const RetlNumeric *numeric, uint64_t *magnitude, unsigned *scale)
 		digit = RetlLoad16(numeric->digits + sizeof(uint16_t) * i);
 		if (digit >= RETLDB_NUMERIC_BASE)
 			return false;
-		if (i < last)
-			joined = joined * RETLDB_NUMERIC_BASE + digit;
+		if (i < last &&
+			(__builtin_mul_overflow(joined, RETLDB_NUMERIC_BASE, &joined) ||
+			 __builtin_add_overflow(joined, digit, &joined)))
+			return false;
 	}
 	if (digit == 0)
 		return false;
@@ -281,7 +283,7 @@ DecimalEncode(RetlEncodingState *state, const RetlValues *values, uint32_t first
 		/* An exception's has no meaning: that of a neighbour costs nothing. */
 		displayScales[i] = displayScale;
 	}
-	/* ... or, before the first value that is none, that value's. */
+	/* ... and before the first value that is none, that of the last one. */
 	for (i = 0; i < exceptionCount && positions[i] == i; i++)
 		displayScales[i] = exceptionCount < count ? displayScale : 0;
 	header = (uint8_t) scale;

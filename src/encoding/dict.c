@@ -727,7 +727,7 @@ MakeMemo(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
 {
 	DictMemo *memo = RetlArenaAlloc(arena, sizeof(DictMemo));
 	bool		inOrder = RetlFilterCanCompare(filter, type, width) &&
-		filter->order != RETL_ORDER_UNSIGNED;
+		filter->order != RETL_ORDER_UNSIGNED && filter->order != RETL_ORDER_NUMERIC;
 
 	memset(memo, 0, sizeof(*memo));
 	memo->range.low = 1;

@@ -9,7 +9,8 @@
  * decodes faster.  Two things are not in these sizes and are brought in here:
  *
  *	- Block compression follows.  It does little for numbers, but text shrinks:
- *	  PLAIN text is counted with half its bytes.  An encoding has to beat that,
+ *	  PLAIN text is counted with half its bytes (short binary values of one
+ *	  length, network addresses for instance, with all of them).  An encoding has to beat that,
  *	  for its own output compresses worse.
  *	- A forced encoding is used whatever it costs, but only where it can hold
  *	  the values: CONSTANT needs equal ones, and a dictionary has to fit a unit.
@@ -24,12 +25,22 @@
 
 #define MIN_BYTES_CAPACITY		64
 
+/* Pieces that are encoded to estimate a size. */
+#define SAMPLE_PIECES			4
+
+/* Values looked at to see if they are text, and how long those are that are not. */
+#define BINARY_SAMPLE			32
+#define BINARY_LENGTH			64
+
 static const RetlEncoding *const encodings[RETL_ENCODING_COUNT] = {
 	[RETL_ENCODING_PLAIN] = &RetlPlainEncoding,
 	[RETL_ENCODING_CONSTANT] = &RetlConstantEncoding,
 	[RETL_ENCODING_RLE] = &RetlRleEncoding,
 	[RETL_ENCODING_BITPACK] = &RetlBitpackEncoding,
 	[RETL_ENCODING_DICT] = &RetlDictEncoding,
+	[RETL_ENCODING_ALP] = &RetlAlpEncoding,
+	[RETL_ENCODING_DECIMAL] = &RetlDecimalEncoding,
+	[RETL_ENCODING_SPLIT] = &RetlSplitEncoding,
 };
 
 /* See encoding.h. */
@@ -65,7 +76,63 @@ CanHold(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 	if (encoding->id == RETL_ENCODING_DICT)
 		return values->count <= RETLDB_MAX_GROUP_ROWS &&
 			RetlValuesRawSize(values) <= RETLDB_UNIT_RAW_MAX / 2;
+	if (encoding->id == RETL_ENCODING_DECIMAL)
+		return values->isNumeric;
 	return true;
+}
+
+/* See descriptors.h. */
+uint64_t
+RetlEstimateBySample(const RetlEncoding *encoding, const RetlValues *values,
+					 uint32_t pieceRows, const RetlArena *arena)
+{
+	uint32_t	pieces = values->count / pieceRows + (values->count % pieceRows != 0);
+	uint32_t	step = pieces > SAMPLE_PIECES ? pieces / SAMPLE_PIECES : 1;
+	uint64_t	taken = 0;
+	RetlBytes	out;
+	uint32_t	i;
+
+	if (values->count == 0)
+		return 0;
+	RetlBytesInit(&out, arena, (size_t) pieceRows * 8);
+	for (i = 0; i < pieces && i / step < SAMPLE_PIECES; i += step)
+	{
+		uint32_t	first = i * pieceRows;
+		uint32_t	rest = values->count - first;
+		RetlValues	piece = RetlValuesSlice(values, first, rest < pieceRows ? rest : pieceRows);
+
+		encoding->encode(NULL, &piece, first, &out);
+		taken += piece.count;
+	}
+	return (uint64_t) ((double) out.length / (double) taken * values->count + 0.5);
+}
+
+/*
+ * Are these short byte strings of one length, and no text?  Block compression
+ * finds little in addresses and the like.
+ */
+static bool
+LooksBinary(const RetlValues *values)
+{
+	uint32_t	count = values->count < BINARY_SAMPLE ? values->count : BINARY_SAMPLE;
+	uint32_t	length = 0;
+	uint32_t	controls = 0;
+	uint32_t	i;
+	uint32_t	k;
+
+	for (i = 0; i < count; i++)
+	{
+		uint32_t	at = (uint32_t) ((uint64_t) i * values->count / count);
+		uint32_t	valueLength;
+		const uint8_t *value = RetlValueAt(values, at, &valueLength);
+
+		if (valueLength > BINARY_LENGTH || (i > 0 && valueLength != length))
+			return false;
+		length = valueLength;
+		for (k = 0; k < length; k++)
+			controls += value[k] < ' ';
+	}
+	return controls * 8 > count * length;
 }
 
 /* What the encoding is worth, in bytes; the smallest wins. */
@@ -78,7 +145,8 @@ ScoreOf(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 	if (!encoding->applies(values->type, values->width))
 		return RETLDB_NEVER;
 	score = encoding->analyse(values, pieceRows, arena);
-	if (encoding->id == RETL_ENCODING_PLAIN && values->type == RETL_PHYS_BYTES)
+	if (encoding->id == RETL_ENCODING_PLAIN && values->type == RETL_PHYS_BYTES &&
+		!LooksBinary(values))
 	{
 		uint64_t	text = RetlValuesRawSize(values);
 
