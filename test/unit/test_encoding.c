@@ -14,6 +14,8 @@
 
 #include "testlib.h"
 
+#include "encoding/simd.h"
+
 #include <cmocka.h>
 
 #define LENGTH(array) ((int) (sizeof(array) / sizeof((array)[0])))
@@ -56,7 +58,7 @@ Same(const RetlValues *piece, uint32_t index, const RetlDecoded *decoded, uint32
 
 /* Decode a piece and compare it. */
 static void
-CheckDecode(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
+CheckDecodeOnce(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
 {
 	RetlDecoded decoded;
 	const char *error = NULL;
@@ -69,6 +71,16 @@ CheckDecode(const Round *round, const RetlValues *piece, const uint8_t *src, siz
 	for (i = 0; i < piece->count; i++)
 		if (!Same(piece, i, &decoded, i))
 			FAIL_ROUND(round, "decoded value differs");
+}
+
+/* The same with and without the processor's vector instructions. */
+static void
+CheckDecode(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
+{
+	CheckDecodeOnce(round, piece, src, srcSize);
+	RetlSimdAllowed = false;
+	CheckDecodeOnce(round, piece, src, srcSize);
+	RetlSimdAllowed = true;
 }
 
 /* Fetch all values of a small piece, and some of a large one. */

@@ -11,6 +11,8 @@
 
 #include "testlib.h"
 
+#include "encoding/simd.h"
+
 #define LENGTH(array) ((int) (sizeof(array) / sizeof((array)[0])))
 
 /* Longest value that a pattern of byte strings makes. */
@@ -836,6 +838,10 @@ CheckOneFilter(const TestFilterSubject *subject, const RetlFilter *filter)
 
 	for (kind = 3; kind >= 0 && wrong == NULL; kind--)
 		wrong = CheckSelection(&c, MakeSelection(subject->piece->count, kind, subject->arena));
+	RetlSimdAllowed = false;
+	if (wrong == NULL)
+		wrong = CheckSelection(&c, MakeSelection(subject->piece->count, 1, subject->arena));
+	RetlSimdAllowed = true;
 	return wrong;
 }
 
