@@ -199,7 +199,7 @@ ChooseExponent(const RetlValues *values)
 
 	for (i = 0; i < count; i++)
 	{
-		uint32_t	at = (uint32_t) ((uint64_t) i * values->count / count);
+		uint32_t	at = RetlSamplePosition(i, count, values->count);
 
 		sample[i] = RetlLoadFloat(values->fixed + (size_t) at * values->width, values->width);
 		smallest[i] = SmallestExponent(sample[i], values->width);
@@ -233,7 +233,7 @@ IsHopeless(const RetlValues *values)
 
 	for (i = 0; i < count && bad * 2 < count; i++)
 	{
-		uint32_t	at = (uint32_t) ((uint64_t) i * values->count / count);
+		uint32_t	at = RetlSamplePosition(i, count, values->count);
 		double		value = RetlLoadFloat(values->fixed + (size_t) at * values->width,
 										  values->width);
 

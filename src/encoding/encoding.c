@@ -9,8 +9,8 @@
  * decodes faster.  Two things are not in these sizes and are brought in here:
  *
  *	- Block compression follows.  It does little for numbers, but text shrinks:
- *	  PLAIN text is counted with half its bytes (short binary values of one
- *	  length, network addresses for instance, with all of them).  An encoding has to beat that,
+ *	  PLAIN text is counted with half its bytes (numerics, and short binary
+ *	  values of one length such as network addresses, with all of them).  An encoding has to beat that,
  *	  for its own output compresses worse.
  *	- A forced encoding is used whatever it costs, but only where it can hold
  *	  the values: CONSTANT needs equal ones, and a dictionary has to fit a unit.
@@ -122,7 +122,7 @@ LooksBinary(const RetlValues *values)
 
 	for (i = 0; i < count; i++)
 	{
-		uint32_t	at = (uint32_t) ((uint64_t) i * values->count / count);
+		uint32_t	at = RetlSamplePosition(i, count, values->count);
 		uint32_t	valueLength;
 		const uint8_t *value = RetlValueAt(values, at, &valueLength);
 
@@ -146,7 +146,7 @@ ScoreOf(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 		return RETLDB_NEVER;
 	score = encoding->analyse(values, pieceRows, arena);
 	if (encoding->id == RETL_ENCODING_PLAIN && values->type == RETL_PHYS_BYTES &&
-		!LooksBinary(values))
+		!values->isNumeric && !LooksBinary(values))
 	{
 		uint64_t	text = RetlValuesRawSize(values);
 

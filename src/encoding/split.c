@@ -228,7 +228,7 @@ CollectStatistics(ByteStatistics *statistics, const uint8_t *src, uint32_t count
 	statistics->sampleCount = count < GROUP_SAMPLE ? count : GROUP_SAMPLE;
 	for (i = 0; i < statistics->sampleCount; i++)
 	{
-		size_t		at = (size_t) i * count / statistics->sampleCount;
+		size_t		at = RetlSamplePosition(i, statistics->sampleCount, count);
 
 		memcpy(statistics->sample + (size_t) i * length, src + at * length, length);
 	}
@@ -401,7 +401,7 @@ LengthsDiffer(const RetlValues *values)
 		return false;
 	for (i = 0; i < count; i++)
 	{
-		uint32_t	at = (uint32_t) ((uint64_t) i * values->count / count);
+		uint32_t	at = RetlSamplePosition(i, count, values->count);
 		uint32_t	this = values->offsets[at + 1] - values->offsets[at];
 
 		if (this < MIN_LENGTH || this > MAX_LENGTH || (i > 0 && this != length))

@@ -272,7 +272,8 @@ DamagePiece(const RetlEncoding *encoding, const TestType *type, int pattern, uin
 static void
 Damage(RetlEncodingId id)
 {
-	static const char *const names[] = {"equal", "few values", "runs", "magnitudes", "mostly empty"};
+	static const char *const names[] = {"equal", "few values", "runs", "magnitudes", "mostly empty",
+	"prices", "numerics", "decimals", "addresses"};
 	static const uint32_t counts[] = {0, 1, 13, 70};
 	const RetlEncoding *encoding = RetlEncodingById(id);
 	bool		quick = getenv("RETLDB_TEST_QUICK") != NULL;
@@ -337,6 +338,27 @@ test_dict(void **state)
 	Damage(RETL_ENCODING_DICT);
 }
 
+static void
+test_alp(void **state)
+{
+	(void) state;
+	Damage(RETL_ENCODING_ALP);
+}
+
+static void
+test_decimal(void **state)
+{
+	(void) state;
+	Damage(RETL_ENCODING_DECIMAL);
+}
+
+static void
+test_split(void **state)
+{
+	(void) state;
+	Damage(RETL_ENCODING_SPLIT);
+}
+
 /* A dictionary of repeated or misplaced entries is refused; pieces need one. */
 static void
 test_dict_order(void **state)
@@ -380,6 +402,9 @@ main(void)
 		cmocka_unit_test(test_rle),
 		cmocka_unit_test(test_bitpack),
 		cmocka_unit_test(test_dict),
+		cmocka_unit_test(test_alp),
+		cmocka_unit_test(test_decimal),
+		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_dict_order),
 	};
 

@@ -466,9 +466,10 @@ MakeAddresses(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, ui
 	memset(dst, 7, length);
 	if (length >= 6)
 	{
+		dst[3] = (uint8_t) (random >> 24);
 		dst[4] = (uint8_t) (random % 3 + 254);
 		dst[5] = (uint8_t) (random >> 8);
-		dst[length - 1] = (uint8_t) (random >> 16 & 15);
+		dst[length - 1] = (uint8_t) (random >> 16 & 127);
 	}
 	return length;
 }
