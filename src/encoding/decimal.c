@@ -112,8 +112,6 @@ JoinDigits(const RetlNumeric *numeric, uint64_t *magnitude, unsigned *scale)
 	for (i = 0; i <= last; i++)
 	{
 		digit = RetlLoad16(numeric->digits + sizeof(uint16_t) * i);
-		if (digit >= RETLDB_NUMERIC_BASE)
-			return false;
 		if (i < last &&
 			(__builtin_mul_overflow(joined, RETLDB_NUMERIC_BASE, &joined) ||
 			 __builtin_add_overflow(joined, digit, &joined)))

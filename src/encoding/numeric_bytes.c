@@ -4,8 +4,8 @@
  *	  PostgreSQL's numeric as it is stored: understanding and comparing the
  *	  bytes.  Pure C.
  *
- * Neither canonical form (no zero digits at either end, the short head where it
- * is enough) nor valid digits are relied on.
+ * Canonical form (no zero digits at either end, the short head where it is
+ * enough) is not relied on.
  *
  *-------------------------------------------------------------------------
  */
@@ -62,11 +62,19 @@ ParseHead(RetlNumeric *numeric, const uint8_t *bytes, size_t length)
 	return 2 * sizeof(uint16_t);
 }
 
+/* Digit i. */
+static inline uint16_t
+DigitAt(const RetlNumeric *numeric, uint32_t i)
+{
+	return RetlLoad16(numeric->digits + sizeof(uint16_t) * (size_t) i);
+}
+
 /* See numeric_bytes.h. */
 void
 RetlNumericParse(RetlNumeric *numeric, const uint8_t *bytes, size_t length)
 {
 	size_t		headSize;
+	uint32_t	i;
 
 	memset(numeric, 0, sizeof(*numeric));
 	headSize = ParseHead(numeric, bytes, length);
@@ -77,13 +85,9 @@ RetlNumericParse(RetlNumeric *numeric, const uint8_t *bytes, size_t length)
 	}
 	numeric->digits = bytes + headSize;
 	numeric->digitCount = (uint32_t) ((length - headSize) / sizeof(uint16_t));
-}
-
-/* Digit i. */
-static inline uint16_t
-DigitAt(const RetlNumeric *numeric, uint32_t i)
-{
-	return RetlLoad16(numeric->digits + sizeof(uint16_t) * (size_t) i);
+	for (i = 0; i < numeric->digitCount; i++)
+		if (DigitAt(numeric, i) >= RETLDB_NUMERIC_BASE)
+			numeric->class = RETL_NUMERIC_BROKEN;
 }
 
 /* Leave out zero digits at either end. */

@@ -429,7 +429,7 @@ MakeNumerics(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uin
 	if (random % 8 == 1)
 		return TestMakeNumeric(dst, number, scale, (unsigned) (random >> 24) % 70);
 	if (random % 8 == 2)
-		number *= 10000;
+		number = number % INT64_C(100000000000000) * 10000;
 	return TestMakeNumeric(dst, random & 16 ? number : -(number % 100000), scale % 6,
 						   scale % 6 + (random >> 30) % 3);
 }
@@ -626,13 +626,20 @@ UnsignedOrder(uint16_t width, const uint8_t *a, const uint8_t *b)
 static int
 NumericClass(const uint8_t *value, size_t length)
 {
+	size_t		i;
+
 	if (length < 2)
 		return 0;
 	if ((value[1] & 0xC0) == 0xC0)
 		return (value[1] & 0xF0) == 0xF0 ? 1 : (value[1] & 0xF0) == 0xD0 ? 3 : 4;
 	if (length % 2 != 0)
 		return 0;
-	return length < 4 && (value[1] & 0x80) == 0 ? 0 : 2;
+	if (length < 4 && (value[1] & 0x80) == 0)
+		return 0;
+	for (i = (value[1] & 0x80) ? 2 : 4; i < length; i += 2)
+		if ((value[i] | value[i + 1] << 8) > 9999)
+			return 0;
+	return 2;
 }
 
 /* A numeric that is a number: sign, weight of the first digit, digits. */
