@@ -145,6 +145,7 @@ SELECT check_writing('retldb.force_encoding', 'constant');
 SELECT check_writing('retldb.force_encoding', 'rle');
 SELECT check_writing('retldb.force_encoding', 'bitpack');
 SELECT check_writing('retldb.force_encoding', 'dict');
+SELECT check_writing('retldb.force_encoding', 'delta');
 SELECT check_writing('retldb.force_encoding', 'alp');
 SELECT check_writing('retldb.force_encoding', 'decimal');
 SELECT check_writing('retldb.force_encoding', 'split');

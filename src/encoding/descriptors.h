@@ -19,6 +19,7 @@ extern const RetlEncoding RetlConstantEncoding;
 extern const RetlEncoding RetlRleEncoding;
 extern const RetlEncoding RetlBitpackEncoding;
 extern const RetlEncoding RetlDictEncoding;
+extern const RetlEncoding RetlDeltaEncoding;
 extern const RetlEncoding RetlAlpEncoding;
 extern const RetlEncoding RetlDecimalEncoding;
 extern const RetlEncoding RetlSplitEncoding;

@@ -208,15 +208,12 @@ FilterOneByOne(const RetlFilter *filter, RetlPhysType type, uint16_t width, uint
 		{
 			unsigned	bit = (unsigned) __builtin_ctzll(left);
 			uint32_t	i = word * WORD_VALUES + bit;
-			const uint8_t *value = values->fixed + (size_t) i * width;
-			size_t		length = width;
+			bool		isBytes = type == RETL_PHYS_BYTES;
+			const uint8_t *value = isBytes ? values->bytes + values->starts[i]
+				: values->fixed + (size_t) i * width;
+			size_t		length = isBytes ? values->lengths[i] : width;
 			bool		pass;
 
-			if (type == RETL_PHYS_BYTES)
-			{
-				value = values->bytes + values->starts[i];
-				length = values->lengths[i];
-			}
 			pass = compare ? TestByComparing(filter, type, width, value, length)
 				: filter->predicate(filter->predicateContext, value, length);
 			if (!pass)
@@ -437,9 +434,9 @@ bool
 RetlFilterIntRange(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 				   RetlIntRange *range)
 {
-	const uint64_t most = MaskOfWidth(width);
+	uint64_t	most;
 	uint64_t	low = 0;
-	uint64_t	high = most;
+	uint64_t	high;
 	uint64_t	first = 0;
 	uint64_t	lowest = 0;
 	uint64_t	highest = 0;
@@ -447,6 +444,8 @@ RetlFilterIntRange(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 	if ((type != RETL_PHYS_INT && type != RETL_PHYS_FLOAT) ||
 		(filter->op == RETL_IN && filter->constantCount > 1))
 		return false;
+	most = MaskOfWidth(width);
+	high = most;
 	range->empty = filter->op == RETL_IN && filter->constantCount == 0;
 	range->negate = filter->op == RETL_NE;
 	if (filter->constantCount > 0)

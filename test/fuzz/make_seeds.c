@@ -148,7 +148,7 @@ int
 main(int argc, char **argv)
 {
 	static const char *const patternNames[] = {"equal", "few values", "runs", "magnitudes",
-	"prices", "numerics", "decimals", "addresses"};
+	"squares", "prices", "numerics", "decimals", "addresses"};
 	TestArena	arena;
 	int			type;
 	int			id;

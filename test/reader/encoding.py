@@ -9,8 +9,7 @@ import struct
 from decompress import Damaged, Unsupported
 
 INT, FLOAT, FIXED, BYTES = 1, 2, 3, 4
-PLAIN, CONSTANT, RLE, BITPACK, DICT = range(5)
-ALP, DECIMAL, SPLIT = 6, 7, 9
+PLAIN, CONSTANT, RLE, BITPACK, DICT, DELTA, ALP, DECIMAL, FSST, SPLIT = range(10)
 NAMES = ["plain", "constant", "rle", "bitpack", "dict", "delta", "alp", "decimal", "fsst", "split"]
 
 
@@ -82,6 +81,33 @@ def bitpack(source, phys, width, count):
     mask = (1 << 8 * width) - 1
     return [(smallest + n & mask).to_bytes(width, "little")
             for n in bits(source, count, bit_width)]
+
+
+def delta(source, phys, width, count):
+    if phys != INT or width not in (2, 4, 8):
+        raise Damaged("DELTA of another type than INT of 2, 4 or 8 bytes")
+    kind = source.number(1)
+    if kind > 2:
+        raise Unsupported("differences of kind %d" % kind)
+    value = source.number(width)
+    difference = source.number(width) if kind == 2 else 0
+    step = source.number(width)
+    mask = (1 << 8 * width) - 1
+    values = []
+    if kind == 0:
+        return [(value + i * step & mask).to_bytes(width, "little") for i in range(count)]
+    widths = source.take((count + 127) // 128)
+    for block, bit_width in enumerate(widths):
+        if bit_width > 8 * width:
+            raise Damaged("differences of %d bits" % bit_width)
+        for number in bits(source, min(128, count - 128 * block), bit_width):
+            if kind == 1:
+                value += step + number
+            else:
+                difference += step + number
+                value += difference
+            values.append((value & mask).to_bytes(width, "little"))
+    return values
 
 
 def spread(lengths, values, count):
@@ -209,7 +235,7 @@ def split(source, phys, width, count):
     return [b"".join(parts) for parts in zip(*columns)]
 
 
-DECODERS = {PLAIN: plain, CONSTANT: constant, RLE: rle, BITPACK: bitpack,
+DECODERS = {PLAIN: plain, CONSTANT: constant, RLE: rle, BITPACK: bitpack, DELTA: delta,
             ALP: alp, DECIMAL: decimal, SPLIT: split}
 
 

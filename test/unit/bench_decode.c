@@ -349,6 +349,13 @@ main(int argc, char **argv)
 	Line(RETL_ENCODING_DICT, "float8", "few values");
 	Line(RETL_ENCODING_DICT, "bytes", "few values");
 	Line(RETL_ENCODING_DICT, "bytes", "runs");
+	Line(RETL_ENCODING_DELTA, "int4", "rising");
+	Line(RETL_ENCODING_DELTA, "int4", "steps");
+	Line(RETL_ENCODING_DELTA, "int8", "rising");
+	Line(RETL_ENCODING_DELTA, "int8", "steps");
+	Line(RETL_ENCODING_DELTA, "int8", "squares");
+	Line(RETL_ENCODING_BITPACK, "int1", "two values");
+	Line(RETL_ENCODING_RLE, "int1", "runs");
 	Line(RETL_ENCODING_ALP, "float8", "decimals");
 	Line(RETL_ENCODING_ALP, "float4", "decimals");
 	Line(RETL_ENCODING_DECIMAL, "bytes", "prices");

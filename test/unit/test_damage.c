@@ -273,7 +273,7 @@ static void
 Damage(RetlEncodingId id)
 {
 	static const char *const names[] = {"equal", "few values", "runs", "magnitudes", "mostly empty",
-	"prices", "numerics", "decimals", "addresses"};
+	"steps", "squares", "prices", "numerics", "decimals", "addresses"};
 	static const uint32_t counts[] = {0, 1, 13, 70};
 	const RetlEncoding *encoding = RetlEncodingById(id);
 	bool		quick = getenv("RETLDB_TEST_QUICK") != NULL;
@@ -336,6 +336,13 @@ test_dict(void **state)
 {
 	(void) state;
 	Damage(RETL_ENCODING_DICT);
+}
+
+static void
+test_delta(void **state)
+{
+	(void) state;
+	Damage(RETL_ENCODING_DELTA);
 }
 
 static void
@@ -406,6 +413,7 @@ main(void)
 		cmocka_unit_test(test_decimal),
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_dict_order),
+		cmocka_unit_test(test_delta),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,6 +336,48 @@ MakeMostlyEmpty(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, 
 	return MakeFewValues(dst, type, i, count, seed);
 }
 
+/* Integers that rise by small uneven steps, with a jump here and there. */
+static size_t
+MakeSteps(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	(void) count;
+	if (type->type != RETL_PHYS_INT)
+		return SIZE_MAX;
+	return FromNumber(dst, type, (uint64_t) i * 5 + TestRandom(seed) % 5 +
+					  i / 300 * (UINT64_C(1) << (8 * type->width - 4)));
+}
+
+/* Integers whose differences grow, so that they go around and around. */
+static size_t
+MakeSquares(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	(void) count;
+	if (type->type != RETL_PHYS_INT)
+		return SIZE_MAX;
+	return FromNumber(dst, type, (uint64_t) i * i * (UINT64_C(1) << (8 * type->width - 8)) +
+					  TestRandom(seed) % 2);
+}
+
+/* Random integers of a small range. */
+static size_t
+MakeSmall(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	(void) i, (void) count;
+	if (type->type != RETL_PHYS_INT)
+		return SIZE_MAX;
+	return FromNumber(dst, type, TestRandom(seed) % 100000);
+}
+
+/* A sequence over the end of the signed, and that of the unsigned integers. */
+static size_t
+MakeWrapping(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	(void) count, (void) seed;
+	if (type->type != RETL_PHYS_INT)
+		return SIZE_MAX;
+	return FromNumber(dst, type, UINT64_C(0x7777777777777777) + i * UINT64_C(0x0123456789ABCDEF));
+}
+
 /* See testlib.h.  Goes through decimal digits, unlike the encoding. */
 size_t
 TestMakeNumeric(uint8_t *dst, int64_t number, unsigned scale, unsigned displayScale)
@@ -503,6 +545,10 @@ static const TestPattern patterns[] = {
 	{"numerics", MakeNumerics, true},
 	{"decimals", MakeDecimals, false},
 	{"addresses", MakeAddresses, false},
+	{"steps", MakeSteps, false},
+	{"squares", MakeSquares, false},
+	{"wrapping", MakeWrapping, false},
+	{"small", MakeSmall, false},
 };
 const int	testPatternCount = LENGTH(patterns);
 
