@@ -48,6 +48,9 @@ static const struct config_enum_entry encoding_options[] = {
 	{"dict", RETL_ENCODING_DICT, false},
 	{"fsst", RETL_ENCODING_FSST, false},
 	{"delta", RETL_ENCODING_DELTA, false},
+	{"alp", RETL_ENCODING_ALP, false},
+	{"decimal", RETL_ENCODING_DECIMAL, false},
+	{"split", RETL_ENCODING_SPLIT, false},
 	{NULL, 0, false}
 };
 

@@ -21,5 +21,15 @@ extern const RetlEncoding RetlBitpackEncoding;
 extern const RetlEncoding RetlDictEncoding;
 extern const RetlEncoding RetlFsstEncoding;
 extern const RetlEncoding RetlDeltaEncoding;
+extern const RetlEncoding RetlAlpEncoding;
+extern const RetlEncoding RetlDecimalEncoding;
+extern const RetlEncoding RetlSplitEncoding;
+
+/*
+ * What RetlEncoding.analyse may answer for an encoding without chunk-wide state:
+ * encodes some of the pieces and concludes from them.  Exact if they are few.
+ */
+extern uint64_t RetlEstimateBySample(const RetlEncoding *encoding, const RetlValues *values,
+									 uint32_t pieceRows, const RetlArena *arena);
 
 #endif							/* RETLDB_DESCRIPTORS_H */

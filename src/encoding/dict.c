@@ -905,6 +905,7 @@ MakeMemo(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
 	bool		equality = filter->op == RETL_EQ || filter->op == RETL_NE ||
 		filter->op == RETL_IN;
 	bool		inOrder = RetlFilterCanCompare(filter, type, width) &&
+		filter->order != RETL_ORDER_NUMERIC &&
 		(equality || filter->order != RETL_ORDER_UNSIGNED);
 
 	/* The dictionary is in signed order, which equality does not mind. */

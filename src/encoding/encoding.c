@@ -9,8 +9,9 @@
  * decodes faster.  Three things are not in these sizes and are brought in here:
  *
  *	- Block compression may follow.  It does little for numbers, but text
- *	  shrinks: PLAIN text is counted with half its bytes.  An encoding has to
- *	  beat that, for its own output compresses worse.  FSST's shrinks by a
+ *	  shrinks: PLAIN text is counted with half its bytes (numerics, and short
+ *	  binary values of one length such as network addresses, with all of them).
+ *	  An encoding has to beat that, for its own output compresses worse.  FSST's shrinks by a
  *	  quarter more with LZ4 or Snappy; zstd does as well without it unless the
  *	  codes are few.  Without compression FSST has to save a sixth, for
  *	  it has to be decoded and PLAIN has not.
@@ -32,6 +33,13 @@
 /* DELTA is counted with so large a part of its size more. */
 #define DELTA_PENALTY_PART		8
 
+/* Pieces that are encoded to estimate a size. */
+#define SAMPLE_PIECES			4
+
+/* Values looked at to see if they are text, and how long those are that are not. */
+#define BINARY_SAMPLE			32
+#define BINARY_LENGTH			64
+
 static const RetlEncoding *const encodings[RETL_ENCODING_COUNT] = {
 	[RETL_ENCODING_PLAIN] = &RetlPlainEncoding,
 	[RETL_ENCODING_CONSTANT] = &RetlConstantEncoding,
@@ -40,6 +48,9 @@ static const RetlEncoding *const encodings[RETL_ENCODING_COUNT] = {
 	[RETL_ENCODING_DICT] = &RetlDictEncoding,
 	[RETL_ENCODING_FSST] = &RetlFsstEncoding,
 	[RETL_ENCODING_DELTA] = &RetlDeltaEncoding,
+	[RETL_ENCODING_ALP] = &RetlAlpEncoding,
+	[RETL_ENCODING_DECIMAL] = &RetlDecimalEncoding,
+	[RETL_ENCODING_SPLIT] = &RetlSplitEncoding,
 };
 
 /* See encoding.h. */
@@ -75,6 +86,8 @@ CanHold(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 	if (encoding->id == RETL_ENCODING_DICT)
 		return values->count <= RETLDB_MAX_GROUP_ROWS &&
 			RetlValuesRawSize(values) <= RETLDB_UNIT_RAW_MAX / 2;
+	if (encoding->id == RETL_ENCODING_DECIMAL)
+		return values->isNumeric;
 	return true;
 }
 
@@ -93,6 +106,60 @@ ScoreOfFsst(uint64_t estimate, RetlCompressionId compression)
 	}
 }
 
+/* See descriptors.h. */
+uint64_t
+RetlEstimateBySample(const RetlEncoding *encoding, const RetlValues *values,
+					 uint32_t pieceRows, const RetlArena *arena)
+{
+	uint32_t	pieces = values->count / pieceRows + (values->count % pieceRows != 0);
+	uint32_t	step = pieces > SAMPLE_PIECES ? pieces / SAMPLE_PIECES : 1;
+	uint64_t	taken = 0;
+	RetlBytes	out;
+	uint32_t	i;
+
+	if (values->count == 0)
+		return 0;
+	RetlBytesInit(&out, arena, (size_t) pieceRows * 8);
+	for (i = 0; i < pieces && i / step < SAMPLE_PIECES; i += step)
+	{
+		uint32_t	first = i * pieceRows;
+		uint32_t	rest = values->count - first;
+		RetlValues	piece = RetlValuesSlice(values, first, rest < pieceRows ? rest : pieceRows);
+
+		encoding->encode(NULL, &piece, first, &out);
+		taken += piece.count;
+	}
+	return (uint64_t) ((double) out.length / (double) taken * values->count + 0.5);
+}
+
+/*
+ * Are these short byte strings of one length, and no text?  Block compression
+ * finds little in addresses and the like.
+ */
+static bool
+LooksBinary(const RetlValues *values)
+{
+	uint32_t	count = values->count < BINARY_SAMPLE ? values->count : BINARY_SAMPLE;
+	uint32_t	length = 0;
+	uint32_t	controls = 0;
+	uint32_t	i;
+	uint32_t	k;
+
+	for (i = 0; i < count; i++)
+	{
+		uint32_t	at = RetlSamplePosition(i, count, values->count);
+		uint32_t	valueLength;
+		const uint8_t *value = RetlValueAt(values, at, &valueLength);
+
+		if (valueLength > BINARY_LENGTH || (i > 0 && valueLength != length))
+			return false;
+		length = valueLength;
+		for (k = 0; k < length; k++)
+			controls += value[k] < ' ';
+	}
+	return controls * 8 > count * length;
+}
+
 /* What the encoding is worth, in bytes; the smallest wins. */
 static uint64_t
 ScoreOf(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRows,
@@ -103,9 +170,14 @@ ScoreOf(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 	if (!encoding->applies(values->type, values->width))
 		return RETLDB_NEVER;
 	score = encoding->analyse(values, pieceRows, arena);
-	if (score == RETLDB_NEVER || values->type != RETL_PHYS_BYTES)
+	if (score == RETLDB_NEVER)
 		return score;
-	if (encoding->id == RETL_ENCODING_PLAIN && values->compression != RETL_COMPRESSION_NONE)
+	if (encoding->id == RETL_ENCODING_DELTA)
+		return score + score / DELTA_PENALTY_PART;
+	if (values->type != RETL_PHYS_BYTES)
+		return score;
+	if (encoding->id == RETL_ENCODING_PLAIN && values->compression != RETL_COMPRESSION_NONE &&
+		!values->isNumeric && !LooksBinary(values))
 	{
 		uint64_t	text = RetlValuesRawSize(values);
 
@@ -113,8 +185,6 @@ ScoreOf(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 	}
 	if (encoding->id == RETL_ENCODING_FSST)
 		score = ScoreOfFsst(score, values->compression);
-	if (encoding->id == RETL_ENCODING_DELTA)
-		score += score / DELTA_PENALTY_PART;
 	return score;
 }
 

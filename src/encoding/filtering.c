@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "encoding/filtering.h"
+#include "encoding/numeric_bytes.h"
 #include "encoding/simd.h"
 #include "encoding/valueops.h"
 
@@ -81,6 +82,8 @@ OrderFits(RetlOrder order, RetlPhysType type)
 			return type == RETL_PHYS_FLOAT;
 		case RETL_ORDER_BYTES:
 			return type == RETL_PHYS_FIXED || type == RETL_PHYS_BYTES;
+		case RETL_ORDER_NUMERIC:
+			return type == RETL_PHYS_BYTES;
 		default:
 			return false;
 	}
@@ -138,6 +141,8 @@ CompareWith(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 
 		return (x > y) - (x < y);
 	}
+	if (filter->order == RETL_ORDER_NUMERIC)
+		return RetlCompareNumeric(value, length, constant->data, constant->length);
 	return RetlCompareValues(type, width, value, length, constant->data, constant->length);
 }
 

@@ -138,6 +138,19 @@ RetlValueAt(const RetlValues *values, uint32_t index, uint32_t *length)
 	return values->fixed + (size_t) index * values->width;
 }
 
+/*
+ * Position of member "i" of a sample of the values: spread over all of them, but
+ * not evenly, lest a period of the values hides them.
+ */
+static inline uint32_t
+RetlSamplePosition(uint32_t i, uint32_t sampleCount, uint32_t count)
+{
+	uint32_t	start = (uint32_t) ((uint64_t) i * count / sampleCount);
+	uint32_t	end = (uint32_t) ((uint64_t) (i + 1) * count / sampleCount);
+
+	return start + (i * UINT32_C(2654435761) >> 8) % (end - start);
+}
+
 /* Have two values of an array the same bytes? */
 static inline bool
 RetlValuesSame(const RetlValues *values, uint32_t a, uint32_t b)

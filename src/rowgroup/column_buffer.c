@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "utils/memutils.h"
 
 #include "rowgroup/column_buffer.h"
@@ -148,6 +149,7 @@ RetlColumnBufferGetValues(const RetlColumnBuffer *buffer)
 	{
 		values.offsets = buffer->offsets != NULL ? buffer->offsets : noOffsets;
 		values.bytes = buffer->bytes != NULL ? buffer->bytes : noBytes;
+		values.isNumeric = buffer->type.baseType == NUMERICOID;
 	}
 	else
 		values.fixed = buffer->fixed != NULL ? buffer->fixed : noBytes;

@@ -11,7 +11,7 @@
  *	2		2		count of values, modulo one more than the most a piece has
  *	4		2		d, bytes of the dictionary (as many as there are)
  *	6		1		operation of the filter, modulo their number, plus 16 for
- *					unsigned integers
+ *					unsigned integers and for numerics
  *	7		1		c, bytes of its first constant (as many as there are)
  *	8		c		the constant; a second one is zero
  *	8 + c	d		the dictionary
@@ -153,6 +153,8 @@ CheckFilter(const Input *in, const RetlEncodingState *state, const RetlArena *ar
 		return;
 	if (in->isUnsigned && in->type->type == RETL_PHYS_INT)
 		filter.order = RETL_ORDER_UNSIGNED;
+	if (in->isUnsigned && in->type->type == RETL_PHYS_BYTES)
+		filter.order = RETL_ORDER_NUMERIC;
 	if (in->op == RETL_BETWEEN || in->op == RETL_IN)
 		filter.constantCount = 2;
 	memset(selected, 0xFF, words * sizeof(uint64_t));

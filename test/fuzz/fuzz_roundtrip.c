@@ -10,7 +10,8 @@
  *	1		2		rows of a piece, modulo the most it has, plus 1
  *	3		1		how the rest becomes values: bit 0: each value is repeated as
  *					often as the low two bits of its first byte say; bit 1: only
- *					the low three bits of each byte are used
+ *					the low three bits of each byte are used; bit 2: byte strings
+ *					are said to be numeric
  *	4		...		fixed-width types: values one after the other; byte strings:
  *					each a length of one byte and so many bytes
  *
@@ -71,6 +72,7 @@ ReadValues(RetlValues *values, const TestType *type, uint8_t mode, const uint8_t
 	values->type = type->type;
 	values->width = type->width;
 	values->count = count;
+	values->isNumeric = type->type == RETL_PHYS_BYTES && (mode & 4) != 0;
 	if (type->type == RETL_PHYS_BYTES)
 	{
 		values->offsets = offsets;

@@ -79,7 +79,7 @@ DecodeSeed(const char *directory, int id, int type, const char *patternName,
 	header[2] = SEED_VALUES;
 	header[4] = (uint8_t) dictionary.length;
 	header[5] = (uint8_t) (dictionary.length >> 8);
-	header[6] = (uint8_t) (type % 6);
+	header[6] = (uint8_t) (type % 6 + (values.isNumeric ? 16 : 0));
 	header[7] = (uint8_t) constantLength;
 	RetlBytesAppend(&seed, header, sizeof(header));
 	RetlBytesAppend(&seed, constant, constantLength);
@@ -147,7 +147,8 @@ DecompressSeed(const char *directory, RetlCompressionId id, size_t rawSize, cons
 int
 main(int argc, char **argv)
 {
-	static const char *const patternNames[] = {"equal", "few values", "runs", "magnitudes", "squares"};
+	static const char *const patternNames[] = {"equal", "few values", "runs", "magnitudes",
+	"squares", "prices", "numerics", "decimals", "addresses"};
 	TestArena	arena;
 	int			type;
 	int			id;
@@ -159,12 +160,12 @@ main(int argc, char **argv)
 		return 1;
 	}
 	TestArenaInit(&arena);
-	for (p = 0; p < 5; p++)
+	for (p = 0; p < (int) (sizeof(patternNames) / sizeof(patternNames[0])); p++)
 		for (type = 0; type < testTypeCount; type++)
 		{
 			for (id = 0; id < RETL_ENCODING_COUNT; id++)
 				DecodeSeed(argv[1], id, type, patternNames[p], &arena.arena);
-			RoundTripSeed(argv[1], type, patternNames[p], (uint8_t) (p % 4), &arena.arena);
+			RoundTripSeed(argv[1], type, patternNames[p], (uint8_t) (p % 6), &arena.arena);
 		}
 	for (id = RETL_COMPRESSION_NONE; id < RETL_COMPRESSION_COUNT; id++)
 	{

@@ -211,7 +211,84 @@ def dictionary(source, count, entries):
     return [entries[code] for code in codes]
 
 
-DECODERS = {PLAIN: plain, CONSTANT: constant, RLE: rle, BITPACK: bitpack, DELTA: delta}
+def with_exceptions(source, phys, width, count, value_of):
+    """Integers, made values of by value_of(index, integer), and exceptions."""
+    integers = [int.from_bytes(n, "little", signed=True) for n in bitpack(source, INT, 8, count)]
+    exceptions = source.number(4)
+    if exceptions > count:
+        raise Damaged("%d exceptions for %d values" % (exceptions, count))
+    positions = packed(source, exceptions)
+    if any(b <= a for a, b in zip(positions, positions[1:])) or positions and positions[-1] >= count:
+        raise Damaged("exceptions out of order")
+    known = dict(zip(positions, plain(source, phys, width, exceptions))) if exceptions else {}
+    return [known[i] if i in known else value_of(i, n) for i, n in enumerate(integers)]
+
+
+def alp(source, phys, width, count):
+    if phys != FLOAT:
+        raise Damaged("ALP of another type than FLOAT")
+    exponent = int.from_bytes(source.take(1), "little", signed=True)
+    if abs(exponent) > 22:
+        raise Damaged("exponent %d" % exponent)
+    power = float(10 ** abs(exponent))
+
+    def value_of(_, integer):
+        value = float(integer) / power if exponent >= 0 else float(integer) * power
+        return struct.pack("<f" if width == 4 else "<d", value)
+
+    return with_exceptions(source, phys, width, count, value_of)
+
+
+def numeric(integer, scale, display_scale):
+    """integer / 10^scale as PostgreSQL stores it."""
+    places = -scale % 4
+    rest, weight, digits = abs(integer) * 10 ** places, -(scale + places) // 4, []
+    while rest > 0:
+        rest, digit = divmod(rest, 10000)
+        digits.insert(0, digit)
+    weight = weight + len(digits) - 1 if digits else 0
+    while digits and digits[-1] == 0:
+        digits.pop()
+    head = 0x8000 | (0x2000 if integer < 0 else 0) | display_scale << 7 | weight & 0x7F
+    return struct.pack("<%dH" % (1 + len(digits)), head, *digits)
+
+
+def decimal(source, phys, width, count):
+    if phys != BYTES:
+        raise Damaged("DECIMAL of another type than BYTES")
+    scale = source.number(1)
+    display_scales = packed(source, count)
+    if scale > 16 or max(display_scales) > 63:
+        raise Damaged("scale %d, display scales up to %d" % (scale, max(display_scales)))
+    return with_exceptions(source, phys, width, count,
+                           lambda i, integer: numeric(integer, scale, display_scales[i]))
+
+
+def split(source, phys, width, count):
+    kind = source.number(1)
+    if kind == 0:
+        return plain(source, phys, width, count)
+    if kind != 1:
+        raise Unsupported("split payload of kind %d" % kind)
+    length, group_count = source.number(1), source.number(1)
+    groups = []
+    for _ in range(group_count):
+        size, bit_width = source.number(1), source.number(1)
+        order = "big" if size & 0x80 else "little"
+        size &= 0x7F
+        if not 1 <= size <= 8 or bit_width > 8 * size:
+            raise Damaged("a group of %d bytes, %d bits" % (size, bit_width))
+        groups.append((size, order, bit_width, source.number(size)))
+    if sum(group[0] for group in groups) != length or phys != BYTES and length != width:
+        raise Damaged("groups of the wrong length")
+    columns = [[(smallest + n & (1 << 8 * size) - 1).to_bytes(size, order)
+                for n in bits(source, count, bit_width)]
+               for size, order, bit_width, smallest in groups]
+    return [b"".join(parts) for parts in zip(*columns)]
+
+
+DECODERS = {PLAIN: plain, CONSTANT: constant, RLE: rle, BITPACK: bitpack, DELTA: delta,
+            ALP: alp, DECIMAL: decimal, SPLIT: split}
 
 
 def decode(encoding, payload, phys, width, count, entries):

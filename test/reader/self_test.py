@@ -2,12 +2,13 @@
 """The examples of docs/format.md, checked against the document and the reader."""
 
 import os
+import struct
 import sys
 
 import decompress
 from crc32c import crc32c
 from encoding import BYTES, INT, Source, bits, decode, open_dictionary, packed
-from encoding import BITPACK, CONSTANT, DELTA, DICT, FSST, PLAIN, RLE
+from encoding import ALP, BITPACK, CONSTANT, DECIMAL, DELTA, DICT, FLOAT, FSST, PLAIN, RLE, SPLIT
 from fork import COMPLETE, NO_BLOCK, Entry
 from group import Group
 from values import copy_text
@@ -106,6 +107,14 @@ def main():
     check(example, decode(DELTA, raw(example), INT, 2, 3, None), int2(10, 11, 13))
     example = "02 | 00 00 | FF FF | 01 00 | 01 | 10"
     check(example, decode(DELTA, raw(example), INT, 2, 5, None), int2(0, 1, 3, 6, 11))
+    example = "02 | 07 32 00 00 00 00 00 00 00 80 25 | 00 00 00 00"
+    check(example, decode(ALP, raw(example), FLOAT, 8, 2, None),
+          [struct.pack("<d", 0.5), struct.pack("<d", 1.25)])
+    example = "02 | 00 02 00 00 00 | 0B 01 00 00 00 00 00 00 00 E1 04 00 | 00 00 00 00"
+    check(example, [copy_text(value, "numeric") for value in decode(DECIMAL, raw(example), BYTES, 0, 2, None)],
+          ["12.50", "0.01"])
+    example = "01 | 04 01 | 84 03 01 0A 20 02 | 20"
+    check(example, decode(SPLIT, raw(example), BYTES, 0, 2, None), [raw("02 20 0A 01"), raw("02 20 0A 05")])
 
     example = "00 81 | 0C 00 | 88 13"
     check(example, copy_text(raw(example), "numeric"), "12.50")

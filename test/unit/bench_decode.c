@@ -126,6 +126,8 @@ Filter(Bench *b)
 	bool		answered;
 
 	constant.length = (uint32_t) length;
+	if (b->piece.isNumeric)
+		filter.order = RETL_ORDER_NUMERIC;
 	scratchUsed = 0;
 	b->memo.data = NULL;
 	b->memo.arena = &scratchArena;
@@ -354,6 +356,13 @@ main(int argc, char **argv)
 	Line(RETL_ENCODING_DELTA, "int8", "squares");
 	Line(RETL_ENCODING_BITPACK, "int1", "two values");
 	Line(RETL_ENCODING_RLE, "int1", "runs");
+	Line(RETL_ENCODING_ALP, "float8", "decimals");
+	Line(RETL_ENCODING_ALP, "float4", "decimals");
+	Line(RETL_ENCODING_DECIMAL, "bytes", "prices");
+	Line(RETL_ENCODING_DECIMAL, "bytes", "numerics");
+	Line(RETL_ENCODING_SPLIT, "fixed16", "addresses");
+	Line(RETL_ENCODING_SPLIT, "fixed16", "rising");
+	Line(RETL_ENCODING_SPLIT, "bytes", "addresses");
 	ChecksumLine(64);
 	ChecksumLine(8144);
 	ChecksumLine(65536);
@@ -364,5 +373,9 @@ main(int argc, char **argv)
 	ChooseLine("bytes", "few values");
 	ChooseLine("bytes", "random");
 	ChooseLine("bytes", "runs");
+	ChooseLine("float8", "decimals");
+	ChooseLine("bytes", "prices");
+	ChooseLine("fixed16", "random");
+	ChooseLine("bytes", "addresses");
 	return 0;
 }

@@ -273,7 +273,7 @@ static void
 Damage(RetlEncodingId id)
 {
 	static const char *const names[] = {"equal", "few values", "runs", "magnitudes", "mostly empty",
-	"steps", "squares"};
+	"steps", "squares", "prices", "numerics", "decimals", "addresses"};
 	static const uint32_t counts[] = {0, 1, 13, 70};
 	const RetlEncoding *encoding = RetlEncodingById(id);
 	bool		quick = getenv("RETLDB_TEST_QUICK") != NULL;
@@ -384,6 +384,27 @@ test_delta(void **state)
 	Damage(RETL_ENCODING_DELTA);
 }
 
+static void
+test_alp(void **state)
+{
+	(void) state;
+	Damage(RETL_ENCODING_ALP);
+}
+
+static void
+test_decimal(void **state)
+{
+	(void) state;
+	Damage(RETL_ENCODING_DECIMAL);
+}
+
+static void
+test_split(void **state)
+{
+	(void) state;
+	Damage(RETL_ENCODING_SPLIT);
+}
+
 /* A dictionary of repeated or misplaced entries is refused; pieces need one. */
 static void
 test_dict_order(void **state)
@@ -427,6 +448,9 @@ main(void)
 		cmocka_unit_test(test_rle),
 		cmocka_unit_test(test_bitpack),
 		cmocka_unit_test(test_dict),
+		cmocka_unit_test(test_alp),
+		cmocka_unit_test(test_decimal),
+		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_dict_order),
 		cmocka_unit_test(test_dict_shortened),
 		cmocka_unit_test(test_fsst),

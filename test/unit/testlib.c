@@ -378,34 +378,177 @@ MakeWrapping(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uin
 	return FromNumber(dst, type, UINT64_C(0x7777777777777777) + i * UINT64_C(0x0123456789ABCDEF));
 }
 
+/* See testlib.h.  Goes through decimal digits, unlike the encoding. */
+size_t
+TestMakeNumeric(uint8_t *dst, int64_t number, unsigned scale, unsigned displayScale)
+{
+	char		decimal[100];
+	bool		negative = number < 0;
+	unsigned long long magnitude = negative ? 0ULL - (unsigned long long) number : (unsigned long long) number;
+	int			whole = snprintf(decimal, sizeof(decimal), "%0*llu", (int) scale + 1, magnitude) - (int) scale;
+	int			place = -((4 - whole % 4) % 4);
+	int			weight = (whole + 3) / 4 - 1;
+	uint16_t	digits[30];
+	int			count = 0;
+	int			first = 0;
+	size_t		length = 2;
+
+	for (; place < whole + (int) scale; place += 4)
+	{
+		int			k;
+
+		digits[count] = 0;
+		for (k = place; k < place + 4; k++)
+			digits[count] = (uint16_t) (digits[count] * 10 +
+										(k >= 0 && k < whole + (int) scale ? decimal[k] - '0' : 0));
+		count++;
+	}
+	for (; first < count && digits[first] == 0; first++)
+		weight--;
+	while (count > first && digits[count - 1] == 0)
+		count--;
+	if (count == first)
+	{
+		weight = 0;
+		negative = false;
+	}
+	if (displayScale <= 63)
+	{
+		uint16_t	head = (uint16_t) (0x8000 | (negative ? 0x2000 : 0) | displayScale << 7 |
+									   ((unsigned) weight & 0x7F));
+
+		memcpy(dst, &head, 2);
+	}
+	else
+	{
+		uint16_t	head[2] = {(uint16_t) ((negative ? 0x4000 : 0) | displayScale),
+		(uint16_t) weight};
+
+		memcpy(dst, head, 4);
+		length = 4;
+	}
+	for (; first < count; first++, length += 2)
+		memcpy(dst + length, &digits[first], 2);
+	return length;
+}
+
+/* Numerics of two decimal places, most of them shown. */
+static size_t
+MakePrices(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	uint64_t	random = TestRandom(seed);
+
+	(void) i, (void) count;
+	if (type->type != RETL_PHYS_BYTES)
+		return SIZE_MAX;
+	return TestMakeNumeric(dst, (int64_t) (random % 20000000) - 1000000, 2, 2);
+}
+
+/* Numerics of all kinds, some of which no writer would make. */
+static size_t
+MakeNumerics(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	static const uint8_t specials[][8] = {
+		{0x00, 0xC0}, {0x00, 0xD0}, {0x00, 0xF0}, {0x00, 0x80}, {0x00, 0xA0},	/* -0 */
+		{0x01, 0x80}, {0}, {0x00, 0x80, 0, 0}, {0x00, 0x80, 1, 0, 0, 0}, {0x00, 0x80, 0xFF, 0xFF},
+		{0x40, 0x80, 1, 0}, {0x3F, 0x80, 1, 0}, {0x00, 0x40, 0xFF, 0x7F, 1, 0}, {7}, {5, 0x80, 9}
+	};
+	static const uint8_t lengths[] = {2, 2, 2, 2, 2, 2, 0, 4, 6, 4, 4, 4, 6, 1, 3};
+	uint64_t	random = TestRandom(seed);
+	unsigned	scale = (unsigned) (random >> 8) % 21;
+	int64_t		number = (int64_t) (TestRandom(seed) >> (random >> 16) % 64);
+
+	(void) i, (void) count;
+	if (type->type != RETL_PHYS_BYTES)
+		return SIZE_MAX;
+	if (random % 8 == 0)
+	{
+		unsigned	k = (unsigned) (random >> 24) % LENGTH(specials);
+
+		memcpy(dst, specials[k], lengths[k]);
+		return lengths[k];
+	}
+	if (random % 8 == 1)
+		return TestMakeNumeric(dst, number, scale, (unsigned) (random >> 24) % 70);
+	if (random % 8 == 2)
+		number = number % INT64_C(100000000000000) * 10000;
+	return TestMakeNumeric(dst, random & 16 ? number : -(number % 100000), scale % 6,
+						   scale % 6 + (random >> 30) % 3);
+}
+
+/* Floating-point numbers that are decimals, now and then one that is not. */
+static size_t
+MakeDecimals(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	uint64_t	random = TestRandom(seed);
+	double		real = (double) ((int64_t) (random % 2000000) - 100000) / 100;
+	float		narrow = (float) real;
+
+	if (type->type != RETL_PHYS_FLOAT)
+		return SIZE_MAX;
+	if (random >> 32 == 0 || i % 41 == 3)
+		return MakeFloatSpecials(dst, type, i, count, seed);
+	if (type->width == 4)
+		memcpy(dst, &narrow, 4);
+	else
+		memcpy(dst, &real, 8);
+	return type->width;
+}
+
+/* Six bytes of which the first ones are the same, as addresses of one network. */
+static size_t
+MakeAddresses(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	uint64_t	random = TestRandom(seed);
+	size_t		length = type->type == RETL_PHYS_BYTES ? 6 : type->width;
+
+	(void) i, (void) count;
+	if (type->type != RETL_PHYS_BYTES && type->type != RETL_PHYS_FIXED)
+		return SIZE_MAX;
+	memset(dst, 7, length);
+	if (length >= 6)
+	{
+		dst[3] = (uint8_t) (random >> 24);
+		dst[4] = (uint8_t) (random % 3 + 254);
+		dst[5] = (uint8_t) (random >> 8);
+		dst[length - 1] = (uint8_t) (random >> 16 & 127);
+	}
+	return length;
+}
+
 struct TestPattern
 {
 	const char *name;
 	MakeFunction make;
+	bool		isNumeric;
 };
 
 static const TestPattern patterns[] = {
-	{"equal", MakeEqual},
-	{"zero", MakeZero},
-	{"rising", MakeRising},
-	{"falling", MakeFalling},
-	{"random", MakeRandom},
-	{"magnitudes", MakeMagnitudes},
-	{"two values", MakeTwoValues},
-	{"alternating", MakeAlternating},
-	{"few values", MakeFewValues},
-	{"runs", MakeRuns},
-	{"one outlier", MakeOneOutlier},
-	{"extremes", MakeExtremes},
-	{"float specials", MakeFloatSpecials},
-	{"binary", MakeBinary},
-	{"prefixes", MakePrefixes},
-	{"long", MakeLong},
-	{"mostly empty", MakeMostlyEmpty},
-	{"steps", MakeSteps},
-	{"squares", MakeSquares},
-	{"wrapping", MakeWrapping},
-	{"small", MakeSmall},
+	{"equal", MakeEqual, false},
+	{"zero", MakeZero, false},
+	{"rising", MakeRising, false},
+	{"falling", MakeFalling, false},
+	{"random", MakeRandom, false},
+	{"magnitudes", MakeMagnitudes, false},
+	{"two values", MakeTwoValues, false},
+	{"alternating", MakeAlternating, false},
+	{"few values", MakeFewValues, false},
+	{"runs", MakeRuns, false},
+	{"one outlier", MakeOneOutlier, false},
+	{"extremes", MakeExtremes, false},
+	{"float specials", MakeFloatSpecials, false},
+	{"binary", MakeBinary, false},
+	{"prefixes", MakePrefixes, false},
+	{"long", MakeLong, false},
+	{"mostly empty", MakeMostlyEmpty, false},
+	{"prices", MakePrices, true},
+	{"numerics", MakeNumerics, true},
+	{"decimals", MakeDecimals, false},
+	{"addresses", MakeAddresses, false},
+	{"steps", MakeSteps, false},
+	{"squares", MakeSquares, false},
+	{"wrapping", MakeWrapping, false},
+	{"small", MakeSmall, false},
 };
 const int	testPatternCount = LENGTH(patterns);
 
@@ -450,6 +593,7 @@ TestMakeValues(RetlValues *values, int pattern, const TestType *type,
 	values->offsets = isBytes ? offsets : NULL;
 	values->bytes = isBytes ? TestCopy(bytes.data, bytes.length, arena) : NULL;
 	values->fixed = isBytes ? NULL : TestCopy(bytes.data, bytes.length, arena);
+	values->isNumeric = patterns[pattern].isNumeric;
 	return true;
 }
 
@@ -524,6 +668,92 @@ UnsignedOrder(uint16_t width, const uint8_t *a, const uint8_t *b)
 	return 0;
 }
 
+/* What stands before, among and after the numbers: broken, -infinity; infinity, NaN. */
+static int
+NumericClass(const uint8_t *value, size_t length)
+{
+	size_t		i;
+
+	if (length < 2)
+		return 0;
+	if ((value[1] & 0xC0) == 0xC0)
+		return (value[1] & 0xF0) == 0xF0 ? 1 : (value[1] & 0xF0) == 0xD0 ? 3 : 4;
+	if (length % 2 != 0)
+		return 0;
+	if (length < 4 && (value[1] & 0x80) == 0)
+		return 0;
+	for (i = (value[1] & 0x80) ? 2 : 4; i < length; i += 2)
+		if ((value[i] | value[i + 1] << 8) > 9999)
+			return 0;
+	return 2;
+}
+
+/* A numeric that is a number: sign, weight of the first digit, digits. */
+typedef struct Number
+{
+	int			sign;
+	int			weight;
+	int			count;
+	const uint8_t *digits;
+} Number;
+
+static Number
+ReadNumber(const uint8_t *value, size_t length)
+{
+	Number		number;
+	bool		isShort = (value[1] & 0x80) != 0;
+
+	number.sign = (value[1] & (isShort ? 0x20 : 0x40)) != 0 ? -1 : 1;
+	if (isShort)
+		number.weight = (value[0] & 0x40) ? (value[0] & 0x3F) - 64 : (value[0] & 0x3F);
+	else
+		number.weight = (int16_t) (value[2] | value[3] << 8);
+	number.digits = value + (isShort ? 2 : 4);
+	number.count = (int) (length - (isShort ? 2 : 4)) / 2;
+	return number;
+}
+
+/* The digit of 10000 ^ place, which is 0 where there is none. */
+static int
+DigitOf(const Number *number, int place)
+{
+	int			at = number->weight - place;
+
+	if (at < 0 || at >= number->count)
+		return 0;
+	return number->sign * (number->digits[2 * at] | number->digits[2 * at + 1] << 8);
+}
+
+/* Order of numerics: the digits of both, place by place. */
+static int
+NumericOrder(const uint8_t *a, size_t aLength, const uint8_t *b, size_t bLength)
+{
+	int			aClass = NumericClass(a, aLength);
+	int			bClass = NumericClass(b, bLength);
+	Number		x;
+	Number		y;
+	int			i = 0;
+	int			j = 0;
+
+	if (aClass != bClass || aClass != 2)
+		return (aClass > bClass) - (aClass < bClass);
+	x = ReadNumber(a, aLength);
+	y = ReadNumber(b, bLength);
+	while (i < x.count || j < y.count)
+	{
+		bool		takeX = j >= y.count || (i < x.count && x.weight - i >= y.weight - j);
+		int			place = takeX ? x.weight - i : y.weight - j;
+		int			xDigit = DigitOf(&x, place);
+		int			yDigit = DigitOf(&y, place);
+
+		if (xDigit != yDigit)
+			return xDigit < yDigit ? -1 : 1;
+		i += i < x.count && x.weight - i == place;
+		j += j < y.count && y.weight - j == place;
+	}
+	return 0;
+}
+
 /* How a value compares with a constant of the filter. */
 static int
 FilterOrder(const RetlFilter *filter, RetlPhysType type, uint16_t width,
@@ -533,6 +763,8 @@ FilterOrder(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 
 	if (filter->order == RETL_ORDER_UNSIGNED)
 		return UnsignedOrder(width, value, constant->data);
+	if (filter->order == RETL_ORDER_NUMERIC)
+		return NumericOrder(value, length, constant->data, constant->length);
 	return Order(type, width, value, length, constant->data, constant->length);
 }
 
@@ -545,7 +777,7 @@ TestFilterPasses(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 	uint32_t	i;
 
 	if (filter->op == RETL_PREDICATE || filter->order == RETL_ORDER_NONE ||
-		filter->order == RETL_ORDER_NUMERIC)
+		(filter->order == RETL_ORDER_NUMERIC && type != RETL_PHYS_BYTES))
 		return filter->predicate(filter->predicateContext, value, length);
 	if (filter->op == RETL_IN)
 	{
@@ -592,7 +824,7 @@ CheckSelection(FilterCase *c, uint64_t *selected)
 	uint64_t   *before = (uint64_t *) TestCopy(selected, words * sizeof(uint64_t), s->arena);
 	bool		canTest = c->filter->predicate != NULL ||
 		(c->filter->op != RETL_PREDICATE && c->filter->order != RETL_ORDER_NONE &&
-		 c->filter->order != RETL_ORDER_NUMERIC);
+		 (c->filter->order != RETL_ORDER_NUMERIC || piece->type == RETL_PHYS_BYTES));
 	bool		answered = false;
 	const char *error = NULL;
 	uint32_t	i;
@@ -762,6 +994,11 @@ TestFilters(const TestFilterSubject *subject, const uint8_t *a, size_t aLength,
 			return CheckOperations(subject, RETL_ORDER_SIGNED, &aConstant, &bConstant);
 		case RETL_PHYS_FLOAT:
 			return CheckOperations(subject, RETL_ORDER_FLOAT, &aConstant, &bConstant);
+		case RETL_PHYS_BYTES:
+			wrong = CheckOperations(subject, RETL_ORDER_NUMERIC, &aConstant, &bConstant);
+			if (wrong != NULL)
+				return wrong;
+			return CheckOperations(subject, RETL_ORDER_BYTES, &aConstant, &bConstant);
 		default:
 			return CheckOperations(subject, RETL_ORDER_BYTES, &aConstant, &bConstant);
 	}

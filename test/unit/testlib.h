@@ -55,6 +55,13 @@ extern const char *TestPatternName(int pattern);
 extern bool TestMakeValues(RetlValues *values, int pattern, const TestType *type,
 						   uint32_t count, const RetlArena *arena);
 
+/*
+ * number / 10^scale as PostgreSQL's numeric of this display scale; returns its
+ * length, at most 32.
+ */
+extern size_t TestMakeNumeric(uint8_t *dst, int64_t number, unsigned scale,
+							  unsigned displayScale);
+
 /* Value "index", and its length. */
 extern const uint8_t *TestValueAt(const RetlValues *values, uint32_t index, size_t *length);
 
