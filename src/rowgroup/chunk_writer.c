@@ -15,13 +15,13 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "lib/hyperloglog.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "compress/compress.h"
+#include "encoding/distinct.h"
 #include "format/checksum.h"
 #include "rowgroup/chunk_format.h"
 #include "rowgroup/chunk_reader.h"
@@ -30,8 +30,6 @@
 
 /* Registers of the distinct estimate: 2^10, about 3 % error. */
 #define DISTINCT_BITS		10
-/* Bytes of a value that are hashed for it, at either end. */
-#define DISTINCT_HASH_BYTES	64
 
 typedef struct ChunkWriter
 {
@@ -47,6 +45,10 @@ typedef struct ChunkWriter
 	RetlEncodingState *state;
 	RetlBytes	dictionary;
 	RetlArena	arena;			/* for the chunk */
+
+	/* keys of a dictionary's entries, unless numbers; set by BuildZones */
+	RetlKeyNumbers *entryKeys;
+	const uint32 *codes;
 
 	/* for one piece */
 	MemoryContext pieceContext;
@@ -99,12 +101,12 @@ ChooseEncoding(ChunkWriter *writer)
 		writer->encoding = RetlEncodingById(RETL_ENCODING_PLAIN);
 		return;
 	}
-	writer->encoding = RetlEncodingChoose(&writer->values, writer->options->vectorRows,
-										  writer->options->forcedEncoding, &writer->pieceArena);
+	writer->encoding = RetlEncodingChooseAndPrepare(&writer->values,
+													writer->options->vectorRows,
+													writer->options->forcedEncoding,
+													&writer->pieceArena, &writer->arena,
+													&writer->state, &writer->dictionary);
 	MemoryContextReset(writer->pieceContext);
-	if (writer->encoding->prepare != NULL)
-		writer->state = writer->encoding->prepare(&writer->values, &writer->arena,
-												  &writer->dictionary);
 	if (writer->dictionary.length > RETLDB_UNIT_RAW_MAX)
 	{
 		writer->encoding = RetlEncodingById(RETL_ENCODING_PLAIN);
@@ -424,7 +426,11 @@ BuildZone(const ChunkWriter *writer, uint32 first, uint32 valueCount, uint32 nul
 		if (overflow < buffer->overflowCount)
 			stop = Min(end, buffer->overflow[overflow].ref.valueIndex);
 		values = RetlValuesSlice(&writer->values, first, stop - first);
-		RetlZoneBuilderAddValues(&builder, &values);
+		if (writer->entryKeys != NULL)
+			RetlZoneBuilderAddCodes(&builder, writer->entryKeys, writer->codes + first,
+									stop - first);
+		else
+			RetlZoneBuilderAddValues(&builder, &values);
 		if (stop < end)
 		{
 			if (buffer->type.keyKind != RETL_KEY_NONE)
@@ -438,15 +444,35 @@ BuildZone(const ChunkWriter *writer, uint32 first, uint32 valueCount, uint32 nul
 	RetlZoneBuilderFinish(&builder, nulls, zone);
 }
 
+/*
+ * If there is a dictionary, compute the keys of its entries, once for all
+ * vectors.  Numbers need no keys, see zone_builder.c.
+ */
+static void
+PrepareEntryKeys(ChunkWriter *writer)
+{
+	RetlKeyKind kind = writer->buffer->type.keyKind;
+	RetlValues	entries;
+
+	if (writer->encoding->id != RETL_ENCODING_DICT || writer->state == NULL ||
+		kind == RETL_KEY_NONE || kind == RETL_KEY_INT || kind == RETL_KEY_UINT ||
+		kind == RETL_KEY_FLOAT)
+		return;
+	RetlDictGetWritten(writer->state, &entries, &writer->codes);
+	writer->entryKeys = palloc(Max(entries.count, 1) * sizeof(RetlKeyNumbers));
+	RetlZoneKeysOfValues(kind, &entries, writer->entryKeys);
+}
+
 /* Statistics of all vectors, palloc'd, and of the chunk. */
 static RetlZone *
-BuildZones(const ChunkWriter *writer, RetlZone *chunkZone)
+BuildZones(ChunkWriter *writer, RetlZone *chunkZone)
 {
 	uint32		vectorRows = writer->options->vectorRows;
 	uint32		vectorCount = RetlVectorCount(writer->rowCount, vectorRows);
 	RetlZone   *zones = palloc(vectorCount * sizeof(RetlZone));
 	uint32		first = 0;
 
+	PrepareEntryKeys(writer);
 	RetlZoneInit(chunkZone, writer->buffer->type.keyKind);
 	for (uint32 i = 0; i < vectorCount; i++)
 	{
@@ -475,39 +501,6 @@ ZonesMatter(const ChunkWriter *writer, const RetlZone *chunkZone)
 		memcmp(chunkZone->min, chunkZone->max, RETLDB_KEY_LENGTH) != 0;
 }
 
-/* Hash of value i, for the distinct estimate. */
-static uint32
-HashValue(const RetlValues *values, uint32 i)
-{
-	const uint8 *data;
-	uint32		length;
-	uint32		hash;
-
-	if (values->type != RETL_PHYS_BYTES)
-	{
-		data = values->fixed + (Size) i * values->width;
-		length = values->width;
-		if (length <= 8)
-		{
-			uint64		bits = 0;
-
-			memcpy(&bits, data, length);
-			bits *= UINT64CONST(0x9E3779B97F4A7C15);
-			return murmurhash32((uint32) (bits >> 32));
-		}
-	}
-	else
-	{
-		data = values->bytes + values->offsets[i];
-		length = values->offsets[i + 1] - values->offsets[i];
-	}
-	if (length <= 2 * DISTINCT_HASH_BYTES)
-		return hash_bytes(data, (int) length);
-	hash = hash_combine(length, hash_bytes(data, DISTINCT_HASH_BYTES));
-	return hash_combine(hash, hash_bytes(data + length - DISTINCT_HASH_BYTES,
-										 DISTINCT_HASH_BYTES));
-}
-
 /*
  * Distinct non-null values: exact if there is a dictionary, which begins with
  * their number, else an estimate.  Every overflow value counts as another.
@@ -531,7 +524,7 @@ CountDistinct(const ChunkWriter *writer)
 
 		initHyperLogLog(&state, DISTINCT_BITS);
 		for (uint32 i = 0; i < writer->values.count; i++)
-			addHyperLogLog(&state, HashValue(&writer->values, i));
+			addHyperLogLog(&state, RetlValueHash(&writer->values, i));
 		distinct = (uint32) (estimateHyperLogLog(&state) + 0.5);
 		freeHyperLogLog(&state);
 		distinct = Max(Min(distinct, inBuffer), 1);
