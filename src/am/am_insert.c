@@ -42,7 +42,7 @@ retldb_tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid, int optio
 
 	if (RetlWriteRouteRows(rel, cid, 1) == 0)
 	{
-		RetlWriteRow(rel, slot, cid, options);
+		RetlWriteRows(rel, &slot, 1, cid, options);
 		FinishSlot(rel, slot, cid);
 		return;
 	}
@@ -68,8 +68,8 @@ retldb_multi_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId 
 
 	if (rowStore > 0)
 		heap_multi_insert(rel, slots, rowStore, cid, options, bistate);
-	for (int i = rowStore; i < nslots; i++)
-		RetlWriteRow(rel, slots[i], cid, options);
+	if (rowStore < nslots)
+		RetlWriteRows(rel, slots + rowStore, nslots - rowStore, cid, options);
 }
 
 /*
