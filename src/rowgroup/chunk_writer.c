@@ -28,6 +28,19 @@
 #include "rowgroup/chunk_writer.h"
 #include "rowgroup/zone_builder.h"
 
+/*
+ * A unit is stored compressed if that saves one part in so many at least: what is
+ * not compressed is read, and filtered, at the speed of memory.  zstd is asked
+ * for when size matters more.
+ */
+#define WORTHWHILE_PART			16
+#define WORTHWHILE_PART_ZSTD	20
+
+/* After so many units of a chunk in a row that did not shrink ... */
+#define FAILURES_MAX			3
+/* ... only one in so many is tried. */
+#define PROBE_INTERVAL			8
+
 /* Registers of the distinct estimate: 2^10, about 3 % error. */
 #define DISTINCT_BITS		10
 
@@ -70,6 +83,7 @@ typedef struct ChunkWriter
 	uint8	   *stored;
 	Size		storedLength;
 	Size		storedCapacity;
+	uint32		failures;		/* units in a row that did not shrink enough */
 } ChunkWriter;
 
 /* Make room for more bytes at the end of a growing array; returns where they go. */
@@ -282,6 +296,9 @@ EncodePiecesOf(ChunkWriter *writer, uint32 pieceRows)
 	writer->pieceRows = pieceRows;
 	writer->pieceCount = 0;
 	writer->rawLength = 0;
+
+	/* as a rule a value takes a byte */
+	(void) ReserveBytes(&writer->raw, 0, &writer->rawCapacity, writer->values.count);
 	for (uint32 row = 0; row < writer->rowCount; row += pieceRows)
 	{
 		uint32		valueCount;
@@ -352,24 +369,45 @@ UnitsFit(const ChunkWriter *writer, uint32 pieces)
 	return true;
 }
 
+/*
+ * Compress a unit to dst, unless it is not worth it: then it is copied.  Returns
+ * the length.
+ */
+static Size
+StoreUnit(ChunkWriter *writer, uint8 *dst, Size capacity, const uint8 *raw, Size rawLength)
+{
+	RetlCompressionId compression = writer->options->compression;
+	uint32		part = compression == RETL_COMPRESSION_ZSTD ? WORTHWHILE_PART_ZSTD :
+		WORTHWHILE_PART;
+	Size		length;
+
+	if (writer->failures < FAILURES_MAX ||
+		writer->failures % PROBE_INTERVAL == 0)
+	{
+		length = RetlCompress(compression, writer->options->compressionLevel, dst, capacity,
+							  raw, rawLength);
+		if (length > 0 && length <= rawLength - rawLength / part)
+		{
+			writer->failures = 0;
+			return length;
+		}
+	}
+	writer->failures++;
+	memcpy(dst, raw, rawLength);
+	return rawLength;
+}
+
 /* Compress and append one unit. */
 static void
 AppendUnit(ChunkWriter *writer, const uint8 *raw, Size rawLength)
 {
-	RetlCompressionId compression = writer->options->compression;
-	Size		bound = Max(RetlCompressBound(compression, rawLength), rawLength);
+	Size		bound = Max(RetlCompressBound(writer->options->compression, rawLength), rawLength);
 	RetlUnit   *unit = &writer->units[writer->unitCount++];
 	uint8	   *dst;
 	Size		length;
 
 	dst = ReserveBytes(&writer->stored, writer->storedLength, &writer->storedCapacity, bound);
-	length = RetlCompress(compression, writer->options->compressionLevel, dst, bound,
-						  raw, rawLength);
-	if (length == 0)
-	{
-		memcpy(dst, raw, rawLength);
-		length = rawLength;
-	}
+	length = StoreUnit(writer, dst, bound, raw, rawLength);
 
 	/* The header's length is added to the offset when it is known. */
 	if (writer->storedLength > PG_UINT32_MAX / 2)
@@ -393,8 +431,16 @@ BuildUnits(ChunkWriter *writer)
 	writer->unitRows = writer->pieceRows * pieces;
 
 	writer->units = palloc0((writer->pieceCount / pieces + 2) * sizeof(RetlUnit));
+
+	/* room for all units as they are, and for what the last one takes meanwhile */
+	(void) ReserveBytes(&writer->stored, 0, &writer->storedCapacity,
+						writer->dictionary.length + writer->rawLength +
+						RetlCompressBound(writer->options->compression, RETLDB_UNIT_RAW_TARGET));
 	if (writer->dictionary.length > 0)
+	{
 		AppendUnit(writer, writer->dictionary.data, writer->dictionary.length);
+		writer->failures = 0;	/* it says nothing of the codes */
+	}
 	for (uint32 i = 0; i < writer->pieceCount; i += pieces)
 	{
 		Size		start = PieceStart(writer, i);
