@@ -217,8 +217,9 @@ MayPay(const RetlValues *values, const RetlValues *sample, uint32_t pieceRows,
 
 	if (sample->count == values->count)
 		return true;
-	if (RetlDistinctHopeless(values, arena) ||
-		!RetlDistinctCollect(&distinct, sample, maxBytes, codes, arena))
+	if (!RetlDistinctCollect(&distinct, sample, maxBytes, codes, arena))
+		return false;
+	if (distinct.count > sample->count / 2 && RetlDistinctHopeless(values, arena))
 		return false;
 
 	/* The chunk has at least the distinct values of its sample. */

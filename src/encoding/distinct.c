@@ -12,9 +12,10 @@
  * columns never touch a value twice.  The key of anything longer is a hash, and
  * the values decide.
  *
- * Sorting is a bottom-up merge sort over pairs of a sort key (the start of the
- * value as a number) and the value's number, so that most comparisons do not
- * touch the values.  Its time does not depend on the values.
+ * Sorted are pairs of a sort key (the start of the value as a number) and the
+ * value's number, so that most comparisons do not touch the values: few of them
+ * by a bottom-up merge sort; many by the bytes of their keys, and then those with
+ * equal keys by merge sorts.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +28,9 @@
 /* Of a sample of so many values, how many may differ. */
 #define SAMPLE_VALUES		4096
 #define SAMPLE_MAX_DISTINCT	(SAMPLE_VALUES / 32 * 31)
+
+/* So many items are sorted by the bytes of their keys. */
+#define RADIX_MIN			256
 
 /* Distinct values after which the size so far is looked at. */
 #define CHECK_INTERVAL		1024
@@ -398,29 +402,17 @@ Merge(SortItem *to, const SortItem *from, uint32_t middle, uint32_t count,
 	}
 }
 
-/* See distinct.h. */
-void
-RetlDistinctSort(const RetlDistinct *distinct, const RetlValues *values,
-				 uint32_t *order, const RetlArena *arena)
+/*
+ * Sort items by a merge sort from runs of one on.  Returns where they are: in
+ * "items" or in "spare".
+ */
+static SortItem *
+MergeSort(SortItem *items, SortItem *spare, uint32_t count, const RetlDistinct *distinct,
+		  const RetlValues *values)
 {
-	uint32_t	count = distinct->count;
-	SortItem   *items;
-	SortItem   *spare;
 	uint32_t	run;
 	uint32_t	i;
 
-	if (count == 0)
-		return;
-	items = RetlArenaAlloc(arena, sizeof(SortItem) * count);
-	spare = RetlArenaAlloc(arena, sizeof(SortItem) * count);
-	for (i = 0; i < count; i++)
-	{
-		uint32_t	length;
-		const uint8_t *value = RetlValueAt(values, distinct->firsts[i], &length);
-
-		items[i].key = RetlSortKey(values->type, values->width, value, length);
-		items[i].number = i;
-	}
 	for (run = 1; run < count; run *= 2)
 	{
 		SortItem   *sorted = spare;
@@ -435,6 +427,96 @@ RetlDistinctSort(const RetlDistinct *distinct, const RetlValues *values,
 		spare = items;
 		items = sorted;
 	}
+	return items;
+}
+
+/*
+ * Sort items by one byte of their keys, keeping the order of equal ones.  Returns
+ * false, having done nothing, if that byte is the same in all of them.
+ */
+static bool
+SortByByte(SortItem *to, const SortItem *from, uint32_t count, unsigned shift)
+{
+	uint32_t	starts[256] = {0};
+	uint32_t	sum = 0;
+	uint32_t	i;
+
+	for (i = 0; i < count; i++)
+		starts[(from[i].key >> shift) & 0xFF]++;
+	if (starts[(from[0].key >> shift) & 0xFF] == count)
+		return false;
+	for (i = 0; i < 256; i++)
+	{
+		uint32_t	here = starts[i];
+
+		starts[i] = sum;
+		sum += here;
+	}
+	for (i = 0; i < count; i++)
+		to[starts[(from[i].key >> shift) & 0xFF]++] = from[i];
+	return true;
+}
+
+/*
+ * Sort many items: by the bytes of their keys, the last one first, then what has
+ * the same key by the values.  Returns where they are.
+ */
+static SortItem *
+RadixSort(SortItem *items, SortItem *spare, uint32_t count, const RetlDistinct *distinct,
+		  const RetlValues *values)
+{
+	unsigned	shift;
+	uint32_t	start;
+	uint32_t	end;
+
+	for (shift = 0; shift < 64; shift += 8)
+		if (SortByByte(spare, items, count, shift))
+		{
+			SortItem   *sorted = spare;
+
+			spare = items;
+			items = sorted;
+		}
+	for (start = 0; start < count; start = end)
+	{
+		SortItem   *sorted;
+
+		end = start + 1;
+		while (end < count && items[end].key == items[start].key)
+			end++;
+		sorted = MergeSort(items + start, spare + start, end - start, distinct, values);
+		if (sorted != items + start)
+			memcpy(items + start, sorted, sizeof(SortItem) * (end - start));
+	}
+	return items;
+}
+
+/* See distinct.h. */
+void
+RetlDistinctSort(const RetlDistinct *distinct, const RetlValues *values,
+				 uint32_t *order, const RetlArena *arena)
+{
+	uint32_t	count = distinct->count;
+	SortItem   *items;
+	SortItem   *spare;
+	uint32_t	i;
+
+	if (count == 0)
+		return;
+	items = RetlArenaAlloc(arena, sizeof(SortItem) * count);
+	spare = RetlArenaAlloc(arena, sizeof(SortItem) * count);
+	for (i = 0; i < count; i++)
+	{
+		uint32_t	length;
+		const uint8_t *value = RetlValueAt(values, distinct->firsts[i], &length);
+
+		items[i].key = RetlSortKey(values->type, values->width, value, length);
+		items[i].number = i;
+	}
+	if (count < RADIX_MIN)
+		items = MergeSort(items, spare, count, distinct, values);
+	else
+		items = RadixSort(items, spare, count, distinct, values);
 	for (i = 0; i < count; i++)
 		order[i] = items[i].number;
 }

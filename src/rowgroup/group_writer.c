@@ -253,31 +253,25 @@ RetlGroupWriterRoom(const RetlGroupWriter *writer, uint32 count)
 }
 
 /*
- * Make room in a column for the batch's values.  Returns false if one of them
- * cannot just be copied: it is compressed, out of line or large.
+ * Make room in a variable-length column for the batch's values.  Returns false if
+ * one of them cannot just be copied: it is compressed, out of line or large.
  */
 static bool
-ReserveBatch(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots, uint32 count)
+ReserveBatchVariable(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
+					 uint32 count)
 {
 	RetlColumnBuffer *column = &writer->columns[columnIndex];
-	uint32		values = 0;
+	bool		isVarlena = column->type.typeLength == -1;
 	Size		bytes = 0;
 
 	for (uint32 i = 0; i < count; i++)
 	{
-		const char *pointer;
+		const char *pointer = DatumGetPointer(slots[i]->tts_values[columnIndex]);
 		Size		length;
 
 		if (slots[i]->tts_isnull[columnIndex])
-		{
-			RetlColumnBufferReserveNull(column, writer->rowCount + i);
 			continue;
-		}
-		values++;
-		if (column->type.typeLength >= 0)
-			continue;
-		pointer = DatumGetPointer(slots[i]->tts_values[columnIndex]);
-		if (column->type.typeLength == -2)
+		if (!isVarlena)
 			length = strlen(pointer);
 		else if (VARATT_IS_EXTERNAL(pointer) || VARATT_IS_COMPRESSED(pointer))
 			return false;
@@ -287,8 +281,31 @@ ReserveBatch(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots, u
 			return false;
 		bytes += length;
 	}
-	RetlColumnBufferReserveMany(column, values, bytes);
+	RetlColumnBufferReserveMany(column, count, bytes);
 	return true;
+}
+
+/* Make room in a column for the batch's nulls. */
+static void
+ReserveBatchNulls(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
+				  uint32 count)
+{
+	for (uint32 i = count; i > 0; i--)
+		if (slots[i - 1]->tts_isnull[columnIndex])
+		{
+			RetlColumnBufferReserveNull(&writer->columns[columnIndex], writer->rowCount + i - 1);
+			return;
+		}
+}
+
+/* Is there a null in these rows? */
+static bool
+AnyNulls(TupleTableSlot **slots, uint32 count, int natts)
+{
+	for (uint32 i = 0; i < count; i++)
+		if (memchr(slots[i]->tts_isnull, true, natts) != NULL)
+			return true;
+	return false;
 }
 
 /* Copy the batch's values into a column of variable length. */
@@ -315,25 +332,56 @@ StoreBatchVariable(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **sl
 	writer->largestArena = Max(writer->largestArena, column->bytesLength);
 }
 
+/*
+ * Copy the batch's values into an array of a C type.  A macro, for there is one
+ * loop for each type.
+ */
+#define STORE_BATCH(type) \
+	do { \
+		type	   *dst = (type *) column->fixed + column->valueCount; \
+		for (uint32 i = 0; i < count; i++) \
+		{ \
+			if (slots[i]->tts_isnull[columnIndex]) \
+				RetlColumnBufferAddNull(column, writer->rowCount + i); \
+			else \
+				*dst++ = (type) slots[i]->tts_values[columnIndex]; \
+		} \
+		column->valueCount = (uint32) (dst - (type *) column->fixed); \
+	} while (0)
+
+/* Copy the batch's values into a column of fixed width, by reference. */
+static void
+StoreBatchReferences(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
+					 uint32 count)
+{
+	RetlColumnBuffer *column = &writer->columns[columnIndex];
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (slots[i]->tts_isnull[columnIndex])
+			RetlColumnBufferAddNull(column, writer->rowCount + i);
+		else
+			RetlColumnBufferAddFixed(column, DatumGetPointer(slots[i]->tts_values[columnIndex]));
+	}
+}
+
 /* Copy the batch's values into a column of fixed width. */
 static void
 StoreBatchFixed(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots, uint32 count)
 {
 	RetlColumnBuffer *column = &writer->columns[columnIndex];
-	bool		byValue = column->type.byValue;
 	uint32		before = column->valueCount;
 
-	for (uint32 i = 0; i < count; i++)
-	{
-		const Datum *value = &slots[i]->tts_values[columnIndex];
-
-		/* a by-value Datum holds its value in the low bytes */
-		if (slots[i]->tts_isnull[columnIndex])
-			RetlColumnBufferAddNull(column, writer->rowCount + i);
-		else
-			RetlColumnBufferAddFixed(column, byValue ? (const void *) value :
-									 DatumGetPointer(*value));
-	}
+	if (!column->type.byValue)
+		StoreBatchReferences(writer, columnIndex, slots, count);
+	else if (column->type.width == 1)
+		STORE_BATCH(uint8);
+	else if (column->type.width == 2)
+		STORE_BATCH(uint16);
+	else if (column->type.width == 4)
+		STORE_BATCH(uint32);
+	else
+		STORE_BATCH(uint64);
 	writer->rawBytes += (Size) (column->valueCount - before) * column->type.width;
 }
 
@@ -341,13 +389,24 @@ StoreBatchFixed(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots
 static bool
 PrepareBatch(RetlGroupWriter *writer, TupleTableSlot **slots, uint32 count)
 {
+	int			natts = writer->tupdesc->natts;
+	bool		anyNulls;
+
 	if (count < 2)
 		return false;
-	for (int i = 0; i < writer->tupdesc->natts; i++)
+	anyNulls = AnyNulls(slots, count, natts);
+	for (int i = 0; i < natts; i++)
 	{
-		if (writer->columns[i].context != NULL &&	/* not dropped */
-			!ReserveBatch(writer, i, slots, count))
+		RetlColumnBuffer *column = &writer->columns[i];
+
+		if (column->context == NULL)
+			continue;			/* dropped */
+		if (column->type.typeLength >= 0)
+			RetlColumnBufferReserveMany(column, count, 0);
+		else if (!ReserveBatchVariable(writer, i, slots, count))
 			return false;
+		if (anyNulls)
+			ReserveBatchNulls(writer, i, slots, count);
 	}
 	return true;
 }
