@@ -171,6 +171,14 @@ CollectEntries(const RetlDistinct *distinct, const RetlValues *values,
 	return entries;
 }
 
+/* Append the dictionary of these entries. */
+static void
+AppendEntries(const RetlValues *entries, RetlBytes *out)
+{
+	RetlBytesAppend(out, &entries->count, DICT_HEADER);
+	RetlPlainEncoding.encode(NULL, entries, 0, out);
+}
+
 /* Append the dictionary, and make codes of the numbers of the distinct values. */
 static RetlEncodingState *
 BuildState(const RetlDistinct *distinct, const RetlValues *values, uint32_t *codes,
@@ -190,8 +198,7 @@ BuildState(const RetlDistinct *distinct, const RetlValues *values, uint32_t *cod
 	memset(state, 0, sizeof(*state));
 	state->codes = codes;
 	state->entries = CollectEntries(distinct, values, order, arena);
-	RetlBytesAppend(out, &distinct->count, DICT_HEADER);
-	RetlPlainEncoding.encode(NULL, &state->entries, 0, out);
+	AppendEntries(&state->entries, out);
 	return state;
 }
 
