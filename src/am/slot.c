@@ -33,8 +33,6 @@ typedef struct RetlTupleSlot
 
 	/* all that follows is for rows without a heap tuple */
 	bool		hasHeader;		/* the row has system columns */
-	HeapTupleHeaderData header;
-
 	bool		copied;			/* by-reference values are in "data" */
 	char	   *data;
 	Size		dataSize;
@@ -44,6 +42,8 @@ typedef struct RetlTupleSlot
 
 	RetlTableScan *scan;		/* whose current row this is, or NULL */
 	TupleTableSlot **holder;
+
+	HeapTupleHeaderData header; /* if hasHeader; of variable length, so last */
 } RetlTupleSlot;
 
 /* What buffer heap slots do. */
