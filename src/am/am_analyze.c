@@ -19,6 +19,7 @@
 #include "utils/snapmgr.h"
 
 #include "am/retldb_am.h"
+#include "am/slot.h"
 #include "rowgroup/group_reader.h"
 #include "storage/column_page.h"
 #include "storage/directory.h"
@@ -37,6 +38,7 @@ typedef struct RetlAnalyzeScan
 {
 	TableScanDescData base;
 	TableScanDesc heapScan;
+	TupleTableSlot *heapSlot;	/* what heap's functions take */
 	RetlDirectory *directory;
 	int			ownerCount;
 	PageOwner  *owners;			/* by start of the run */
@@ -109,6 +111,7 @@ RetlAnalyzeBegin(Relation rel)
 	scan->base.rs_rd = rel;
 	scan->base.rs_flags = SO_TYPE_ANALYZE;
 	scan->heapScan = heap_beginscan(rel, NULL, 0, NULL, NULL, SO_TYPE_ANALYZE);
+	scan->heapSlot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsBufferHeapTuple);
 	scan->directory = RetlDirectoryRead(rel);
 	scan->reader = RetlGroupReaderCreate(rel, NULL, NULL);
 	scan->values = palloc(sizeof(Datum) * Max(natts, 1));
@@ -122,6 +125,7 @@ RetlAnalyzeEnd(TableScanDesc sscan)
 {
 	RetlAnalyzeScan *scan = (RetlAnalyzeScan *) sscan;
 
+	ExecDropSingleTupleTableSlot(scan->heapSlot);
 	heap_endscan(scan->heapScan);
 	RetlGroupReaderFree(scan->reader);
 	RelationDecrementReferenceCount(sscan->rs_rd);
@@ -191,14 +195,20 @@ NextHeapTuple(RetlAnalyzeScan *scan, TransactionId oldestXmin, double *liverows,
 			  double *deadrows, TupleTableSlot *slot)
 {
 	while (RetlHeapRoutine()->scan_analyze_next_tuple(scan->heapScan, oldestXmin,
-													  liverows, deadrows, slot))
+													  liverows, deadrows, scan->heapSlot))
 	{
-		BufferHeapTupleTableSlot *bslot = (BufferHeapTupleTableSlot *) slot;
+		BufferHeapTupleTableSlot *found = (BufferHeapTupleTableSlot *) scan->heapSlot;
 
-		if (!RetlTupleIsMarked(bslot->base.tuple->t_data))
+		if (!RetlTupleIsMarked(found->base.tuple->t_data))
+		{
+			RetlSlotStoreHeapTuple(slot, found->base.tuple, found->buffer);
 			return true;
+		}
 		*liverows -= 1;
 	}
+
+	/* nothing may keep a pin on the page */
+	ExecClearTuple(slot);
 	return false;
 }
 
@@ -230,8 +240,8 @@ StoreGroupRow(RetlAnalyzeScan *scan, uint32 row, TupleTableSlot *slot)
 												 row % vectorRows, &scan->isnull[i]);
 	}
 	RetlTidFromRowNumber(&tid, group->entry.rowBase + row);
-	RetlStoreColumnarRow(slot, &tid, RelationGetRelid(rel), &scan->anchor,
-						 scan->values, scan->isnull);
+	RetlSlotStoreRow(slot, &tid, RelationGetRelid(rel), &scan->anchor,
+					 scan->values, scan->isnull);
 }
 
 /*

@@ -14,29 +14,20 @@
 #include "utils/rel.h"
 
 #include "am/retldb_am.h"
+#include "am/slot.h"
 #include "am/write_buffer.h"
 
 /*
- * Make the slot's tuple look inserted, for RETURNING system columns: the row
+ * Make the slot's row look inserted, for RETURNING system columns: the row
  * itself is in the row group.
  */
 static void
 FinishSlot(Relation rel, TupleTableSlot *slot, CommandId cid)
 {
-	bool		shouldFree;
 	ItemPointerData tid = slot->tts_tid;
-	HeapTuple	tuple;
 
-	if (!TTS_IS_BUFFERTUPLE(slot) && !TTS_IS_HEAPTUPLE(slot))
-		return;
-	tuple = ExecFetchSlotHeapTuple(slot, true, &shouldFree);
-	Assert(!shouldFree);
-	HeapTupleHeaderSetXmin(tuple->t_data, GetCurrentTransactionId());
-	HeapTupleHeaderSetCmin(tuple->t_data, cid);
-	HeapTupleHeaderSetXmax(tuple->t_data, 0);
-	tuple->t_tableOid = RelationGetRelid(rel);
-	tuple->t_self = tid;
-	slot->tts_tid = tid;
+	if (RetlIsSlot(slot))
+		RetlSlotSetInserted(slot, &tid, RelationGetRelid(rel), GetCurrentTransactionId(), cid);
 }
 
 /*
@@ -51,7 +42,7 @@ retldb_tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid, int optio
 
 	if (RetlWriteRouteRows(rel, cid, 1) == 0)
 	{
-		RetlWriteRow(rel, slot, cid, options);
+		RetlWriteRows(rel, &slot, 1, cid, options);
 		FinishSlot(rel, slot, cid);
 		return;
 	}
@@ -77,8 +68,8 @@ retldb_multi_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId 
 
 	if (rowStore > 0)
 		heap_multi_insert(rel, slots, rowStore, cid, options, bistate);
-	for (int i = rowStore; i < nslots; i++)
-		RetlWriteRow(rel, slots[i], cid, options);
+	if (rowStore < nslots)
+		RetlWriteRows(rel, slots + rowStore, nslots - rowStore, cid, options);
 }
 
 /*

@@ -3,9 +3,9 @@
  * am_scan.c
  *	  Table access method: sequential scans and fetches by TID.
  *
- * Slots are buffer heap tuple slots: rows of the row store are stored as heap
- * does it, columnar rows as heap tuples formed from their columns, with the
- * anchor's xmin, so that every system column can be asked for.
+ * Slots are of our own type, see slot.c: rows of the row store are stored as heap
+ * does it; of columnar rows a scan stores no more than a reference, and columns
+ * are fetched when somebody asks for them.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,11 +17,13 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "pgstat.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "am/retldb_am.h"
+#include "am/slot.h"
 #include "am/write_buffer.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
@@ -33,8 +35,7 @@ typedef struct RetlScanDescData
 	RetlTableScan *scan;		/* NULL for ANALYZE */
 	RetlParallelScan *parallel;
 	bool		described;		/* the scan knows the slot's descriptor */
-	Datum	   *values;
-	bool	   *isnull;
+	TupleTableSlot *dependent;	/* slot that refers to the current row, or NULL */
 } RetlScanDescData;
 
 typedef RetlScanDescData *RetlScanDesc;
@@ -53,67 +54,7 @@ const TupleTableSlotOps *
 retldb_slot_callbacks(Relation rel)
 {
 	(void) rel;
-	return &TTSOpsBufferHeapTuple;
-}
-
-/* ---------------------------------------------------------------------
- * Columnar rows in slots
- * ---------------------------------------------------------------------
- */
-
-/*
- * Would these columns make a tuple near the limit of an allocation?  Heap has
- * such values out of line.
- */
-static bool
-RowIsHuge(TupleDesc tupdesc, Datum *values, bool *isnull)
-{
-	return heap_compute_data_size(tupdesc, values, isnull) > MaxAllocSize / 2;
-}
-
-/*
- * Store a columnar row in a slot.  A huge one stays virtual: then its values
- * live as long as the scan stays on the row, and it has no system columns but
- * ctid and tableoid.
- */
-void
-RetlStoreColumnarRow(TupleTableSlot *slot, ItemPointer tid, Oid tableOid,
-					 HeapTupleHeader anchor, Datum *values, bool *isnull)
-{
-	TupleDesc	tupdesc = slot->tts_tupleDescriptor;
-	BufferHeapTupleTableSlot *bslot = (BufferHeapTupleTableSlot *) slot;
-	MemoryContext oldContext;
-	HeapTuple	tuple;
-
-	Assert(TTS_IS_BUFFERTUPLE(slot));
-	ExecClearTuple(slot);
-
-	if (RowIsHuge(tupdesc, values, isnull))
-	{
-		memcpy(slot->tts_values, values, sizeof(Datum) * tupdesc->natts);
-		memcpy(slot->tts_isnull, isnull, sizeof(bool) * tupdesc->natts);
-		ExecStoreVirtualTuple(slot);
-	}
-	else
-	{
-		oldContext = MemoryContextSwitchTo(slot->tts_mcxt);
-		tuple = heap_form_tuple(tupdesc, values, isnull);
-		MemoryContextSwitchTo(oldContext);
-
-		tuple->t_self = *tid;
-		tuple->t_tableOid = tableOid;
-		tuple->t_data->t_choice.t_heap = anchor->t_choice.t_heap;
-		tuple->t_data->t_infomask |= anchor->t_infomask & HEAP_XACT_MASK;
-		tuple->t_data->t_ctid = *tid;
-
-		bslot->base.tuple = tuple;
-		bslot->base.off = 0;
-		slot->tts_nvalid = 0;
-		slot->tts_flags &= ~TTS_FLAG_EMPTY;
-		slot->tts_flags |= TTS_FLAG_SHOULDFREE;
-	}
-	slot->tts_tid = *tid;
-	slot->tts_tableOid = tableOid;
+	return &RetlSlotOps;
 }
 
 /* ---------------------------------------------------------------------
@@ -130,7 +71,6 @@ retldb_scan_begin(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData
 				  ParallelTableScanDesc parallel, uint32 flags)
 {
 	RetlScanDesc scan;
-	int			natts = RelationGetDescr(rel)->natts;
 
 	RetlWriteFlushForRead(rel);
 	if (flags & SO_TYPE_ANALYZE)
@@ -151,8 +91,6 @@ retldb_scan_begin(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData
 	}
 	if (parallel != NULL)
 		scan->parallel = &((RetlParallelScanDescData *) parallel)->scan;
-	scan->values = palloc(sizeof(Datum) * Max(natts, 1));
-	scan->isnull = palloc(sizeof(bool) * Max(natts, 1));
 
 	/* TID scans have a scan descriptor only to check TIDs */
 	if (flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN))
@@ -161,6 +99,17 @@ retldb_scan_begin(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData
 		pgstat_count_heap_scan(rel);
 	}
 	return (TableScanDesc) scan;
+}
+
+/*
+ * The scan is about to leave its current row: a slot that refers to it gets a
+ * copy.  Most users have cleared theirs by now.
+ */
+static inline void
+LeaveRow(RetlScanDesc scan)
+{
+	if (unlikely(scan->dependent != NULL))
+		RetlSlotLeaveScan(scan->dependent);
 }
 
 void
@@ -174,6 +123,7 @@ retldb_scan_end(TableScanDesc sscan)
 		RetlAnalyzeEnd(sscan);
 		return;
 	}
+	LeaveRow(scan);
 	if (scan->scan != NULL)
 		RetlTableScanEnd(scan->scan);
 	if (sscan->rs_flags & SO_TEMP_SNAPSHOT)
@@ -181,8 +131,6 @@ retldb_scan_end(TableScanDesc sscan)
 	RelationDecrementReferenceCount(sscan->rs_rd);
 	if (sscan->rs_key != NULL)
 		pfree(sscan->rs_key);
-	pfree(scan->values);
-	pfree(scan->isnull);
 	pfree(scan);
 }
 
@@ -200,6 +148,7 @@ retldb_scan_rescan(TableScanDesc sscan, struct ScanKeyData *key, bool set_params
 	if (key != NULL && sscan->rs_nkeys > 0)
 		memcpy(sscan->rs_key, key, sizeof(ScanKeyData) * sscan->rs_nkeys);
 	RetlWriteFlushForRead(sscan->rs_rd);
+	LeaveRow(scan);
 	if (scan->scan != NULL)
 	{
 		RetlTableScanRescan(scan->scan);
@@ -210,28 +159,14 @@ retldb_scan_rescan(TableScanDesc sscan, struct ScanKeyData *key, bool set_params
 /*
  * Put the current row of a scan into a slot.
  */
-static void
+static inline void
 StoreRow(RetlScanDesc scan, RetlScanRow *row, TupleTableSlot *slot)
 {
-	TupleDesc	tupdesc = slot->tts_tupleDescriptor;
-
 	if (row->inRowStore)
-	{
-		ExecStoreBufferHeapTuple(row->tuple, slot, row->buffer);
-		return;
-	}
-	for (int i = 0; i < tupdesc->natts; i++)
-	{
-		if (TupleDescAttr(tupdesc, i)->attisdropped)
-		{
-			scan->values[i] = (Datum) 0;
-			scan->isnull[i] = true;
-		}
-		else
-			scan->values[i] = RetlTableScanGetColumn(scan->scan, i + 1, &scan->isnull[i]);
-	}
-	RetlStoreColumnarRow(slot, &row->tid, RelationGetRelid(scan->base.rs_rd),
-						 row->anchor, scan->values, scan->isnull);
+		RetlSlotStoreHeapTuple(slot, row->tuple, row->buffer);
+	else
+		RetlSlotStoreScanRow(slot, scan->scan, row, RelationGetRelid(scan->base.rs_rd),
+							 &scan->dependent);
 }
 
 /*
@@ -269,8 +204,15 @@ retldb_scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTable
 		RetlTableScanSetDescriptor(scan->scan, slot->tts_tupleDescriptor);
 		scan->described = true;
 	}
-	while ((row = RetlTableScanNext(scan->scan, direction)) != NULL)
+	for (;;)
 	{
+		/* what is in the slot is given up, in other slots it is not */
+		if (scan->dependent == slot)
+			ExecClearTuple(slot);
+		LeaveRow(scan);
+		row = RetlTableScanNext(scan->scan, direction);
+		if (row == NULL)
+			break;
 		StoreRow(scan, row, slot);
 		if (MatchesKeys(sscan, slot))
 		{
@@ -324,14 +266,18 @@ retldb_parallelscan_reinitialize(Relation rel, ParallelTableScanDesc pscan)
 static bool
 FetchHeapRow(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot)
 {
-	BufferHeapTupleTableSlot *bslot = (BufferHeapTupleTableSlot *) slot;
+	HeapTupleData tuple;
+	Buffer		buffer;
+	bool		isRow;
 
-	if (!RetlHeapRoutine()->tuple_fetch_row_version(rel, tid, snapshot, slot))
+	tuple.t_self = *tid;
+	if (!heap_fetch(rel, snapshot, &tuple, &buffer, false))
 		return false;
-	if (!RetlTupleIsMarked(bslot->base.tuple->t_data))
-		return true;
-	ExecClearTuple(slot);
-	return false;
+	isRow = !RetlTupleIsMarked(tuple.t_data);
+	if (isRow)
+		RetlSlotStoreHeapTuple(slot, &tuple, buffer);
+	ReleaseBuffer(buffer);
+	return isRow;
 }
 
 bool
@@ -353,7 +299,7 @@ retldb_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
 	isnull = palloc(sizeof(bool) * Max(natts, 1));
 	found = RetlFetchRow(rel, tid, snapshot, values, isnull, &anchor);
 	if (found)
-		RetlStoreColumnarRow(slot, tid, RelationGetRelid(rel), &anchor, values, isnull);
+		RetlSlotStoreRow(slot, tid, RelationGetRelid(rel), &anchor, values, isnull);
 	pfree(values);
 	pfree(isnull);
 	return found;
@@ -382,6 +328,24 @@ retldb_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
 }
 
 /*
+ * Does the heap tuple in the slot, in a pinned buffer, satisfy a snapshot?
+ */
+static bool
+HeapRowSatisfies(TupleTableSlot *slot, Snapshot snapshot)
+{
+	Buffer		buffer;
+	HeapTuple	tuple = RetlSlotGetBufferTuple(slot, &buffer);
+	bool		satisfies;
+
+	if (tuple == NULL)
+		elog(ERROR, "row to be checked is not in a buffer");
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	satisfies = HeapTupleSatisfiesVisibility(tuple, snapshot, buffer);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return satisfies;
+}
+
+/*
  * Does the row in the slot, which came from this table, satisfy a snapshot?
  */
 bool
@@ -390,7 +354,7 @@ retldb_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot sna
 	HeapTupleHeaderData anchor;
 
 	if (!RetlTidIsColumnar(&slot->tts_tid))
-		return RetlHeapRoutine()->tuple_satisfies_snapshot(rel, slot, snapshot);
+		return HeapRowSatisfies(slot, snapshot);
 	RetlWriteFlushForRead(rel);
 	return RetlFetchRow(rel, &slot->tts_tid, snapshot, NULL, NULL, &anchor);
 }

@@ -27,13 +27,6 @@ RetlIsRetldbTable(Relation rel)
 /* PostgreSQL's heap, whose functions drive the row store. */
 extern const TableAmRoutine *RetlHeapRoutine(void);
 
-/*
- * Store a columnar row as a heap tuple in a slot of the access method's type,
- * so that system columns can be asked for.  values may point anywhere.
- */
-extern void RetlStoreColumnarRow(TupleTableSlot *slot, ItemPointer tid, Oid tableOid,
-								 HeapTupleHeader anchor, Datum *values, bool *isnull);
-
 /* ---- callbacks, by file ---- */
 
 /* am_scan.c */

@@ -69,6 +69,7 @@ typedef struct WriteState
 
 static HTAB *states = NULL;		/* lives in stateContext */
 static MemoryContext stateContext = NULL;	/* child of TopTransactionContext */
+static RetlWriteMemory writeMemory; /* in stateContext, made when first needed */
 
 static int	executorLevel = 0;
 static bool loadedInTransaction = false;	/* and it has not ended yet */
@@ -103,6 +104,7 @@ CreateStates(void)
 
 	stateContext = AllocSetContextCreate(TopTransactionContext, "retldb write buffers",
 										 ALLOCSET_DEFAULT_SIZES);
+	memset(&writeMemory, 0, sizeof(writeMemory));
 	info.keysize = sizeof(Oid);
 	info.entrysize = sizeof(WriteState);
 	info.hcxt = stateContext;
@@ -189,10 +191,12 @@ WriteGroup(WriteState *state, Relation rel)
 		elog(ERROR, "table \"%s\" was rewritten while rows were buffered for it",
 			 RelationGetRelationName(rel));
 
+	if (writeMemory.group == NULL)
+		RetlWriteMemoryInit(&writeMemory, stateContext);
 	state->failed = true;
 	if (state->mayMove)
 		RetlGroupWriterSort(state->writer);
-	RetlGroupWriterWrite(state->writer, rel, &state->group);
+	RetlGroupWriterWrite(state->writer, rel, &state->group, &writeMemory);
 	state->failed = false;
 	state->open = false;
 	if (opened != NULL)
@@ -399,38 +403,55 @@ LimitMemory(void)
 }
 
 /*
- * Put a row into the open row group.
+ * Put rows into the open row group, and set their TIDs.  There is room for them.
+ */
+static void
+AppendRows(WriteState *state, Relation rel, TupleTableSlot **slots, int count)
+{
+	uint64		rowNumber = state->group.entry.rowBase + RetlGroupWriterRowCount(state->writer);
+
+	RetlGroupWriterAppendMany(state->writer, slots, count);
+	for (int i = 0; i < count; i++)
+	{
+		RetlTidFromRowNumber(&slots[i]->tts_tid, rowNumber + i);
+		slots[i]->tts_tableOid = RelationGetRelid(rel);
+	}
+	pgstat_count_heap_insert(rel, count);
+}
+
+/*
+ * Put rows into row groups.
  */
 void
-RetlWriteRow(Relation rel, TupleTableSlot *slot, CommandId cid, int options)
+RetlWriteRows(Relation rel, TupleTableSlot **slots, int count, CommandId cid, int options)
 {
 	/* rows after which memory is looked at: often enough, and cheap */
 	const uint32 checkInterval = 256;
 	WriteState *state = LookupState(RelationGetRelid(rel));
-	uint32		row;
 
 	Assert(state != NULL && state->cid == cid);
 
-	if (!state->open)
-		BeginGroup(state, rel, cid, options);
-	if (state->mayMove && !RowsMayMove(rel))
-		state->mayMove = false;
-
-	slot_getallattrs(slot);
-	row = RetlGroupWriterRowCount(state->writer);
-	RetlGroupWriterAppend(state->writer, slot->tts_values, slot->tts_isnull);
-	RetlTidFromRowNumber(&slot->tts_tid, state->group.entry.rowBase + row);
-	slot->tts_tableOid = RelationGetRelid(rel);
-	pgstat_count_heap_insert(rel, 1);
-
-	if (RetlGroupWriterIsFull(state->writer))
+	for (int done = 0, n; done < count; done += n)
 	{
-		/* more rows are likely: keep the memory for them */
-		WriteGroup(state, rel);
-		RetlGroupWriterReset(state->writer);
+		uint32		before;
+
+		if (!state->open)
+			BeginGroup(state, rel, cid, options);
+		if (state->mayMove && !RowsMayMove(rel))
+			state->mayMove = false;
+		before = RetlGroupWriterRowCount(state->writer);
+		n = RetlGroupWriterRoom(state->writer, count - done);
+		AppendRows(state, rel, slots + done, n);
+
+		if (RetlGroupWriterIsFull(state->writer))
+		{
+			/* more rows are likely: keep the memory for them */
+			WriteGroup(state, rel);
+			RetlGroupWriterReset(state->writer);
+		}
+		else if (before == 0 || before / checkInterval != (before + n) / checkInterval)
+			LimitMemory();
 	}
-	else if (row % checkInterval == 0)
-		LimitMemory();
 }
 
 /* ---------------------------------------------------------------------

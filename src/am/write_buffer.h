@@ -21,10 +21,11 @@
 extern int	RetlWriteRouteRows(Relation rel, CommandId cid, int count);
 
 /*
- * Put a row into the table's open row group (beginning one if need be) and set
- * its TID in the slot.  options are those of table_tuple_insert.
+ * Put rows into the table's open row group (beginning groups as need be) and set
+ * their TIDs in the slots.  options are those of table_tuple_insert.
  */
-extern void RetlWriteRow(Relation rel, TupleTableSlot *slot, CommandId cid, int options);
+extern void RetlWriteRows(Relation rel, TupleTableSlot **slots, int count, CommandId cid,
+						  int options);
 
 /*
  * Write the table's open row group, because somebody is about to read the

@@ -63,10 +63,11 @@
 #define PIECE_CODES			0
 #define PIECE_RUNS			1
 
-/* Of a writer: "codes" and nothing else.  Of a reader: the rest. */
+/* Of a writer: the first two and nothing else.  Of a reader: the rest. */
 struct RetlEncodingState
 {
 	const uint32_t *codes;		/* of all values of the chunk */
+	RetlValues	entries;
 
 	uint32_t	entryCount;
 	const uint8_t *fixed;		/* the entries of a fixed-width type, or */
@@ -114,29 +115,37 @@ CodesSize(const RetlDistinct *distinct, uint32_t count, uint32_t pieceRows)
 	return asRuns < asCodes ? asRuns : asCodes;
 }
 
-/* Distinct values of more bytes than this cannot pay. */
-static uint64_t
-EntriesLimit(const RetlValues *values, uint32_t pieceRows, const RetlArena *arena)
-{
-	uint64_t	limit = RetlValuesRawSize(values);
-	uint64_t	packed;
-
-	if (values->type == RETL_PHYS_BYTES)
-		limit /= RETLDB_TEXT_COMPRESSION;
-	if (values->type == RETL_PHYS_INT)
-	{
-		packed = RetlBitpackEncoding.analyse(values, pieceRows, arena);
-		limit = packed < limit ? packed : limit;
-	}
-	return limit < RETLDB_UNIT_RAW_MAX / 2 ? limit : RETLDB_UNIT_RAW_MAX / 2;
-}
-
 /* Is it worth trying to shorten entries of so many bytes? */
 static bool
 MayShorten(const RetlValues *values, uint64_t entriesBytes)
 {
 	return values->type == RETL_PHYS_BYTES && !values->isNumeric &&
 		entriesBytes >= MIN_SHORT_BYTES;
+}
+
+/*
+ * Bytes of the entries, about.  Shortened, they lose half at least; for their
+ * lengths two bytes each will do.
+ */
+static uint64_t
+EntriesSize(const RetlDistinct *distinct, const RetlValues *values)
+{
+	uint64_t	bytes = distinct->bytes;
+
+	if (MayShorten(values, bytes))
+		bytes /= 2;
+	if (values->type == RETL_PHYS_BYTES)
+		bytes += RETLDB_PACKED_HEADER + UINT64_C(2) * distinct->count;
+	return bytes;
+}
+
+/* Distinct values of more bytes than this cannot pay. */
+static uint64_t
+EntriesLimit(const RetlValues *values)
+{
+	uint64_t	limit = RetlValuesRawSize(values);
+
+	return limit < RETLDB_UNIT_RAW_MAX / 2 ? limit : RETLDB_UNIT_RAW_MAX / 2;
 }
 
 /*
@@ -147,24 +156,17 @@ static uint64_t
 DictAnalyse(const RetlValues *values, uint32_t pieceRows, const RetlArena *arena)
 {
 	RetlDistinct distinct;
-	uint64_t	entries;
+	uint32_t   *codes;
 
 	if (values->count == 0)
 		return DICT_HEADER;
-	if (values->count > RETLDB_MAX_GROUP_ROWS)
+	if (values->count > RETLDB_MAX_GROUP_ROWS || RetlDistinctHopeless(values, arena))
 		return RETLDB_NEVER;
-	if (RetlDistinctHopeless(values, arena) ||
-		!RetlDistinctCollect(&distinct, values, EntriesLimit(values, pieceRows, arena),
-							 NULL, arena))
+	codes = RetlArenaAlloc(arena, sizeof(uint32_t) * values->count);
+	if (!RetlDistinctCollect(&distinct, values, EntriesLimit(values), codes, arena))
 		return RETLDB_NEVER;
-
-	/* Shortened, entries lose half at least.  Lengths: two bytes each will do. */
-	entries = distinct.bytes;
-	if (MayShorten(values, entries))
-		entries /= 2;
-	if (values->type == RETL_PHYS_BYTES)
-		entries += RETLDB_PACKED_HEADER + UINT64_C(2) * distinct.count;
-	return DICT_HEADER + entries + CodesSize(&distinct, values->count, pieceRows);
+	return DICT_HEADER + EntriesSize(&distinct, values) +
+		CodesSize(&distinct, values->count, pieceRows);
 }
 
 /* The distinct values in order, as an array of their own. */
@@ -267,32 +269,90 @@ AppendEntries(const RetlValues *entries, const RetlArena *arena, RetlBytes *out)
 	}
 }
 
-/* RetlEncoding.prepare: the dictionary, and the code of every value of the chunk. */
+/* Append the dictionary, and make codes of the numbers of the distinct values. */
 static RetlEncodingState *
-DictPrepare(const RetlValues *values, const RetlArena *arena, RetlBytes *out)
+BuildState(const RetlDistinct *distinct, const RetlValues *values, uint32_t *codes,
+		   const RetlArena *arena, RetlBytes *out)
 {
 	RetlEncodingState *state = RetlArenaAlloc(arena, sizeof(RetlEncodingState));
-	uint32_t   *codes = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) values->count + 1));
-	RetlDistinct distinct;
-	RetlValues	entries;
-	uint32_t   *order;
-	uint32_t   *rank;
+	uint32_t   *order = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) distinct->count + 1));
+	uint32_t   *rank = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) distinct->count + 1));
 	uint32_t	i;
 
-	(void) RetlDistinctCollect(&distinct, values, UINT64_MAX, codes, arena);
-	order = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) distinct.count + 1));
-	rank = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) distinct.count + 1));
-	RetlDistinctSort(&distinct, values, order, arena);
-	for (i = 0; i < distinct.count; i++)
+	RetlDistinctSort(distinct, values, order, arena);
+	for (i = 0; i < distinct->count; i++)
 		rank[order[i]] = i;
 	for (i = 0; i < values->count; i++)
 		codes[i] = rank[codes[i]];
 
-	entries = CollectEntries(&distinct, values, order, arena);
-	AppendEntries(&entries, arena, out);
 	memset(state, 0, sizeof(*state));
 	state->codes = codes;
+	state->entries = CollectEntries(distinct, values, order, arena);
+	AppendEntries(&state->entries, arena, out);
 	return state;
+}
+
+/* RetlEncoding.prepare: the dictionary, and the code of every value of the chunk. */
+static RetlEncodingState *
+DictPrepare(const RetlValues *values, const RetlArena *arena, RetlBytes *out)
+{
+	uint32_t   *codes = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) values->count + 1));
+	RetlDistinct distinct;
+
+	(void) RetlDistinctCollect(&distinct, values, UINT64_MAX, codes, arena);
+	return BuildState(&distinct, values, codes, arena, out);
+}
+
+/* Could a dictionary of values like this sample be smaller than maxBytes? */
+static bool
+MayPay(const RetlValues *values, const RetlValues *sample, uint32_t pieceRows,
+	   uint64_t maxBytes, const RetlArena *arena)
+{
+	RetlDistinct distinct;
+	uint32_t   *codes = RetlArenaAlloc(arena, sizeof(uint32_t) * sample->count);
+	uint64_t	codesSize;
+
+	if (sample->count == values->count)
+		return true;
+	if (!RetlDistinctCollect(&distinct, sample, maxBytes, codes, arena))
+		return false;
+	if (distinct.count > sample->count / 2 && RetlDistinctHopeless(values, arena))
+		return false;
+
+	/* The chunk has at least the distinct values of its sample. */
+	codesSize = CodesSize(&distinct, sample->count, pieceRows);
+	codesSize = codesSize * values->count / sample->count;
+	return EntriesSize(&distinct, values) + codesSize < maxBytes;
+}
+
+/* RetlEncoding.attempt. */
+static RetlEncodingState *
+DictAttempt(const RetlValues *values, const RetlValues *sample, uint32_t pieceRows,
+			uint64_t maxBytes, const RetlArena *arena, RetlBytes *out)
+{
+	uint64_t	limit = EntriesLimit(values);
+	uint64_t	maxEntries = MayShorten(values, limit) ? maxBytes * 2 : maxBytes;
+	RetlDistinct distinct;
+	uint32_t   *codes;
+
+	if (values->count == 0 || values->count > RETLDB_MAX_GROUP_ROWS ||
+		!MayPay(values, sample, pieceRows, maxBytes, arena))
+		return NULL;
+	codes = RetlArenaAlloc(arena, sizeof(uint32_t) * values->count);
+	if (!RetlDistinctCollect(&distinct, values, maxEntries, codes, arena) ||
+		distinct.bytes > limit ||
+		DICT_HEADER + EntriesSize(&distinct, values) +
+		CodesSize(&distinct, values->count, pieceRows) >= maxBytes)
+		return NULL;
+	return BuildState(&distinct, values, codes, arena, out);
+}
+
+/* See encoding.h. */
+void
+RetlDictGetWritten(const RetlEncodingState *state, RetlValues *entries, const uint32_t **codes)
+{
+	*entries = state->entries;
+	*codes = state->codes;
 }
 
 /* Smallest and largest of at least one number. */
@@ -1066,6 +1126,7 @@ const RetlEncoding RetlDictEncoding = {
 	.applies = DictApplies,
 	.analyse = DictAnalyse,
 	.prepare = DictPrepare,
+	.attempt = DictAttempt,
 	.encode = DictEncode,
 	.open = DictOpen,
 	.decode = DictDecode,

@@ -22,8 +22,9 @@ typedef struct RetlDistinct
 
 /*
  * Find the distinct values, numbered in the order of their first occurrence.
- * "codes", unless NULL, gets the number of each value.  Returns false, having
- * given up, as soon as their bytes exceed maxBytes.
+ * "codes", with room for all values, gets the number of each.  Returns false,
+ * having given up, when it turns out that their bytes and codes together take
+ * more than maxBytes.
  */
 extern bool RetlDistinctCollect(RetlDistinct *distinct, const RetlValues *values,
 								uint64_t maxBytes, uint32_t *codes,
@@ -34,6 +35,9 @@ extern bool RetlDistinctCollect(RetlDistinct *distinct, const RetlValues *values
  * sample are different?  Always false for short arrays.
  */
 extern bool RetlDistinctHopeless(const RetlValues *values, const RetlArena *arena);
+
+/* A well mixed hash of value "index", for estimates; it never reaches the disk. */
+extern uint32_t RetlValueHash(const RetlValues *values, uint32_t index);
 
 /*
  * The distinct values in dictionary order (valueops.h): order[i] is the number

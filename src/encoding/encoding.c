@@ -4,9 +4,15 @@
  *	  The table of encodings, the choice among them, and what their users need
  *	  to hand values over.  Pure C.
  *
- * The choice.  Every encoding that applies says what the values of the chunk
- * would take; the smallest answer wins, and of equal ones the lower id, which
- * decodes faster.  Three things are not in these sizes and are brought in here:
+ * The choice.  Every encoding that applies says what a sample of the chunk's
+ * values would take: SAMPLE_RUNS stretches of consecutive values, spread evenly.
+ * The smallest answer wins, and of equal ones the lower id, which decodes
+ * faster.  CONSTANT has to be true of all values and comes first.  A dictionary
+ * comes last, for its size does not follow from a sample: it is made of all
+ * values, and given up as soon as it is larger than the best of the others; if
+ * it wins, it is there already.
+ *
+ * Three things are not in these sizes and are brought in here:
  *
  *	- Block compression may follow.  It does little for numbers, but text
  *	  shrinks: PLAIN text is counted with half its bytes (numerics, and short
@@ -39,6 +45,10 @@
 /* Values looked at to see if they are text, and how long those are that are not. */
 #define BINARY_SAMPLE			32
 #define BINARY_LENGTH			64
+/* The sample.  Chunks of no more than twice its values are looked at as a whole. */
+#define SAMPLE_RUNS				8
+#define SAMPLE_RUN_VALUES		1024
+#define SAMPLE_VALUES			(SAMPLE_RUNS * SAMPLE_RUN_VALUES)
 
 static const RetlEncoding *const encodings[RETL_ENCODING_COUNT] = {
 	[RETL_ENCODING_PLAIN] = &RetlPlainEncoding,
@@ -188,38 +198,140 @@ ScoreOf(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 	return score;
 }
 
+/* Copy "count" values from "first" on behind the values of a sample. */
+static void
+AddToSample(RetlValues *sample, const RetlValues *values, uint32_t first, uint32_t count)
+{
+	uint32_t   *offsets;
+	uint32_t	i;
+
+	if (values->type != RETL_PHYS_BYTES)
+		memcpy((uint8_t *) sample->fixed + (size_t) sample->count * values->width,
+			   values->fixed + (size_t) first * values->width, (size_t) count * values->width);
+	else
+	{
+		offsets = (uint32_t *) sample->offsets + sample->count;
+		memcpy((uint8_t *) sample->bytes + offsets[0], values->bytes + values->offsets[first],
+			   values->offsets[first + count] - values->offsets[first]);
+		for (i = 1; i <= count; i++)
+			offsets[i] = offsets[0] + (values->offsets[first + i] - values->offsets[first]);
+	}
+	sample->count += count;
+}
+
+/* The sample of a chunk's values: runs of consecutive ones, evenly spread. */
+static RetlValues
+TakeSample(const RetlValues *values, const RetlArena *arena)
+{
+	RetlValues	sample = *values;
+	uint64_t	rest = values->count - SAMPLE_RUN_VALUES;
+	uint64_t	bytes = 1;
+	uint32_t	run;
+
+	if (values->count <= 2 * SAMPLE_VALUES)
+		return sample;
+	sample.count = 0;
+	if (values->type != RETL_PHYS_BYTES)
+		sample.fixed = RetlArenaAlloc(arena, (size_t) SAMPLE_VALUES * values->width);
+	else
+	{
+		for (run = 0; run < SAMPLE_RUNS; run++)
+		{
+			uint32_t	first = (uint32_t) (rest * run / (SAMPLE_RUNS - 1));
+
+			bytes += values->offsets[first + SAMPLE_RUN_VALUES] - values->offsets[first];
+		}
+		sample.bytes = RetlArenaAlloc(arena, (size_t) bytes);
+		sample.offsets = RetlArenaAlloc(arena, sizeof(uint32_t) * (SAMPLE_VALUES + 1));
+		((uint32_t *) sample.offsets)[0] = 0;
+	}
+	for (run = 0; run < SAMPLE_RUNS; run++)
+		AddToSample(&sample, values, (uint32_t) (rest * run / (SAMPLE_RUNS - 1)),
+					SAMPLE_RUN_VALUES);
+	return sample;
+}
+
+/* The best encoding of a sample, those left out that have to see all values. */
+static const RetlEncoding *
+BestOfSample(const RetlValues *sample, uint32_t pieceRows, const RetlArena *arena,
+			 uint64_t *bestScore)
+{
+	const RetlEncoding *best = &RetlPlainEncoding;
+	int			id;
+
+	*bestScore = ScoreOf(best, sample, pieceRows, arena);
+	for (id = RETL_ENCODING_PLAIN + 1; id < RETL_ENCODING_COUNT; id++)
+	{
+		uint64_t	score;
+
+		if (encodings[id] == NULL || encodings[id] == &RetlConstantEncoding ||
+			encodings[id]->attempt != NULL)
+			continue;
+		score = ScoreOf(encodings[id], sample, pieceRows, arena);
+		if (score < *bestScore)
+		{
+			best = encodings[id];
+			*bestScore = score;
+		}
+	}
+	return best;
+}
+
+/* Prepare the encoding, if it needs that. */
+static const RetlEncoding *
+Prepare(const RetlEncoding *encoding, const RetlValues *values, const RetlArena *arena,
+		RetlEncodingState **state, RetlBytes *out)
+{
+	*state = encoding->prepare != NULL ? encoding->prepare(values, arena, out) : NULL;
+	return encoding;
+}
+
+/* See encoding.h. */
+const RetlEncoding *
+RetlEncodingChooseAndPrepare(const RetlValues *values, uint32_t pieceRows, int forced,
+							 const RetlArena *scratch, const RetlArena *arena,
+							 RetlEncodingState **state, RetlBytes *out)
+{
+	const RetlEncoding *best = RetlEncodingById(forced);
+	RetlValues	sample;
+	uint64_t	bestScore;
+	int			id;
+
+	if (best != NULL && CanHold(best, values, pieceRows, scratch))
+		return Prepare(best, values, arena, state, out);
+	if (values->count > 0 &&
+		RetlConstantEncoding.analyse(values, pieceRows, scratch) != RETLDB_NEVER)
+		return Prepare(&RetlConstantEncoding, values, arena, state, out);
+
+	sample = TakeSample(values, scratch);
+	if (sample.count < values->count && pieceRows > SAMPLE_RUN_VALUES)
+		pieceRows = SAMPLE_RUN_VALUES;
+	best = BestOfSample(&sample, pieceRows, scratch, &bestScore);
+	if (sample.count > 0)
+		bestScore = (uint64_t) ((double) bestScore * values->count / sample.count);
+	for (id = 0; id < RETL_ENCODING_COUNT; id++)
+	{
+		if (encodings[id] == NULL || encodings[id]->attempt == NULL ||
+			!encodings[id]->applies(values->type, values->width))
+			continue;
+		*state = encodings[id]->attempt(values, &sample, pieceRows, bestScore, arena, out);
+		if (*state != NULL)
+			return encodings[id];
+	}
+	return Prepare(best, values, arena, state, out);
+}
+
 /* See encoding.h. */
 const RetlEncoding *
 RetlEncodingChoose(const RetlValues *values, uint32_t pieceRows, int forced,
 				   const RetlArena *arena)
 {
-	const RetlEncoding *best = RetlEncodingById(forced);
-	uint64_t	bestScore;
-	int			id;
+	RetlEncodingState *state;
+	RetlBytes	ignored;
 
-	if (best != NULL && CanHold(best, values, pieceRows, arena))
-		return best;
-
-	best = &RetlPlainEncoding;
-	bestScore = ScoreOf(best, values, pieceRows, arena);
-	for (id = RETL_ENCODING_PLAIN + 1; id < RETL_ENCODING_COUNT; id++)
-	{
-		uint64_t	score;
-
-		if (encodings[id] == NULL)
-			continue;
-		score = ScoreOf(encodings[id], values, pieceRows, arena);
-		if (score < bestScore)
-		{
-			best = encodings[id];
-			bestScore = score;
-		}
-
-		/* Nothing is smaller than a constant: spare the others' analyses. */
-		if (best == &RetlConstantEncoding)
-			break;
-	}
-	return best;
+	RetlBytesInit(&ignored, arena, 0);
+	return RetlEncodingChooseAndPrepare(values, pieceRows, forced, arena, arena,
+										&state, &ignored);
 }
 
 /* See encoding.h.  The range lies inside the array. */

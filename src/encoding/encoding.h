@@ -12,6 +12,7 @@
  *
  *	analyse		how small would these values get?
  *	prepare		chunk-wide state (a dictionary), once for each chunk
+ *	attempt		both at once (optional)
  *	encode		the values of one piece -> bytes
  *	open		chunk-wide state from the bytes on disk, once for each chunk
  *	decode		bytes -> the values of one piece
@@ -109,10 +110,10 @@ typedef struct RetlEncoding
 	bool		(*applies) (RetlPhysType type, uint16_t width);
 
 	/*
-	 * Bytes that encoding all values of a chunk in pieces of pieceRows would
-	 * take, before compression; RETLDB_NEVER if it should not be used.  An
-	 * estimate is allowed (a sample may be looked at), but must be
-	 * deterministic.
+	 * Bytes that encoding these values in pieces of pieceRows would take,
+	 * before compression; RETLDB_NEVER if it should not be used.  They are a
+	 * sample of a large chunk's values, or all values of a small one.  An
+	 * estimate is allowed, but must be deterministic.
 	 */
 	uint64_t	(*analyse) (const RetlValues *values, uint32_t pieceRows,
 							const RetlArena *arena);
@@ -124,6 +125,16 @@ typedef struct RetlEncoding
 	 */
 	RetlEncodingState *(*prepare) (const RetlValues *values, const RetlArena *arena,
 								   RetlBytes *out);
+
+	/*
+	 * Optional, for an encoding that can tell its size only by doing what
+	 * prepare does: analyse and prepare in one.  NULL, with nothing appended,
+	 * if all pieces and the state together would take maxBytes or more.
+	 * "sample" is a part of the values (or all of them) to judge by first.
+	 */
+	RetlEncodingState *(*attempt) (const RetlValues *values, const RetlValues *sample,
+								   uint32_t pieceRows, uint64_t maxBytes,
+								   const RetlArena *arena, RetlBytes *out);
 
 	/*
 	 * Append the encoded form of a piece to "out".  "values" are those of the
@@ -183,6 +194,25 @@ extern const RetlEncoding *RetlEncodingByName(const char *name);
 extern const RetlEncoding *RetlEncodingChoose(const RetlValues *values,
 											  uint32_t pieceRows, int forced,
 											  const RetlArena *arena);
+
+/*
+ * Choose in the same way, and prepare: *state is the chosen encoding's, and its
+ * bytes are appended to "out".  What the state needs is in "arena", the rest in
+ * "scratch".
+ */
+extern const RetlEncoding *RetlEncodingChooseAndPrepare(const RetlValues *values,
+														uint32_t pieceRows, int forced,
+														const RetlArena *scratch,
+														const RetlArena *arena,
+														RetlEncodingState **state,
+														RetlBytes *out);
+
+/*
+ * What the writer's state of the dictionary encoding has, for statistics: the
+ * entries in dictionary order, and the code of each value of the chunk.
+ */
+extern void RetlDictGetWritten(const RetlEncodingState *state, RetlValues *entries,
+							   const uint32_t **codes);
 
 /* Part of an array of values. */
 extern RetlValues RetlValuesSlice(const RetlValues *values, uint32_t first, uint32_t count);

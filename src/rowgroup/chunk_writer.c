@@ -15,13 +15,13 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "lib/hyperloglog.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "compress/compress.h"
+#include "encoding/distinct.h"
 #include "format/bloom.h"
 #include "format/checksum.h"
 #include "rowgroup/bloom_builder.h"
@@ -30,10 +30,21 @@
 #include "rowgroup/chunk_writer.h"
 #include "rowgroup/zone_builder.h"
 
+/*
+ * A unit is stored compressed if that saves one part in so many at least: what is
+ * not compressed is read, and filtered, at the speed of memory.  zstd is asked
+ * for when size matters more.
+ */
+#define WORTHWHILE_PART			16
+#define WORTHWHILE_PART_ZSTD	20
+
+/* After so many units of a chunk in a row that did not shrink ... */
+#define FAILURES_MAX			3
+/* ... only one in so many is tried. */
+#define PROBE_INTERVAL			8
+
 /* Registers of the distinct estimate: 2^10, about 3 % error. */
 #define DISTINCT_BITS		10
-/* Bytes of a value that are hashed for it, at either end. */
-#define DISTINCT_HASH_BYTES	64
 
 typedef struct ChunkWriter
 {
@@ -49,6 +60,10 @@ typedef struct ChunkWriter
 	RetlEncodingState *state;
 	RetlBytes	dictionary;
 	RetlArena	arena;			/* for the chunk */
+
+	/* keys of a dictionary's entries, unless numbers; set by BuildZones */
+	RetlKeyNumbers *entryKeys;
+	const uint32 *codes;
 
 	/* for one piece */
 	MemoryContext pieceContext;
@@ -70,6 +85,7 @@ typedef struct ChunkWriter
 	uint8	   *stored;
 	Size		storedLength;
 	Size		storedCapacity;
+	uint32		failures;		/* units in a row that did not shrink enough */
 
 	/* of all values */
 	uint32		distinct;
@@ -106,12 +122,12 @@ ChooseEncoding(ChunkWriter *writer)
 		writer->encoding = RetlEncodingById(RETL_ENCODING_PLAIN);
 		return;
 	}
-	writer->encoding = RetlEncodingChoose(&writer->values, writer->options->vectorRows,
-										  writer->options->forcedEncoding, &writer->pieceArena);
+	writer->encoding = RetlEncodingChooseAndPrepare(&writer->values,
+													writer->options->vectorRows,
+													writer->options->forcedEncoding,
+													&writer->pieceArena, &writer->arena,
+													&writer->state, &writer->dictionary);
 	MemoryContextReset(writer->pieceContext);
-	if (writer->encoding->prepare != NULL)
-		writer->state = writer->encoding->prepare(&writer->values, &writer->arena,
-												  &writer->dictionary);
 	if (writer->dictionary.length > RETLDB_UNIT_RAW_MAX)
 	{
 		writer->encoding = RetlEncodingById(RETL_ENCODING_PLAIN);
@@ -288,6 +304,9 @@ EncodePiecesOf(ChunkWriter *writer, uint32 pieceRows)
 	writer->pieceRows = pieceRows;
 	writer->pieceCount = 0;
 	writer->rawLength = 0;
+
+	/* as a rule a value takes a byte */
+	(void) ReserveBytes(&writer->raw, 0, &writer->rawCapacity, writer->values.count);
 	for (uint32 row = 0; row < writer->rowCount; row += pieceRows)
 	{
 		uint32		valueCount;
@@ -358,24 +377,45 @@ UnitsFit(const ChunkWriter *writer, uint32 pieces)
 	return true;
 }
 
+/*
+ * Compress a unit to dst, unless it is not worth it: then it is copied.  Returns
+ * the length.
+ */
+static Size
+StoreUnit(ChunkWriter *writer, uint8 *dst, Size capacity, const uint8 *raw, Size rawLength)
+{
+	RetlCompressionId compression = writer->options->compression;
+	uint32		part = compression == RETL_COMPRESSION_ZSTD ? WORTHWHILE_PART_ZSTD :
+		WORTHWHILE_PART;
+	Size		length;
+
+	if (writer->failures < FAILURES_MAX ||
+		writer->failures % PROBE_INTERVAL == 0)
+	{
+		length = RetlCompress(compression, writer->options->compressionLevel, dst, capacity,
+							  raw, rawLength);
+		if (length > 0 && length <= rawLength - rawLength / part)
+		{
+			writer->failures = 0;
+			return length;
+		}
+	}
+	writer->failures++;
+	memcpy(dst, raw, rawLength);
+	return rawLength;
+}
+
 /* Compress and append one unit. */
 static void
 AppendUnit(ChunkWriter *writer, const uint8 *raw, Size rawLength)
 {
-	RetlCompressionId compression = writer->options->compression;
-	Size		bound = Max(RetlCompressBound(compression, rawLength), rawLength);
+	Size		bound = Max(RetlCompressBound(writer->options->compression, rawLength), rawLength);
 	RetlUnit   *unit = &writer->units[writer->unitCount++];
 	uint8	   *dst;
 	Size		length;
 
 	dst = ReserveBytes(&writer->stored, writer->storedLength, &writer->storedCapacity, bound);
-	length = RetlCompress(compression, writer->options->compressionLevel, dst, bound,
-						  raw, rawLength);
-	if (length == 0)
-	{
-		memcpy(dst, raw, rawLength);
-		length = rawLength;
-	}
+	length = StoreUnit(writer, dst, bound, raw, rawLength);
 
 	/* The header's length is added to the offset when it is known. */
 	if (writer->storedLength > PG_UINT32_MAX / 2)
@@ -399,8 +439,16 @@ BuildUnits(ChunkWriter *writer)
 	writer->unitRows = writer->pieceRows * pieces;
 
 	writer->units = palloc0((writer->pieceCount / pieces + 2) * sizeof(RetlUnit));
+
+	/* room for all units as they are, and for what the last one takes meanwhile */
+	(void) ReserveBytes(&writer->stored, 0, &writer->storedCapacity,
+						writer->dictionary.length + writer->rawLength +
+						RetlCompressBound(writer->options->compression, RETLDB_UNIT_RAW_TARGET));
 	if (writer->dictionary.length > 0)
+	{
 		AppendUnit(writer, writer->dictionary.data, writer->dictionary.length);
+		writer->failures = 0;	/* it says nothing of the codes */
+	}
 	for (uint32 i = 0; i < writer->pieceCount; i += pieces)
 	{
 		Size		start = PieceStart(writer, i);
@@ -432,7 +480,11 @@ BuildZone(const ChunkWriter *writer, uint32 first, uint32 valueCount, uint32 nul
 		if (overflow < buffer->overflowCount)
 			stop = Min(end, buffer->overflow[overflow].ref.valueIndex);
 		values = RetlValuesSlice(&writer->values, first, stop - first);
-		RetlZoneBuilderAddValues(&builder, &values);
+		if (writer->entryKeys != NULL)
+			RetlZoneBuilderAddCodes(&builder, writer->entryKeys, writer->codes + first,
+									stop - first);
+		else
+			RetlZoneBuilderAddValues(&builder, &values);
 		if (stop < end)
 		{
 			if (buffer->type.keyKind != RETL_KEY_NONE)
@@ -446,15 +498,35 @@ BuildZone(const ChunkWriter *writer, uint32 first, uint32 valueCount, uint32 nul
 	RetlZoneBuilderFinish(&builder, nulls, zone);
 }
 
+/*
+ * If there is a dictionary, compute the keys of its entries, once for all
+ * vectors.  Numbers need no keys, see zone_builder.c.
+ */
+static void
+PrepareEntryKeys(ChunkWriter *writer)
+{
+	RetlKeyKind kind = writer->buffer->type.keyKind;
+	RetlValues	entries;
+
+	if (writer->encoding->id != RETL_ENCODING_DICT || writer->state == NULL ||
+		kind == RETL_KEY_NONE || kind == RETL_KEY_INT || kind == RETL_KEY_UINT ||
+		kind == RETL_KEY_FLOAT)
+		return;
+	RetlDictGetWritten(writer->state, &entries, &writer->codes);
+	writer->entryKeys = palloc(Max(entries.count, 1) * sizeof(RetlKeyNumbers));
+	RetlZoneKeysOfValues(kind, &entries, writer->entryKeys);
+}
+
 /* Statistics of all vectors, palloc'd, and of the chunk. */
 static RetlZone *
-BuildZones(const ChunkWriter *writer, RetlZone *chunkZone)
+BuildZones(ChunkWriter *writer, RetlZone *chunkZone)
 {
 	uint32		vectorRows = writer->options->vectorRows;
 	uint32		vectorCount = RetlVectorCount(writer->rowCount, vectorRows);
 	RetlZone   *zones = palloc(vectorCount * sizeof(RetlZone));
 	uint32		first = 0;
 
+	PrepareEntryKeys(writer);
 	RetlZoneInit(chunkZone, writer->buffer->type.keyKind);
 	for (uint32 i = 0; i < vectorCount; i++)
 	{
@@ -483,39 +555,6 @@ ZonesMatter(const ChunkWriter *writer, const RetlZone *chunkZone)
 		memcmp(chunkZone->min, chunkZone->max, RETLDB_KEY_LENGTH) != 0;
 }
 
-/* Hash of value i, for the distinct estimate. */
-static uint32
-HashValue(const RetlValues *values, uint32 i)
-{
-	const uint8 *data;
-	uint32		length;
-	uint32		hash;
-
-	if (values->type != RETL_PHYS_BYTES)
-	{
-		data = values->fixed + (Size) i * values->width;
-		length = values->width;
-		if (length <= 8)
-		{
-			uint64		bits = 0;
-
-			memcpy(&bits, data, length);
-			bits *= UINT64CONST(0x9E3779B97F4A7C15);
-			return murmurhash32((uint32) (bits >> 32));
-		}
-	}
-	else
-	{
-		data = values->bytes + values->offsets[i];
-		length = values->offsets[i + 1] - values->offsets[i];
-	}
-	if (length <= 2 * DISTINCT_HASH_BYTES)
-		return hash_bytes(data, (int) length);
-	hash = hash_combine(length, hash_bytes(data, DISTINCT_HASH_BYTES));
-	return hash_combine(hash, hash_bytes(data + length - DISTINCT_HASH_BYTES,
-										 DISTINCT_HASH_BYTES));
-}
-
 /*
  * Distinct non-null values: exact if there is a dictionary, which begins with
  * their number, else an estimate.  Every overflow value counts as another.
@@ -542,7 +581,7 @@ CountDistinct(const ChunkWriter *writer)
 
 		initHyperLogLog(&state, DISTINCT_BITS);
 		for (uint32 i = 0; i < writer->values.count; i++)
-			addHyperLogLog(&state, HashValue(&writer->values, i));
+			addHyperLogLog(&state, RetlValueHash(&writer->values, i));
 		distinct = (uint32) (estimateHyperLogLog(&state) + 0.5);
 		freeHyperLogLog(&state);
 		distinct = Max(Min(distinct, inBuffer), 1);

@@ -124,6 +124,17 @@ RetlColumnBufferReserve(RetlColumnBuffer *buffer, Size length, bool overflowed)
 
 /* See column_buffer.h. */
 void
+RetlColumnBufferReserveMany(RetlColumnBuffer *buffer, uint32 count, Size bytes)
+{
+	while (buffer->valueCount + count > buffer->valueCapacity)
+		GrowValues(buffer);
+	if (buffer->type.physType == RETL_PHYS_BYTES &&
+		buffer->bytesLength + bytes > buffer->bytesCapacity)
+		GrowBytes(buffer, bytes);
+}
+
+/* See column_buffer.h. */
+void
 RetlColumnBufferAddOverflow(RetlColumnBuffer *buffer, const RetlOverflowValue *value)
 {
 	Assert(buffer->overflowCount < buffer->overflowCapacity);

@@ -63,6 +63,9 @@ extern void RetlColumnBufferReserve(RetlColumnBuffer *buffer, Size length, bool 
 /* The value's index is filled in here. */
 extern void RetlColumnBufferAddOverflow(RetlColumnBuffer *buffer, const RetlOverflowValue *value);
 
+/* Make room for several values of "bytes" bytes together. */
+extern void RetlColumnBufferReserveMany(RetlColumnBuffer *buffer, uint32 count, Size bytes);
+
 /* All values, as the encodings take them. */
 extern RetlValues RetlColumnBufferGetValues(const RetlColumnBuffer *buffer);
 

@@ -6,7 +6,9 @@
  * A row is added in two phases.  The first may fail: values are detoasted, the
  * row's size is checked, large values are compressed, and every column makes
  * room.  The second cannot fail and copies the values.  So a writer is never
- * left with half a row.
+ * left with half a row.  Rows that come in batches are added in the same two
+ * phases column by column, which is kinder to caches; a batch with a value that
+ * needs more than copying is added row by row.
  *
  * What goes to disk, in this order: overflow values, the chunks by column, the
  * footer.  Then the zone maps, and last the directory's entry, which makes the
@@ -29,6 +31,12 @@
 #include "rowgroup/row_size.h"
 #include "storage/group_bytes.h"
 #include "storage/table_header.h"
+
+/* Memory kept from write to write; larger pieces than it are had and freed. */
+#define GROUP_MEMORY	(4 * 1024 * 1024)
+#define COLUMN_MEMORY	(8 * 1024 * 1024)
+/* A generation context takes no piece above this part of its largest block. */
+#define BLOCK_PARTS		8
 
 /* A variable-length value of the row being added. */
 typedef struct RowValue
@@ -288,6 +296,205 @@ RetlGroupWriterAppend(RetlGroupWriter *writer, const Datum *values, const bool *
 	StoreRow(writer, nulls);
 }
 
+/* See group_writer.h.  Rows of a batch are about as large as those before. */
+uint32
+RetlGroupWriterRoom(const RetlGroupWriter *writer, uint32 count)
+{
+	/* the group may exceed its size by the rows of one batch of these */
+	const uint32 batchRows = 64;
+
+	return Min(Min(count, batchRows), writer->options.groupRows - writer->rowCount);
+}
+
+/*
+ * Make room in a variable-length column for the batch's values.  Returns false if
+ * one of them cannot just be copied: it is compressed, out of line or large.
+ */
+static bool
+ReserveBatchVariable(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
+					 uint32 count)
+{
+	RetlColumnBuffer *column = &writer->columns[columnIndex];
+	bool		isVarlena = column->type.typeLength == -1;
+	Size		bytes = 0;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		const char *pointer = DatumGetPointer(slots[i]->tts_values[columnIndex]);
+		Size		length;
+
+		if (slots[i]->tts_isnull[columnIndex])
+			continue;
+		if (!isVarlena)
+			length = strlen(pointer);
+		else if (VARATT_IS_EXTERNAL(pointer) || VARATT_IS_COMPRESSED(pointer))
+			return false;
+		else
+			length = VARSIZE_ANY_EXHDR(pointer);
+		if (length > RETLDB_OVERFLOW_THRESHOLD)
+			return false;
+		bytes += length;
+	}
+	RetlColumnBufferReserveMany(column, count, bytes);
+	return true;
+}
+
+/* Make room in a column for the batch's nulls. */
+static void
+ReserveBatchNulls(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
+				  uint32 count)
+{
+	for (uint32 i = count; i > 0; i--)
+		if (slots[i - 1]->tts_isnull[columnIndex])
+		{
+			RetlColumnBufferReserveNull(&writer->columns[columnIndex], writer->rowCount + i - 1);
+			return;
+		}
+}
+
+/* Is there a null in these rows? */
+static bool
+AnyNulls(TupleTableSlot **slots, uint32 count, int natts)
+{
+	for (uint32 i = 0; i < count; i++)
+		if (memchr(slots[i]->tts_isnull, true, natts) != NULL)
+			return true;
+	return false;
+}
+
+/* Copy the batch's values into a column of variable length. */
+static void
+StoreBatchVariable(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
+				   uint32 count)
+{
+	RetlColumnBuffer *column = &writer->columns[columnIndex];
+	bool		isVarlena = column->type.typeLength == -1;
+	Size		before = column->bytesLength;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		const char *pointer = DatumGetPointer(slots[i]->tts_values[columnIndex]);
+
+		if (slots[i]->tts_isnull[columnIndex])
+			RetlColumnBufferAddNull(column, writer->rowCount + i);
+		else if (isVarlena)
+			RetlColumnBufferAddBytes(column, VARDATA_ANY(pointer), VARSIZE_ANY_EXHDR(pointer));
+		else
+			RetlColumnBufferAddBytes(column, pointer, strlen(pointer));
+	}
+	writer->rawBytes += column->bytesLength - before;
+	writer->largestArena = Max(writer->largestArena, column->bytesLength);
+}
+
+/*
+ * Copy the batch's values into an array of a C type.  A macro, for there is one
+ * loop for each type.
+ */
+#define STORE_BATCH(type) \
+	do { \
+		type	   *dst = (type *) column->fixed + column->valueCount; \
+		for (uint32 i = 0; i < count; i++) \
+		{ \
+			if (slots[i]->tts_isnull[columnIndex]) \
+				RetlColumnBufferAddNull(column, writer->rowCount + i); \
+			else \
+				*dst++ = (type) slots[i]->tts_values[columnIndex]; \
+		} \
+		column->valueCount = (uint32) (dst - (type *) column->fixed); \
+	} while (0)
+
+/* Copy the batch's values into a column of fixed width, by reference. */
+static void
+StoreBatchReferences(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
+					 uint32 count)
+{
+	RetlColumnBuffer *column = &writer->columns[columnIndex];
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (slots[i]->tts_isnull[columnIndex])
+			RetlColumnBufferAddNull(column, writer->rowCount + i);
+		else
+			RetlColumnBufferAddFixed(column, DatumGetPointer(slots[i]->tts_values[columnIndex]));
+	}
+}
+
+/* Copy the batch's values into a column of fixed width. */
+static void
+StoreBatchFixed(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots, uint32 count)
+{
+	RetlColumnBuffer *column = &writer->columns[columnIndex];
+	uint32		before = column->valueCount;
+
+	if (!column->type.byValue)
+		StoreBatchReferences(writer, columnIndex, slots, count);
+	else if (column->type.width == 1)
+		STORE_BATCH(uint8);
+	else if (column->type.width == 2)
+		STORE_BATCH(uint16);
+	else if (column->type.width == 4)
+		STORE_BATCH(uint32);
+	else
+		STORE_BATCH(uint64);
+	writer->rawBytes += (Size) (column->valueCount - before) * column->type.width;
+}
+
+/* Make room for a batch in all columns; false if it has to be added row by row. */
+static bool
+PrepareBatch(RetlGroupWriter *writer, TupleTableSlot **slots, uint32 count)
+{
+	int			natts = writer->tupdesc->natts;
+	bool		anyNulls;
+
+	if (count < 2)
+		return false;
+	anyNulls = AnyNulls(slots, count, natts);
+	for (int i = 0; i < natts; i++)
+	{
+		RetlColumnBuffer *column = &writer->columns[i];
+
+		if (column->context == NULL)
+			continue;			/* dropped */
+		if (column->type.typeLength >= 0)
+			RetlColumnBufferReserveMany(column, count, 0);
+		else if (!ReserveBatchVariable(writer, i, slots, count))
+			return false;
+		if (anyNulls)
+			ReserveBatchNulls(writer, i, slots, count);
+	}
+	return true;
+}
+
+/* See group_writer.h. */
+void
+RetlGroupWriterAppendMany(RetlGroupWriter *writer, TupleTableSlot **slots, uint32 count)
+{
+	Assert(writer->rowCount + count <= writer->options.groupRows);
+
+	for (uint32 i = 0; i < count; i++)
+		slot_getallattrs(slots[i]);
+	if (!PrepareBatch(writer, slots, count))
+	{
+		for (uint32 i = 0; i < count; i++)
+			RetlGroupWriterAppend(writer, slots[i]->tts_values, slots[i]->tts_isnull);
+		return;
+	}
+	for (uint32 i = 0; writer->rowSizeMatters && i < count; i++)
+		RetlRowSizeCheck(writer->tupdesc, slots[i]->tts_values, slots[i]->tts_isnull);
+
+	/* from here on nothing can fail */
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+	{
+		if (writer->columns[i].context == NULL)
+			continue;			/* dropped */
+		if (writer->columns[i].type.typeLength < 0)
+			StoreBatchVariable(writer, i, slots, count);
+		else
+			StoreBatchFixed(writer, i, slots, count);
+	}
+	writer->rowCount += count;
+}
+
 /* See group_writer.h. */
 void
 RetlGroupWriterReset(RetlGroupWriter *writer)
@@ -383,11 +590,8 @@ WriteColumn(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEntr
 /* Write the columns; returns how many there are. */
 static uint32
 WriteColumns(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEntry *entry,
-			 RetlFooterColumn *columns, RetlZoneEntry *zoneEntries)
+			 RetlFooterColumn *columns, RetlZoneEntry *zoneEntries, MemoryContext columnContext)
 {
-	MemoryContext columnContext = AllocSetContextCreate(CurrentMemoryContext,
-														"retldb column encoding",
-														ALLOCSET_DEFAULT_SIZES);
 	uint32		columnCount = 0;
 
 	for (int i = 0; i < writer->tupdesc->natts; i++)
@@ -405,7 +609,6 @@ WriteColumns(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEnt
 		MemoryContextSwitchTo(oldContext);
 		MemoryContextReset(columnContext);
 	}
-	MemoryContextDelete(columnContext);
 	return columnCount;
 }
 
@@ -440,13 +643,25 @@ WriteFooter(const RetlGroupWriter *writer, RetlBytesWriter *bytes, RetlGroupEntr
 	entry->footerLength = (uint32) (entry->dataLength - entry->footerOffset);
 }
 
+/*
+ * See group_writer.h.  A generation context keeps its first block when it is
+ * reset, and hands out pieces of it one after the other.
+ */
+void
+RetlWriteMemoryInit(RetlWriteMemory *memory, MemoryContext parent)
+{
+	memory->group = GenerationContextCreate(parent, "retldb group write", 0,
+											GROUP_MEMORY, GROUP_MEMORY * BLOCK_PARTS);
+	memory->column = GenerationContextCreate(parent, "retldb column encoding", 0,
+											 COLUMN_MEMORY, COLUMN_MEMORY * BLOCK_PARTS);
+}
+
 /* See group_writer.h. */
 void
-RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group)
+RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group,
+					 RetlWriteMemory *memory)
 {
-	MemoryContext writeContext = AllocSetContextCreate(writer->context, "retldb group write",
-													   ALLOCSET_DEFAULT_SIZES);
-	MemoryContext oldContext = MemoryContextSwitchTo(writeContext);
+	MemoryContext oldContext = MemoryContextSwitchTo(memory->group);
 	int			natts = writer->tupdesc->natts;
 	RetlFooterColumn *columns = palloc0(Max(natts, 1) * sizeof(RetlFooterColumn));
 	RetlZoneEntry *zoneEntries = palloc0(Max(natts, 1) * sizeof(RetlZoneEntry));
@@ -455,18 +670,22 @@ RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group)
 	uint32		columnCount;
 	uint32		usedPages;
 
+	/* an error may have left something there */
+	MemoryContextReset(memory->column);
+
 	Assert(writer->rowCount > 0 && writer->rowCount <= group->entry.rowCapacity);
 
 	bytes = RetlBytesWriterBegin(rel, group);
 	overflowOffset = RetlOverflowWrite(&writer->overflow, bytes);
-	columnCount = WriteColumns(writer, bytes, &group->entry, columns, zoneEntries);
+	columnCount = WriteColumns(writer, bytes, &group->entry, columns, zoneEntries,
+							   memory->column);
 	WriteFooter(writer, bytes, &group->entry, overflowOffset, columns, columnCount);
 	usedPages = RetlBytesWriterEnd(bytes);
 	RetlZoneMapWrite(rel, group, zoneEntries, natts);
 	RetlDirectoryComplete(rel, group, usedPages);
 
 	MemoryContextSwitchTo(oldContext);
-	MemoryContextDelete(writeContext);
+	MemoryContextReset(memory->group);
 }
 
 /* See group_writer.h. */

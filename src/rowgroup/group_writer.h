@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "executor/tuptable.h"
 
 #include "base/options.h"
 #include "base/order_by.h"
@@ -49,6 +50,19 @@ extern RetlGroupWriter *RetlGroupWriterCreate(TupleDesc tupdesc, const RetlWrite
  */
 extern void RetlGroupWriterAppend(RetlGroupWriter *writer, const Datum *values, const bool *nulls);
 
+/*
+ * Add several rows, for which there must be room; faster than one by one.  On
+ * error some may have been added, whole ones.
+ */
+extern void RetlGroupWriterAppendMany(RetlGroupWriter *writer, TupleTableSlot **slots,
+									  uint32 count);
+
+/*
+ * How many rows of a batch of "count" to add before asking IsFull again, at
+ * least one.
+ */
+extern uint32 RetlGroupWriterRoom(const RetlGroupWriter *writer, uint32 count);
+
 extern uint32 RetlGroupWriterRowCount(const RetlGroupWriter *writer);
 extern Size RetlGroupWriterMemory(const RetlGroupWriter *writer);	/* bytes it holds now */
 extern bool RetlGroupWriterIsFull(const RetlGroupWriter *writer);
@@ -60,11 +74,24 @@ extern bool RetlGroupWriterIsFull(const RetlGroupWriter *writer);
 extern void RetlGroupWriterSort(RetlGroupWriter *writer);
 
 /*
+ * Memory that writing a group takes for a while.  It is kept from group to
+ * group, for having it anew costs time; it serves one write at a time.
+ */
+typedef struct RetlWriteMemory
+{
+	MemoryContext group;
+	MemoryContext column;
+} RetlWriteMemory;
+
+extern void RetlWriteMemoryInit(RetlWriteMemory *memory, MemoryContext parent);
+
+/*
  * Encode and write everything as the given LOADING group, and publish it.  The
  * rows stay in memory until RetlGroupWriterFree: a failed write can be reported
  * again but not be lost silently.
  */
-extern void RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group);
+extern void RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group,
+								 RetlWriteMemory *memory);
 
 /*
  * Forget all rows, to begin another group.  Memory is kept: the next group

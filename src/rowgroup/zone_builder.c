@@ -4,13 +4,16 @@
  *	  Computes the statistics (RetlZone) of values.
  *
  * Numbers are compared as numbers, and only the least and the greatest of each
- * batch are turned into keys; all else is compared by its keys.
+ * batch are turned into keys.  All else is compared by its keys, as pairs of
+ * numbers of 64 bits: a comparison costs less than a call of memcmp.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include <math.h>
+
+#include "port/pg_bswap.h"
 
 #include "rowgroup/key_bytes.h"
 #include "rowgroup/zone_builder.h"
@@ -172,6 +175,131 @@ AddFloats(RetlZoneBuilder *builder, const RetlValues *values)
 	}
 }
 
+/* Is key a below key b? */
+static inline bool
+KeyIsBelow(const RetlKeyNumbers *a, const RetlKeyNumbers *b)
+{
+	return a->high < b->high || (a->high == b->high && a->low < b->low);
+}
+
+/* The first 16 bytes of a string that lies before "end", zeros behind it. */
+static inline RetlKeyNumbers
+KeyOfString(const uint8 *data, uint32 length, const uint8 *end)
+{
+	uint64		words[2] = {0, 0};
+	RetlKeyNumbers key;
+
+	if (length >= RETLDB_KEY_LENGTH || end - data >= RETLDB_KEY_LENGTH)
+		memcpy(words, data, RETLDB_KEY_LENGTH);
+	else if (length > 0)
+		memcpy(words, data, length);
+	if (length < 8)
+	{
+		words[0] &= (UINT64CONST(1) << (8 * length)) - 1;
+		words[1] = 0;
+	}
+	else if (length < 16)
+		words[1] &= (UINT64CONST(1) << (8 * (length - 8))) - 1;
+	key.high = pg_hton64(words[0]);
+	key.low = pg_hton64(words[1]);
+	key.exact = length <= RETLDB_KEY_LENGTH && (length == 0 || data[length - 1] != 0);
+	return key;
+}
+
+/* Key of value "index"; it is neither an integer nor a floating-point number. */
+static inline RetlKeyNumbers
+KeyOfValue(RetlKeyKind kind, const RetlValues *values, uint32 index)
+{
+	uint8		bytes[RETLDB_KEY_LENGTH];
+	uint64		words[2];
+	RetlKeyNumbers key;
+	const uint8 *data = values->fixed + (Size) index * values->width;
+	uint32		length = values->width;
+
+	if (values->type == RETL_PHYS_BYTES)
+	{
+		data = values->bytes + values->offsets[index];
+		length = values->offsets[index + 1] - values->offsets[index];
+		if (kind == RETL_KEY_TEXT || kind == RETL_KEY_BYTEA)
+			return KeyOfString(data, length, values->bytes + values->offsets[values->count]);
+	}
+	key.exact = RetlZoneKeyFromBytes(kind, values->type, values->width, data, length, bytes);
+	memcpy(words, bytes, sizeof(words));
+	key.high = pg_hton64(words[0]);
+	key.low = pg_hton64(words[1]);
+	return key;
+}
+
+/* See zone_builder.h. */
+void
+RetlZoneKeysOfValues(RetlKeyKind kind, const RetlValues *values, RetlKeyNumbers *keys)
+{
+	Assert(kind != RETL_KEY_NONE);
+	for (uint32 i = 0; i < values->count; i++)
+		keys[i] = KeyOfValue(kind, values, i);
+}
+
+/* Take in a range of keys. */
+static void
+AddRange(RetlZoneBuilder *builder, const RetlKeyNumbers *least, const RetlKeyNumbers *greatest,
+		 bool exact)
+{
+	uint64		words[2];
+
+	words[0] = pg_ntoh64(least->high);
+	words[1] = pg_ntoh64(least->low);
+	RetlZoneBuilderAddKey(builder, (const uint8 *) words, exact);
+	words[0] = pg_ntoh64(greatest->high);
+	words[1] = pg_ntoh64(greatest->low);
+	RetlZoneBuilderAddKey(builder, (const uint8 *) words, exact);
+}
+
+/* See zone_builder.h. */
+void
+RetlZoneBuilderAddCodes(RetlZoneBuilder *builder, const RetlKeyNumbers *keys,
+						const uint32 *codes, uint32 count)
+{
+	const RetlKeyNumbers *least;
+	const RetlKeyNumbers *greatest;
+	bool		exact = true;
+
+	if (count == 0)
+		return;
+	least = greatest = &keys[codes[0]];
+	for (uint32 i = 0; i < count; i++)
+	{
+		const RetlKeyNumbers *key = &keys[codes[i]];
+
+		if (KeyIsBelow(key, least))
+			least = key;
+		if (KeyIsBelow(greatest, key))
+			greatest = key;
+		exact &= key->exact;
+	}
+	AddRange(builder, least, greatest, exact);
+}
+
+/* Take in the extremes of values that are no numbers. */
+static void
+AddKeyed(RetlZoneBuilder *builder, const RetlValues *values)
+{
+	RetlKeyNumbers least = KeyOfValue(builder->kind, values, 0);
+	RetlKeyNumbers greatest = least;
+	bool		exact = least.exact;
+
+	for (uint32 i = 1; i < values->count; i++)
+	{
+		RetlKeyNumbers key = KeyOfValue(builder->kind, values, i);
+
+		if (KeyIsBelow(&key, &least))
+			least = key;
+		if (KeyIsBelow(&greatest, &key))
+			greatest = key;
+		exact &= key.exact;
+	}
+	AddRange(builder, &least, &greatest, exact);
+}
+
 /* See zone_builder.h. */
 void
 RetlZoneBuilderAddValues(RetlZoneBuilder *builder, const RetlValues *values)
@@ -192,16 +320,8 @@ RetlZoneBuilderAddValues(RetlZoneBuilder *builder, const RetlValues *values)
 			AddFloats(builder, values);
 			return;
 		default:
-			break;
-	}
-	for (uint32 i = 0; i < values->count; i++)
-	{
-		if (values->type == RETL_PHYS_BYTES)
-			RetlZoneBuilderAddValue(builder, values->bytes + values->offsets[i],
-									values->offsets[i + 1] - values->offsets[i]);
-		else
-			RetlZoneBuilderAddValue(builder, values->fixed + (Size) i * values->width,
-									values->width);
+			AddKeyed(builder, values);
+			return;
 	}
 }
 

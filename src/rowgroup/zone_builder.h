@@ -24,6 +24,14 @@ typedef struct RetlZoneBuilder
 	uint8		max[RETLDB_KEY_LENGTH];
 } RetlZoneBuilder;
 
+/* A key as two numbers in the order of its bytes, for quick comparison. */
+typedef struct RetlKeyNumbers
+{
+	uint64		high;
+	uint64		low;
+	bool		exact;
+} RetlKeyNumbers;
+
 extern void RetlZoneBuilderInit(RetlZoneBuilder *builder, RetlKeyKind kind,
 								RetlPhysType physType, uint16 width);
 
@@ -36,6 +44,14 @@ extern void RetlZoneBuilderAddValue(RetlZoneBuilder *builder, const void *data, 
 
 /* Take in all these values. */
 extern void RetlZoneBuilderAddValues(RetlZoneBuilder *builder, const RetlValues *values);
+
+/* The keys of these values, for RetlZoneBuilderAddCodes; kind is not NONE. */
+extern void RetlZoneKeysOfValues(RetlKeyKind kind, const RetlValues *values,
+								 RetlKeyNumbers *keys);
+
+/* Take in values of which there are few different ones: value i has keys[codes[i]]. */
+extern void RetlZoneBuilderAddCodes(RetlZoneBuilder *builder, const RetlKeyNumbers *keys,
+									const uint32 *codes, uint32 count);
 
 /* The statistics of what was taken in. */
 extern void RetlZoneBuilderFinish(const RetlZoneBuilder *builder, uint32 nullCount,

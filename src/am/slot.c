@@ -1,0 +1,502 @@
+/*-------------------------------------------------------------------------
+ *
+ * slot.c
+ *	  Slots of the table access method.
+ *
+ * The type extends PostgreSQL's buffer heap slots: while a slot has a heap
+ * tuple (base.tuple is set), everything is left to theirs.  The difference is in
+ * slots without one.  COPY fills slots with values and wants them to be kept;
+ * theirs would form a heap tuple, which we would have to take apart again to put
+ * the values into columns.  Scans store rows that come as columns, and whoever
+ * reads them seldom needs a heap tuple either.
+ *
+ * TTS_FLAG_SHOULDFREE is about the heap tuple only, as in theirs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/tupmacs.h"
+#include "storage/bufmgr.h"
+#include "utils/expandeddatum.h"
+#include "utils/memutils.h"
+
+#include "am/slot.h"
+
+/* Room for copied values: at first, and at most while the slot is empty. */
+#define FIRST_DATA_SIZE		256
+#define KEPT_DATA_SIZE		8192
+
+typedef struct RetlTupleSlot
+{
+	BufferHeapTupleTableSlot heap;
+
+	/* all that follows is for rows without a heap tuple */
+	bool		hasHeader;		/* the row has system columns */
+	bool		copied;			/* by-reference values are in "data" */
+	char	   *data;
+	Size		dataSize;
+	TupleDesc	refsOf;			/* the descriptor that "refs" is about */
+	int		   *refs;			/* its by-reference attributes */
+	int			refCount;
+
+	RetlTableScan *scan;		/* whose current row this is, or NULL */
+	TupleTableSlot **holder;
+
+	HeapTupleHeaderData header; /* if hasHeader; of variable length, so last */
+} RetlTupleSlot;
+
+/* What buffer heap slots do. */
+#define HEAP_SLOT_OPS	(&TTSOpsBufferHeapTuple)
+
+/* Does the slot hold a heap tuple? */
+static inline bool
+HasTuple(const TupleTableSlot *slot)
+{
+	return ((const BufferHeapTupleTableSlot *) slot)->base.tuple != NULL;
+}
+
+/* The row no longer depends on a scan. */
+static inline void
+Unlink(RetlTupleSlot *slot)
+{
+	if (slot->scan == NULL)
+		return;
+	Assert(*slot->holder == (TupleTableSlot *) slot);
+	*slot->holder = NULL;
+	slot->holder = NULL;
+	slot->scan = NULL;
+}
+
+/* ---------------------------------------------------------------------
+ * Slot operations
+ * ---------------------------------------------------------------------
+ */
+
+/* TupleTableSlotOps.init: the memory is zero, which is all it takes. */
+static void
+SlotInit(TupleTableSlot *slot)
+{
+	HEAP_SLOT_OPS->init(slot);
+}
+
+/* TupleTableSlotOps.release: the slot has been cleared. */
+static void
+SlotRelease(TupleTableSlot *slot)
+{
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+
+	if (rslot->data != NULL)
+		pfree(rslot->data);
+	if (rslot->refs != NULL)
+		pfree(rslot->refs);
+	rslot->data = NULL;
+	rslot->dataSize = 0;
+	rslot->refs = NULL;
+	rslot->refsOf = NULL;
+	HEAP_SLOT_OPS->release(slot);
+}
+
+/* TupleTableSlotOps.clear: the room for values is kept unless it is large. */
+static void
+SlotClear(TupleTableSlot *slot)
+{
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+
+	Unlink(rslot);
+	rslot->hasHeader = false;
+	rslot->copied = false;
+	if (rslot->dataSize > KEPT_DATA_SIZE)
+	{
+		pfree(rslot->data);
+		rslot->data = NULL;
+		rslot->dataSize = 0;
+	}
+	HEAP_SLOT_OPS->clear(slot);
+}
+
+/*
+ * TupleTableSlotOps.getsomeattrs.  Values that were stored are all there; those
+ * copied from a narrower slot lack some, which the caller fills in.
+ */
+static void
+SlotGetSomeAttrs(TupleTableSlot *slot, int natts)
+{
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+
+	if (HasTuple(slot))
+		HEAP_SLOT_OPS->getsomeattrs(slot, natts);
+	else if (rslot->scan != NULL)
+	{
+		for (int i = slot->tts_nvalid; i < natts; i++)
+		{
+			if (TupleDescAttr(slot->tts_tupleDescriptor, i)->attisdropped)
+			{
+				slot->tts_values[i] = (Datum) 0;
+				slot->tts_isnull[i] = true;
+			}
+			else
+				slot->tts_values[i] = RetlTableScanGetColumn(rslot->scan, i + 1,
+															 &slot->tts_isnull[i]);
+		}
+		slot->tts_nvalid = natts;
+	}
+}
+
+/* Make a heap tuple header look like that of the row. */
+static void
+CopyHeader(const RetlTupleSlot *slot, HeapTuple tuple)
+{
+	const TupleTableSlot *base = &slot->heap.base.base;
+
+	tuple->t_self = base->tts_tid;
+	tuple->t_tableOid = base->tts_tableOid;
+	if (!slot->hasHeader)
+		return;
+	tuple->t_data->t_choice.t_heap = slot->header.t_choice.t_heap;
+	tuple->t_data->t_infomask |= slot->header.t_infomask & HEAP_XACT_MASK;
+	tuple->t_data->t_ctid = base->tts_tid;
+}
+
+/* TupleTableSlotOps.getsysattr */
+static Datum
+SlotGetSysAttr(TupleTableSlot *slot, int attnum, bool *isnull)
+{
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+	HeapTupleData tuple;
+
+	/* without either, the error is theirs */
+	if (HasTuple(slot) || !rslot->hasHeader)
+		return HEAP_SLOT_OPS->getsysattr(slot, attnum, isnull);
+	tuple.t_len = SizeofHeapTupleHeader;
+	tuple.t_self = slot->tts_tid;
+	tuple.t_tableOid = slot->tts_tableOid;
+	tuple.t_data = &rslot->header;
+	return heap_getsysattr(&tuple, attnum, slot->tts_tupleDescriptor, isnull);
+}
+
+/* List the by-reference attributes of the slot's descriptor. */
+static void
+ListReferences(RetlTupleSlot *slot)
+{
+	TupleDesc	tupdesc = slot->heap.base.base.tts_tupleDescriptor;
+
+	if (slot->refs != NULL)
+		pfree(slot->refs);
+	slot->refsOf = NULL;
+	slot->refs = MemoryContextAlloc(slot->heap.base.base.tts_mcxt,
+									sizeof(int) * Max(tupdesc->natts, 1));
+	slot->refCount = 0;
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		if (!TupleDescAttr(tupdesc, i)->attbyval)
+			slot->refs[slot->refCount++] = i;
+	}
+	slot->refsOf = tupdesc;
+}
+
+/*
+ * Copy a by-reference value to position "used" of the room.  Returns the position
+ * after it; if that is beyond the room, nothing was copied.  Expanded objects
+ * are flattened.
+ */
+static inline Size
+CopyValue(RetlTupleSlot *slot, int index, Size used)
+{
+	TupleTableSlot *base = &slot->heap.base.base;
+	Form_pg_attribute att = TupleDescAttr(base->tts_tupleDescriptor, index);
+	Datum		value = base->tts_values[index];
+	char	   *pointer = DatumGetPointer(value);
+	bool		expanded = att->attlen == -1 && VARATT_IS_EXTERNAL_EXPANDED(pointer);
+	Size		length;
+	char	   *dst;
+
+	used = att_align_nominal(used, att->attalign);
+	length = expanded ? EOH_get_flat_size(DatumGetEOHP(value))
+		: att_addlength_datum(0, att->attlen, value);
+	if (used + length > slot->dataSize)
+		return used + length;
+	dst = slot->data + used;
+	if (expanded)
+		EOH_flatten_into(DatumGetEOHP(value), dst, length);
+	else
+		memcpy(dst, pointer, length);
+	base->tts_values[index] = PointerGetDatum(dst);
+	return used + length;
+}
+
+/*
+ * Copy all by-reference values to room of our own.  If the room turns out to be
+ * too small, start over with more; values that were copied already are copied
+ * again from the old room.
+ */
+static void
+CopyValues(RetlTupleSlot *slot)
+{
+	TupleTableSlot *base = &slot->heap.base.base;
+	char	   *old = NULL;
+	Size		used = 0;
+
+	if (slot->refsOf != base->tts_tupleDescriptor)
+		ListReferences(slot);
+	for (int i = 0; i < slot->refCount; i++)
+	{
+		int			index = slot->refs[i];
+
+		if (index >= base->tts_nvalid || base->tts_isnull[index])
+			continue;
+		used = CopyValue(slot, index, used);
+		if (used > slot->dataSize)
+		{
+			Size		size = Max(Max(slot->dataSize * 2, used), FIRST_DATA_SIZE);
+			char	   *data = MemoryContextAllocHuge(base->tts_mcxt, size);
+
+			if (old != NULL)
+				pfree(old);
+			old = slot->data;
+			slot->data = data;
+			slot->dataSize = size;
+			used = 0;
+			i = -1;
+		}
+	}
+	if (old != NULL)
+		pfree(old);
+	slot->copied = true;
+}
+
+/* TupleTableSlotOps.materialize */
+static void
+SlotMaterialize(TupleTableSlot *slot)
+{
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+
+	Assert(!TTS_EMPTY(slot));
+	if (HasTuple(slot))
+		HEAP_SLOT_OPS->materialize(slot);
+	else if (!rslot->copied)
+	{
+		if (rslot->scan != NULL)
+			slot_getallattrs(slot);
+		CopyValues(rslot);
+		Unlink(rslot);
+	}
+}
+
+/* TupleTableSlotOps.copy_heap_tuple */
+static HeapTuple
+SlotCopyHeapTuple(TupleTableSlot *slot)
+{
+	HeapTuple	tuple;
+
+	Assert(!TTS_EMPTY(slot));
+	if (HasTuple(slot))
+		return HEAP_SLOT_OPS->copy_heap_tuple(slot);
+	slot_getallattrs(slot);
+	tuple = heap_form_tuple(slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+	CopyHeader((RetlTupleSlot *) slot, tuple);
+	return tuple;
+}
+
+/* TupleTableSlotOps.get_heap_tuple: from now on the slot has a heap tuple. */
+static HeapTuple
+SlotGetHeapTuple(TupleTableSlot *slot)
+{
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+
+	Assert(!TTS_EMPTY(slot));
+	if (!HasTuple(slot))
+	{
+		MemoryContext oldContext = MemoryContextSwitchTo(slot->tts_mcxt);
+		HeapTuple	tuple = SlotCopyHeapTuple(slot);
+
+		MemoryContextSwitchTo(oldContext);
+		Unlink(rslot);
+		rslot->copied = false;
+		rslot->heap.base.tuple = tuple;
+		rslot->heap.base.off = 0;
+		slot->tts_nvalid = 0;
+		slot->tts_flags |= TTS_FLAG_SHOULDFREE;
+	}
+	return rslot->heap.base.tuple;
+}
+
+/* TupleTableSlotOps.copy_minimal_tuple */
+static MinimalTuple
+SlotCopyMinimalTuple(TupleTableSlot *slot)
+{
+	Assert(!TTS_EMPTY(slot));
+	if (HasTuple(slot))
+		return HEAP_SLOT_OPS->copy_minimal_tuple(slot);
+	slot_getallattrs(slot);
+	return heap_form_minimal_tuple(slot->tts_tupleDescriptor, slot->tts_values,
+								   slot->tts_isnull);
+}
+
+/*
+ * TupleTableSlotOps.copyslot.  Heap tuples are copied, or referred to in their
+ * buffer, so that system columns are kept; of all others the values are copied.
+ */
+static void
+SlotCopySlot(TupleTableSlot *dst, TupleTableSlot *src)
+{
+	RetlTupleSlot   *rdst = (RetlTupleSlot *) dst;
+	RetlTupleSlot   *rsrc = (RetlTupleSlot *) src;
+	int			natts = src->tts_tupleDescriptor->natts;
+
+	Assert(natts <= dst->tts_tupleDescriptor->natts);
+	ExecClearTuple(dst);
+	if (TTS_IS_HEAPTUPLE(src) || TTS_IS_BUFFERTUPLE(src) ||
+		(RetlIsSlot(src) && HasTuple(src)))
+		HEAP_SLOT_OPS->copyslot(dst, src);
+	else
+	{
+		slot_getallattrs(src);
+		memcpy(dst->tts_values, src->tts_values, sizeof(Datum) * natts);
+		memcpy(dst->tts_isnull, src->tts_isnull, sizeof(bool) * natts);
+		dst->tts_nvalid = natts;
+		dst->tts_flags &= ~TTS_FLAG_EMPTY;
+		CopyValues(rdst);
+		if (RetlIsSlot(src) && rsrc->hasHeader)
+		{
+			rdst->hasHeader = true;
+			rdst->header = rsrc->header;
+		}
+	}
+	dst->tts_tid = src->tts_tid;
+	dst->tts_tableOid = src->tts_tableOid;
+}
+
+const TupleTableSlotOps RetlSlotOps = {
+	.base_slot_size = sizeof(RetlTupleSlot),
+	.init = SlotInit,
+	.release = SlotRelease,
+	.clear = SlotClear,
+	.getsomeattrs = SlotGetSomeAttrs,
+	.getsysattr = SlotGetSysAttr,
+	.materialize = SlotMaterialize,
+	.copyslot = SlotCopySlot,
+	.get_heap_tuple = SlotGetHeapTuple,
+	.get_minimal_tuple = NULL,
+	.copy_heap_tuple = SlotCopyHeapTuple,
+	.copy_minimal_tuple = SlotCopyMinimalTuple,
+};
+
+/* ---------------------------------------------------------------------
+ * Storing rows
+ * ---------------------------------------------------------------------
+ */
+
+/* See slot.h.  Consecutive rows are often in the same buffer: the pin is kept then. */
+void
+RetlSlotStoreHeapTuple(TupleTableSlot *slot, const HeapTupleData *tuple, Buffer buffer)
+{
+	BufferHeapTupleTableSlot *hslot = (BufferHeapTupleTableSlot *) slot;
+
+	Assert(RetlIsSlot(slot) && BufferIsValid(buffer));
+	if (hslot->buffer != buffer)
+	{
+		ExecClearTuple(slot);
+		IncrBufferRefCount(buffer);
+		hslot->buffer = buffer;
+	}
+	hslot->base.tupdata = *tuple;
+	hslot->base.tuple = &hslot->base.tupdata;
+	hslot->base.off = 0;
+	slot->tts_nvalid = 0;
+	slot->tts_flags &= ~TTS_FLAG_EMPTY;
+	slot->tts_tid = tuple->t_self;
+	slot->tts_tableOid = tuple->t_tableOid;
+}
+
+/* See slot.h. */
+HeapTuple
+RetlSlotGetBufferTuple(TupleTableSlot *slot, Buffer *buffer)
+{
+	BufferHeapTupleTableSlot *hslot = (BufferHeapTupleTableSlot *) slot;
+
+	Assert(RetlIsSlot(slot));
+	*buffer = hslot->buffer;
+	return BufferIsValid(hslot->buffer) ? hslot->base.tuple : NULL;
+}
+
+/* Give the row in the slot the identity and the inserter of a columnar one. */
+static void
+SetIdentity(RetlTupleSlot *slot, const ItemPointerData *tid, Oid tableOid,
+			const HeapTupleHeaderData *anchor)
+{
+	slot->heap.base.base.tts_tid = *tid;
+	slot->heap.base.base.tts_tableOid = tableOid;
+	slot->hasHeader = true;
+	slot->header.t_choice.t_heap = anchor->t_choice.t_heap;
+	slot->header.t_infomask = anchor->t_infomask & HEAP_XACT_MASK;
+	slot->header.t_infomask2 = 0;
+	slot->header.t_ctid = *tid;
+}
+
+/* See slot.h. */
+void
+RetlSlotStoreRow(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
+				 const HeapTupleHeaderData *anchor, const Datum *values, const bool *isnull)
+{
+	int			natts = slot->tts_tupleDescriptor->natts;
+
+	Assert(RetlIsSlot(slot));
+	ExecClearTuple(slot);
+	memcpy(slot->tts_values, values, sizeof(Datum) * natts);
+	memcpy(slot->tts_isnull, isnull, sizeof(bool) * natts);
+	ExecStoreVirtualTuple(slot);
+	CopyValues((RetlTupleSlot *) slot);
+	SetIdentity((RetlTupleSlot *) slot, tid, tableOid, anchor);
+}
+
+/* See slot.h. */
+void
+RetlSlotStoreScanRow(TupleTableSlot *slot, RetlTableScan *scan, const RetlScanRow *row,
+					 Oid tableOid, TupleTableSlot **holder)
+{
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+
+	Assert(RetlIsSlot(slot) && !row->inRowStore && *holder == NULL);
+	ExecClearTuple(slot);
+	slot->tts_flags &= ~TTS_FLAG_EMPTY;
+	SetIdentity(rslot, &row->tid, tableOid, row->anchor);
+	rslot->scan = scan;
+	rslot->holder = holder;
+	*holder = slot;
+}
+
+/* See slot.h. */
+void
+RetlSlotLeaveScan(TupleTableSlot *slot)
+{
+	if (((RetlTupleSlot *) slot)->scan != NULL)
+		SlotMaterialize(slot);
+}
+
+/* See slot.h. */
+void
+RetlSlotSetInserted(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
+					TransactionId xid, CommandId cid)
+{
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+	HeapTuple	tuple = rslot->heap.base.tuple;
+	HeapTupleHeader header = tuple != NULL ? tuple->t_data : &rslot->header;
+
+	Assert(RetlIsSlot(slot) && (tuple == NULL || TTS_SHOULDFREE(slot)));
+	if (tuple == NULL)
+	{
+		memset(header, 0, SizeofHeapTupleHeader);
+		rslot->hasHeader = true;
+	}
+	else
+	{
+		tuple->t_self = *tid;
+		tuple->t_tableOid = tableOid;
+	}
+	HeapTupleHeaderSetXmin(header, xid);
+	HeapTupleHeaderSetCmin(header, cid);
+	HeapTupleHeaderSetXmax(header, InvalidTransactionId);
+	slot->tts_tid = *tid;
+	slot->tts_tableOid = tableOid;
+}

@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * slot.h
+ *	  Slots of the table access method.
+ *
+ * A slot holds one of
+ *
+ *	- a heap tuple, in a pinned buffer or of its own, like a buffer heap slot,
+ *	- values, somewhere else or copied, like a virtual slot, but with system
+ *	  columns if they are known,
+ *	- the current row of a scan, of which columns are fetched when they are
+ *	  asked for.  When the scan moves on, the row is copied.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_SLOT_H
+#define RETLDB_SLOT_H
+
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "executor/tuptable.h"
+#include "storage/buf.h"
+
+#include "visibility/table_scan.h"
+
+extern const TupleTableSlotOps RetlSlotOps;
+
+/* Is this a slot of the access method? */
+static inline bool
+RetlIsSlot(const TupleTableSlot *slot)
+{
+	return slot->tts_ops == &RetlSlotOps;
+}
+
+/* All functions below take such slots only. */
+
+/* Store a heap tuple that is in a pinned buffer; the slot pins it as well. */
+extern void RetlSlotStoreHeapTuple(TupleTableSlot *slot, const HeapTupleData *tuple,
+								   Buffer buffer);
+
+/* The heap tuple and its buffer, if it has one that is in a buffer. */
+extern HeapTuple RetlSlotGetBufferTuple(TupleTableSlot *slot, Buffer *buffer);
+
+/* Store a columnar row; the values are copied. */
+extern void RetlSlotStoreRow(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
+							 const HeapTupleHeaderData *anchor,
+							 const Datum *values, const bool *isnull);
+
+/*
+ * Store the current row of a scan, one of a row group.  *holder is set to the
+ * slot as long as it depends on the scan: before the scan moves or ends, its
+ * user calls RetlSlotLeaveScan for that slot.
+ */
+extern void RetlSlotStoreScanRow(TupleTableSlot *slot, RetlTableScan *scan,
+								 const RetlScanRow *row, Oid tableOid,
+								 TupleTableSlot **holder);
+
+/* Make the slot independent of its scan. */
+extern void RetlSlotLeaveScan(TupleTableSlot *slot);
+
+/* Say who inserted the row in the slot. */
+extern void RetlSlotSetInserted(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
+								TransactionId xid, CommandId cid);
+
+#endif							/* RETLDB_SLOT_H */
