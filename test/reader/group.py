@@ -74,6 +74,67 @@ class Group:
         return Chunk(self, self.columns[column_id]).values()
 
 
+SALTS = (0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D,
+         0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31)
+P1, P2, P3, P4, P5 = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9,
+                      0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
+M64 = (1 << 64) - 1
+
+
+def rotl(x, n):
+    return (x << n | x >> 64 - n) & M64
+
+
+def xxh_round(v, w):
+    return rotl(v + w * P2 & M64, 31) * P1 & M64
+
+
+def xxh64(data):
+    """XXH64 with seed 0."""
+    source = Source(data)
+    h = P5
+    if len(data) >= 32:
+        v = [P1 + P2 & M64, P2, 0, -P1 & M64]
+        while len(data) - source.pos >= 32:
+            v = [xxh_round(lane, source.number(8)) for lane in v]
+        h = rotl(v[0], 1) + rotl(v[1], 7) + rotl(v[2], 12) + rotl(v[3], 18) & M64
+        for lane in v:
+            h = (h ^ xxh_round(0, lane)) * P1 + P4 & M64
+    h = h + len(data) & M64
+    while len(data) - source.pos >= 8:
+        h = rotl(h ^ xxh_round(0, source.number(8)), 27) * P1 + P4 & M64
+    if len(data) - source.pos >= 4:
+        h = rotl(h ^ source.number(4) * P1 & M64, 23) * P2 + P3 & M64
+    while source.pos < len(data):
+        h = rotl(h ^ source.number(1) * P5 & M64, 11) * P1 & M64
+    h = (h ^ h >> 33) * P2 & M64
+    h = (h ^ h >> 29) * P3 & M64
+    return h ^ h >> 32
+
+
+class Bloom:
+    """The Bloom filter of a chunk (docs/format.md, "Bloom filters")."""
+
+    def __init__(self, header, units, data):
+        version, self.blocks, self.partition_count, _, reserved = unpack("HHIII", header)
+        if version != 1 or reserved:
+            raise Unsupported("Bloom filter with hash %d" % version)
+        if not 1 <= self.partition_count <= min(1024, len(units)) or not 1 <= self.blocks <= 254:
+            raise Damaged("Bloom filter of an impossible size")
+        self.bits = b""
+        for offset, stored, raw, checksum in units[-self.partition_count:]:
+            part = data[offset:offset + stored]
+            if stored != raw or raw != 32 * self.blocks or crc32c(part) != checksum:
+                raise Damaged("partition of a Bloom filter")
+            self.bits += part
+
+    def may_contain(self, h):
+        block = (h >> 32) * (self.blocks * self.partition_count) >> 32
+        words = unpack("8I", self.bits, 32 * block)
+        return all(word >> ((h & 0xFFFFFFFF) * salt % 2 ** 32 >> 27) & 1
+                   for word, salt in zip(words, SALTS))
+
+
 class Chunk:
     """A column of a row group."""
 
