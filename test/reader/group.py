@@ -1,5 +1,6 @@
 """Row groups: footer, chunks, units, pieces, overflow values (docs/format.md)."""
 
+import struct
 from collections import namedtuple
 
 from crc32c import crc32c, crc32c_without
@@ -12,7 +13,7 @@ UNIT_RAW_MAX = 128 * 1024 * 1024
 
 Column = namedtuple("Column", """column_id checksum type_oid typmod phys encoding compression
     flags width reserved offset length header_length chunk_checksum raw_length
-    distinct_estimate reserved2""")
+    distinct_estimate reserved2 key_kind""")
 
 
 class Group:
@@ -60,7 +61,7 @@ class Group:
         self.overflow = self.part(overflow_offset, overflow_length)
         for i in range(count):
             data = footer[72 + 104 * i:176 + 104 * i]
-            column = Column(*unpack("IIIiBBBBHHQQIIQII", data))
+            column = Column(*unpack("IIIiBBBBHHQQIIQIIB", data))
             if crc32c_without(data, 4) != column.checksum:
                 raise Damaged("footer of row group %d, column entry %d" % (entry.group_id, i))
             if column.flags != 0:
@@ -112,6 +113,44 @@ def xxh64(data):
     return h ^ h >> 32
 
 
+def canonical_numeric(data):
+    head, = unpack("H", data)
+    if head >= 0xC000:
+        return struct.pack("<H", head & 0xF000)
+    if head >= 0x8000:
+        negative, weight, rest = head & 0x2000, ((head & 0x7F) ^ 0x40) - 0x40, data[2:]
+    else:
+        negative, weight, rest = head & 0x4000, unpack("h", data, 2)[0], data[4:]
+    digits = [rest[i:i + 2] for i in range(0, len(rest), 2)]
+    while digits and digits[-1] == b"\0\0":
+        digits.pop()
+    while digits and digits[0] == b"\0\0":
+        digits.pop(0)
+        weight -= 1
+    if not digits:
+        return bytes(4)
+    return struct.pack("<Hh", 1 if negative else 0, weight) + b"".join(digits[:64])
+
+
+def canonical(key_kind, phys, value):
+    """The bytes of a value that are hashed."""
+    if key_kind in (1, 2):
+        number = int.from_bytes(value, "little", signed=key_kind == 1)
+        return (number & M64).to_bytes(8, "little")
+    if key_kind == 3:
+        number, = unpack("f" if len(value) == 4 else "d", value)
+        if number != number:
+            return (0x7FF8 << 48).to_bytes(8, "little")
+        return struct.pack("<d", number or 0.0)
+    if key_kind == 4 and phys != BYTES:
+        return value.split(b"\0")[0]
+    if key_kind == 5:
+        return value.rstrip(b" ")
+    if key_kind == 8:
+        return canonical_numeric(value)
+    return value
+
+
 class Bloom:
     """The Bloom filter of a chunk (docs/format.md, "Bloom filters")."""
 
@@ -119,7 +158,7 @@ class Bloom:
         version, self.blocks, self.partition_count, _, reserved = unpack("HHIII", header)
         if version != 1 or reserved:
             raise Unsupported("Bloom filter with hash %d" % version)
-        if not 1 <= self.partition_count <= min(1024, len(units)) or not 1 <= self.blocks <= 254:
+        if not 1 <= self.partition_count <= min(1024, len(units) - 1) or not 1 <= self.blocks <= 254:
             raise Damaged("Bloom filter of an impossible size")
         self.bits = b""
         for offset, stored, raw, checksum in units[-self.partition_count:]:
@@ -192,6 +231,11 @@ class Chunk:
             source.end()
         if len(result) != self.group.row_count:
             raise Damaged("%d rows in the units of column %d" % (len(result), column.column_id))
+        if self.bloom:
+            for value in result:
+                if value is not None and \
+                        not self.bloom.may_contain(xxh64(canonical(column.key_kind, column.phys, value))):
+                    raise Damaged("Bloom filter of column %d lacks a value" % column.column_id)
         return result
 
     def _piece(self, source, rows, entries):

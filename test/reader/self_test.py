@@ -9,7 +9,7 @@ from crc32c import crc32c
 from encoding import BYTES, INT, Source, bits, decode, open_dictionary, packed
 from encoding import BITPACK, CONSTANT, DICT, FSST, PLAIN, RLE
 from fork import COMPLETE, NO_BLOCK, Entry
-from group import Group
+from group import Group, xxh64
 from values import copy_text
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/format.md")
@@ -100,6 +100,11 @@ def main():
     check(example, symbols, [b"http://", b".com"])
     example = "0D 00 00 00 | 02 02 00 00 00 02 | 00 FF 61 01 | FF 62"
     check(example, decode(FSST, raw(example), BYTES, 0, 2, symbols), [b"http://a.com", b"b"])
+
+    for example, text in (("0xEF46DB3751D8E999", b""), ("0xD24EC4F1A98C6E5B", b"a"),
+                          ("0x44BC2CF5AD770999", b"abc")):
+        check(example, "0x%X" % xxh64(text), example)
+    assert xxh64(b"Nobody inspects the spammish repetition") == 0xFBCEA83C8A378BF1
 
     example = "00 81 | 0C 00 | 88 13"
     check(example, copy_text(raw(example), "numeric"), "12.50")
