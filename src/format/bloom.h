@@ -26,6 +26,9 @@
 /* More partitions than this no filter has; readers refuse them. */
 #define RETLDB_BLOOM_MAX_PARTITIONS		1024
 
+/* Nor more than one, and one for each so many rows. */
+#define RETLDB_BLOOM_PARTITION_ROWS		2048
+
 /* XXH64 with seed 0. */
 extern uint64_t RetlHash64(const void *data, size_t length);
 

@@ -47,7 +47,7 @@ uint64_t
 RetlChunkHeaderMaxLength(uint32_t rowCount, uint32_t vectorRows)
 {
 	return RetlChunkHeaderLength((uint64_t) CeilDivide(rowCount, RETLDB_MIN_UNIT_ROWS) + 1 +
-								 RETLDB_BLOOM_MAX_PARTITIONS,
+								 1 + rowCount / RETLDB_BLOOM_PARTITION_ROWS,
 								 RetlVectorCount(rowCount, vectorRows), true);
 }
 
@@ -108,6 +108,8 @@ FindBloom(const uint8_t *src, const RetlChunkExpect *expect, RetlChunkView *view
 	memcpy(&view->bloom, src + expect->chunkHeaderLength - sizeof(RetlBloomHeader),
 		   sizeof(RetlBloomHeader));
 	view->bloomUnits = view->bloom.partitionCount;
+	if (view->bloomUnits > 1 + expect->rowCount / RETLDB_BLOOM_PARTITION_ROWS)
+		return "Bloom filter has an impossible size";
 	return RetlBloomHeaderProblem(&view->bloom);
 }
 

@@ -18,9 +18,11 @@
 #include "utils/rel.h"
 
 #include "format/checksum.h"
+#include "format/bloom.h"
 #include "rowgroup/footer_format.h"
 #include "rowgroup/group_reader_state.h"
 #include "rowgroup/read_context.h"
+#include "rowgroup/value_hash.h"
 #include "rowgroup/zone_builder.h"
 
 /* Bytes read at once for the checksum of a chunk. */
@@ -38,6 +40,7 @@ typedef struct ColumnCheck
 	RetlZone	zone;			/* of the vectors so far */
 	uint64		rawLength;		/* of the values so far */
 	uint64		overflowEnd;	/* no overflow value may begin before */
+	uint8	   *bloom;			/* all its partitions, or NULL */
 } ColumnCheck;
 
 /* Is the checksum over the whole chunk right? */
@@ -119,6 +122,51 @@ CheckVariable(ColumnCheck *check, const RetlPieceView *piece, const RetlDecoded 
 	return NULL;
 }
 
+/* Read the whole Bloom filter of a chunk, if it has one. */
+static const char *
+LoadBloom(ColumnCheck *check)
+{
+	const RetlBloomHeader *bloom = &check->chunk.view.bloom;
+	const char *problem = NULL;
+
+	if (check->chunk.view.bloomUnits == 0)
+		return NULL;
+	if (check->keyKind == RETL_KEY_NONE)
+		return "Bloom filter of a type that has none";
+	check->bloom = palloc(RetlBloomSize(bloom));
+	for (uint32 i = 0; i < bloom->partitionCount && problem == NULL; i++)
+		problem = RetlChunkReadBloom(&check->chunk, i,
+									 check->bloom + (Size) i * RetlBloomPartitionSize(bloom));
+	return problem;
+}
+
+/* Are all values of a piece in the Bloom filter? */
+static const char *
+CheckBloom(ColumnCheck *check, const RetlPieceView *piece, const RetlDecoded *decoded)
+{
+	const RetlFooterColumn *column = &check->chunk.column;
+	const RetlBloomHeader *bloom = &check->chunk.view.bloom;
+
+	if (check->bloom == NULL)
+		return NULL;
+	if (piece->overflowCount > 0)
+		return "Bloom filter does not have the overflow values";
+	for (uint32 i = 0; i < piece->valueCount; i++)
+	{
+		bool		isBytes = column->physType == RETL_PHYS_BYTES;
+		uint64		hash = RetlHashStored(check->keyKind, (RetlPhysType) column->physType,
+										  column->width,
+										  isBytes ? decoded->bytes + decoded->starts[i] :
+										  decoded->fixed + (Size) i * column->width,
+										  isBytes ? decoded->lengths[i] : column->width);
+
+		if (!RetlBloomMayContain(bloom, check->bloom + (Size) RetlBloomPartition(bloom, hash) *
+								 RetlBloomPartitionSize(bloom), hash))
+			return "Bloom filter does not have a value";
+	}
+	return NULL;
+}
+
 /* Check a piece, and take it into the statistics of its vector. */
 static const char *
 CheckPiece(ColumnCheck *check, uint32 pieceIndex, RetlZoneBuilder *builder, uint32 *nullCount)
@@ -139,6 +187,9 @@ CheckPiece(ColumnCheck *check, uint32 pieceIndex, RetlZoneBuilder *builder, uint
 	if (problem != NULL)
 		return problem;
 
+	problem = CheckBloom(check, &piece, &decoded);
+	if (problem != NULL)
+		return problem;
 	*nullCount += piece.rowCount - piece.valueCount;
 	if (check->chunk.column.physType == RETL_PHYS_BYTES)
 		problem = CheckVariable(check, &piece, &decoded, builder);
@@ -257,7 +308,8 @@ CheckColumn(RetlGroupReader *reader, AttrNumber attnum)
 	check.fixed = palloc((Size) pieceRows * Max(column.width, 1));
 	check.starts = palloc(pieceRows * sizeof(uint32));
 	check.lengths = palloc(pieceRows * sizeof(uint32));
-	return CheckVectors(&check);
+	problem = LoadBloom(&check);
+	return problem != NULL ? problem : CheckVectors(&check);
 }
 
 /* Name of a column in contexts; there may be none for this id. */

@@ -1,5 +1,6 @@
 """Row groups: footer, chunks, units, pieces, overflow values (docs/format.md)."""
 
+import struct
 from collections import namedtuple
 
 from crc32c import crc32c, crc32c_without
@@ -12,7 +13,7 @@ UNIT_RAW_MAX = 128 * 1024 * 1024
 
 Column = namedtuple("Column", """column_id checksum type_oid typmod phys encoding compression
     flags width reserved offset length header_length chunk_checksum raw_length
-    distinct_estimate reserved2""")
+    distinct_estimate reserved2 key_kind""")
 
 
 class Group:
@@ -60,7 +61,7 @@ class Group:
         self.overflow = self.part(overflow_offset, overflow_length)
         for i in range(count):
             data = footer[72 + 104 * i:176 + 104 * i]
-            column = Column(*unpack("IIIiBBBBHHQQIIQII", data))
+            column = Column(*unpack("IIIiBBBBHHQQIIQIIB", data))
             if crc32c_without(data, 4) != column.checksum:
                 raise Damaged("footer of row group %d, column entry %d" % (entry.group_id, i))
             if column.flags != 0:
@@ -72,6 +73,105 @@ class Group:
         if column_id not in self.columns:
             return None
         return Chunk(self, self.columns[column_id]).values()
+
+
+SALTS = (0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D,
+         0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31)
+P1, P2, P3, P4, P5 = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9,
+                      0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
+M64 = (1 << 64) - 1
+
+
+def rotl(x, n):
+    return (x << n | x >> 64 - n) & M64
+
+
+def xxh_round(v, w):
+    return rotl(v + w * P2 & M64, 31) * P1 & M64
+
+
+def xxh64(data):
+    """XXH64 with seed 0."""
+    source = Source(data)
+    h = P5
+    if len(data) >= 32:
+        v = [P1 + P2 & M64, P2, 0, -P1 & M64]
+        while len(data) - source.pos >= 32:
+            v = [xxh_round(lane, source.number(8)) for lane in v]
+        h = rotl(v[0], 1) + rotl(v[1], 7) + rotl(v[2], 12) + rotl(v[3], 18) & M64
+        for lane in v:
+            h = (h ^ xxh_round(0, lane)) * P1 + P4 & M64
+    h = h + len(data) & M64
+    while len(data) - source.pos >= 8:
+        h = rotl(h ^ xxh_round(0, source.number(8)), 27) * P1 + P4 & M64
+    if len(data) - source.pos >= 4:
+        h = rotl(h ^ source.number(4) * P1 & M64, 23) * P2 + P3 & M64
+    while source.pos < len(data):
+        h = rotl(h ^ source.number(1) * P5 & M64, 11) * P1 & M64
+    h = (h ^ h >> 33) * P2 & M64
+    h = (h ^ h >> 29) * P3 & M64
+    return h ^ h >> 32
+
+
+def canonical_numeric(data):
+    head, = unpack("H", data)
+    if head >= 0xC000:
+        return struct.pack("<H", head & 0xF000)
+    if head >= 0x8000:
+        negative, weight, rest = head & 0x2000, ((head & 0x7F) ^ 0x40) - 0x40, data[2:]
+    else:
+        negative, weight, rest = head & 0x4000, unpack("h", data, 2)[0], data[4:]
+    digits = [rest[i:i + 2] for i in range(0, len(rest), 2)]
+    while digits and digits[-1] == b"\0\0":
+        digits.pop()
+    while digits and digits[0] == b"\0\0":
+        digits.pop(0)
+        weight -= 1
+    if not digits:
+        return bytes(4)
+    return struct.pack("<Hh", 1 if negative else 0, weight) + b"".join(digits[:64])
+
+
+def canonical(key_kind, phys, value):
+    """The bytes of a value that are hashed."""
+    if key_kind in (1, 2):
+        number = int.from_bytes(value, "little", signed=key_kind == 1)
+        return (number & M64).to_bytes(8, "little")
+    if key_kind == 3:
+        number, = unpack("f" if len(value) == 4 else "d", value)
+        if number != number:
+            return (0x7FF8 << 48).to_bytes(8, "little")
+        return struct.pack("<d", number or 0.0)
+    if key_kind == 4 and phys != BYTES:
+        return value.split(b"\0")[0]
+    if key_kind == 5:
+        return value.rstrip(b" ")
+    if key_kind == 8:
+        return canonical_numeric(value)
+    return value
+
+
+class Bloom:
+    """The Bloom filter of a chunk (docs/format.md, "Bloom filters")."""
+
+    def __init__(self, header, units, data):
+        version, self.blocks, self.partition_count, _, reserved = unpack("HHIII", header)
+        if version != 1 or reserved:
+            raise Unsupported("Bloom filter with hash %d" % version)
+        if not 1 <= self.partition_count <= min(1024, len(units) - 1) or not 1 <= self.blocks <= 254:
+            raise Damaged("Bloom filter of an impossible size")
+        self.bits = b""
+        for offset, stored, raw, checksum in units[-self.partition_count:]:
+            part = data[offset:offset + stored]
+            if stored != raw or raw != 32 * self.blocks or crc32c(part) != checksum:
+                raise Damaged("partition of a Bloom filter")
+            self.bits += part
+
+    def may_contain(self, h):
+        block = (h >> 32) * (self.blocks * self.partition_count) >> 32
+        words = unpack("8I", self.bits, 32 * block)
+        return all(word >> ((h & 0xFFFFFFFF) * salt % 2 ** 32 >> 27) & 1
+                   for word, salt in zip(words, SALTS))
 
 
 class Chunk:
@@ -131,6 +231,11 @@ class Chunk:
             source.end()
         if len(result) != self.group.row_count:
             raise Damaged("%d rows in the units of column %d" % (len(result), column.column_id))
+        if self.bloom:
+            for value in result:
+                if value is not None and \
+                        not self.bloom.may_contain(xxh64(canonical(column.key_kind, column.phys, value))):
+                    raise Damaged("Bloom filter of column %d lacks a value" % column.column_id)
         return result
 
     def _piece(self, source, rows, entries):

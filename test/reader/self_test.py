@@ -10,7 +10,7 @@ from crc32c import crc32c
 from encoding import BYTES, INT, Source, bits, decode, open_dictionary, packed
 from encoding import ALP, BITPACK, CONSTANT, DECIMAL, DELTA, DICT, FLOAT, FSST, PLAIN, RLE, SPLIT
 from fork import COMPLETE, NO_BLOCK, Entry
-from group import Group
+from group import Group, xxh64
 from values import copy_text
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/format.md")
@@ -115,6 +115,11 @@ def main():
           ["12.50", "0.01"])
     example = "01 | 04 01 | 84 03 01 0A 20 02 | 20"
     check(example, decode(SPLIT, raw(example), BYTES, 0, 2, None), [raw("02 20 0A 01"), raw("02 20 0A 05")])
+
+    for example, text in (("0xEF46DB3751D8E999", b""), ("0xD24EC4F1A98C6E5B", b"a"),
+                          ("0x44BC2CF5AD770999", b"abc")):
+        check(example, "0x%X" % xxh64(text), example)
+    assert xxh64(b"Nobody inspects the spammish repetition") == 0xFBCEA83C8A378BF1
 
     example = "00 81 | 0C 00 | 88 13"
     check(example, copy_text(raw(example), "numeric"), "12.50")

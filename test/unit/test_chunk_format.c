@@ -127,6 +127,72 @@ test_chunk_shapes(void **state)
 			}
 }
 
+/* Give a chunk of 200 rows a Bloom filter of one partition of two blocks. */
+static RetlBloomHeader *
+MakeBloomChunk(Chunk *chunk)
+{
+	uint32_t	units = 4;
+	uint32_t	zones = 4;
+	RetlBloomHeader *bloom;
+	uint64_t	position;
+
+	MakeChunk(chunk, 200, 64, RETL_CHUNK_VECTOR_ZONES);
+	memmove(Units(chunk) + units + 1, Units(chunk) + units, zones * sizeof(RetlZone));
+	Header(chunk)->flags |= RETL_CHUNK_BLOOM;
+	Header(chunk)->unitCount = units + 1;
+	chunk->expect.chunkHeaderLength = (uint32_t) RetlChunkHeaderLength(units + 1, zones, true);
+	position = chunk->expect.chunkHeaderLength;
+	for (uint32_t i = 0; i <= units; i++)
+	{
+		if (i == units)
+			Units(chunk)[i].storedLength = Units(chunk)[i].rawLength = 64;
+		Units(chunk)[i].offset = (uint32_t) position;
+		position += Units(chunk)[i].storedLength;
+	}
+	chunk->expect.chunkLength = position;
+	bloom = (RetlBloomHeader *) (void *) (chunk->bytes + chunk->expect.chunkHeaderLength - sizeof(*bloom));
+	memset(bloom, 0, sizeof(*bloom));
+	bloom->hashVersion = RETLDB_BLOOM_HASH;
+	bloom->partitionBlocks = 2;
+	bloom->partitionCount = 1;
+	Seal(chunk);
+	return bloom;
+}
+
+/* Bloom filters are found, and damaged ones refused. */
+static void
+test_chunk_bloom(void **state)
+{
+	Chunk		chunk;
+	RetlChunkView view;
+	RetlBloomHeader *bloom = MakeBloomChunk(&chunk);
+
+	(void) state;
+	assert_null(RetlChunkParse(chunk.bytes, &chunk.expect, &view));
+	assert_int_equal(view.bloomUnits, 1);
+	assert_int_equal(view.unitCount, 4);
+	assert_int_equal(view.bloom.partitionBlocks, 2);
+	bloom->hashVersion = 2;
+	Seal(&chunk);
+	assert_string_equal(Parse(&chunk), "Bloom filter has an unknown hash");
+	bloom = MakeBloomChunk(&chunk);
+	bloom->partitionBlocks = 3;
+	Seal(&chunk);
+	assert_string_equal(Parse(&chunk), "Bloom filter has a wrong length");
+	bloom = MakeBloomChunk(&chunk);
+	bloom->partitionCount = 2;
+	Seal(&chunk);
+	assert_string_equal(Parse(&chunk), "Bloom filter has an impossible size");
+	(void) MakeBloomChunk(&chunk);
+	Header(&chunk)->unitCount--;
+	Seal(&chunk);
+	assert_string_equal(Parse(&chunk), "chunk header has a wrong number of units");
+	(void) MakeBloomChunk(&chunk);
+	Header(&chunk)->flags &= (uint8_t) ~RETL_CHUNK_BLOOM;
+	Seal(&chunk);
+	assert_string_equal(Parse(&chunk), "chunk header has a wrong number of units");
+}
+
 /* Change one thing, seal, and expect this answer. */
 #define REFUSED(change, answer) \
 	do { \
@@ -144,7 +210,7 @@ test_chunk_damage(void **state)
 	(void) state;
 	REFUSED(Header(&chunk)->magic++, "chunk header has a wrong magic number");
 	REFUSED(Header(&chunk)->version++, "chunk header has an unknown version");
-	REFUSED(Header(&chunk)->flags |= 4, "chunk header has unknown flags");
+	REFUSED(Header(&chunk)->flags |= 8, "chunk header has unknown flags");
 	REFUSED(Header(&chunk)->reserved = 1, "chunk header has unknown flags");
 	REFUSED(Header(&chunk)->groupId++, "chunk header names another row group");
 	REFUSED(Header(&chunk)->columnId++, "chunk header names another column");
@@ -511,6 +577,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chunk_shapes),
 		cmocka_unit_test(test_chunk_damage),
+		cmocka_unit_test(test_chunk_bloom),
 		cmocka_unit_test(test_piece_shapes),
 		cmocka_unit_test(test_piece_damage),
 		cmocka_unit_test(test_footer),
