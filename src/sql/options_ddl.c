@@ -690,13 +690,12 @@ BeginAlter(RetlOptionsCommand *command, AlterTableStmt *stmt)
  */
 
 /*
- * Replace a column's name in the order of a relation; newName is NULL if the
- * column is going to be dropped.
+ * Replace a column's name in the order among these options; newName is NULL if
+ * the column is going to be dropped.  Returns the same list if it is not there.
  */
-static void
-ChangeOrder(Oid relid, const char *oldName, const char *newName)
+static List *
+ChangeOrder(List *options, const char *oldName, const char *newName)
 {
-	List	   *options = RetlStoredTableOptions(relid);
 	const char *text = RetlOptionGet(options, RETLDB_OPTION_ORDER_BY);
 	List	   *columns;
 	List	   *left = NIL;
@@ -705,7 +704,7 @@ ChangeOrder(Oid relid, const char *oldName, const char *newName)
 	ListCell   *cell;
 
 	if (text == NULL || !RetlOrderByParse(text, &columns, &problem))
-		return;
+		return options;
 	foreach(cell, columns)
 	{
 		RetlOrderColumn *column = lfirst(cell);
@@ -720,12 +719,24 @@ ChangeOrder(Oid relid, const char *oldName, const char *newName)
 		left = lappend(left, column);
 	}
 	if (!found)
-		return;
-	if (left != NIL)
-		options = RetlOptionSet(options, RETLDB_OPTION_ORDER_BY, RetlOrderByFormat(left));
-	else
-		options = RetlOptionRemove(options, RETLDB_OPTION_ORDER_BY);
-	RetlStoreTableOptions(relid, options);
+		return options;
+	if (left == NIL)
+		return RetlOptionRemove(options, RETLDB_OPTION_ORDER_BY);
+	return RetlOptionSet(options, RETLDB_OPTION_ORDER_BY, RetlOrderByFormat(left));
+}
+
+/* The same for a relation. */
+static void
+ChangeStoredOrder(Oid relid, const char *oldName, const char *newName)
+{
+	List	   *options = RetlStoredTableOptions(relid);
+	List	   *changed = ChangeOrder(options, oldName, newName);
+
+	if (changed != options)
+		RetlStoreTableOptions(relid, changed);
+	/* an ALTER of the same relation may have its options in hand */
+	if (current != NULL && current->what == RETL_OPTIONS_ALTER && current->relid == relid)
+		current->tableOptions = ChangeOrder(current->tableOptions, oldName, newName);
 }
 
 /* The name that a column gets by the running command, which look-ups do not see yet. */
@@ -763,7 +774,7 @@ ColumnAltered(Oid relid, AttrNumber attnum)
 	oldName = get_attname(relid, attnum, true);
 	newName = NewColumnName(relid, attnum);
 	if (oldName != NULL && newName != NULL && strcmp(oldName, newName) != 0)
-		ChangeOrder(relid, oldName, newName);
+		ChangeStoredOrder(relid, oldName, newName);
 }
 
 /* A column is going to be dropped: its table is not in its order any more. */
@@ -773,7 +784,7 @@ ColumnDropped(Oid relid, AttrNumber attnum)
 	char	   *name = get_attname(relid, attnum, true);
 
 	if (name != NULL)
-		ChangeOrder(relid, name, NULL);
+		ChangeStoredOrder(relid, name, NULL);
 }
 
 /* ---------------------------------------------------------------------
