@@ -54,12 +54,19 @@ TYPES = {
     'diff_mood': ["(ARRAY['sad', 'ok', 'happy'])[1 + {i} % 3]::diff_mood"],
     'diff_pair': ["ROW({i}, 'x')::diff_pair"],
     'diff_short': ["({i} % 9)::diff_short"],
+    'name': ["('text ' || {i} % 40)::name"],
     'oid': ['({i} + 3000000000)::oid'],
     'tsvector': ["to_tsvector('simple', 'w' || {i} % 9)"],
 }
 ORDERED = ['int2', 'int4', 'int8', 'float4', 'float8', 'bool', 'numeric', 'numeric(12,3)', 'text', 'text COLLATE "C"',
            'varchar(20)', 'char(8)', '"char"', 'bytea', 'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval',
-           'uuid', 'inet', 'money', 'diff_mood', 'diff_short', 'oid']
+           'uuid', 'inet', 'money', 'diff_mood', 'diff_short', 'oid', 'name']
+
+TEXTS = ['text', 'text COLLATE "C"', 'varchar(20)', 'char(8)', 'name']
+
+# types with operators across them
+OTHER_TYPES = [['int2', 'int4', 'int8', 'diff_short'], ['float4', 'float8'], ['date', 'timestamp', 'timestamptz'],
+               ['text', 'varchar(20)']]
 
 SETUP = """
 SET client_min_messages = warning;
@@ -69,6 +76,8 @@ DROP DOMAIN IF EXISTS diff_short CASCADE;
 CREATE TYPE diff_mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TYPE diff_pair AS (a int, b text);
 CREATE DOMAIN diff_short AS int2 CHECK (VALUE < 100);
+DROP COLLATION IF EXISTS diff_blind;
+CREATE COLLATION diff_blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 DROP TABLE IF EXISTS columnar, twin;
 """
 
@@ -307,26 +316,92 @@ class Round:
 
     # ------------------------------------------------------------ questions
 
-    def predicate(self):
-        """A condition on random columns with constants that occur in them."""
-        terms = []
-        for _ in range(self.random.choice([1, 1, 2, 3])):
-            name, column_type = self.random.choice(self.columns)
-            constant = '(%s)::%s' % (self.expression(column_type, str(self.random.randint(0, self.next + 5))), column_type.split(' COLLATE')[0])
-            kind = self.random.random()
-            if kind < 0.15 or column_type not in ORDERED:
-                terms.append('%s IS %sNULL' % (name, self.random.choice(['', 'NOT '])))
-            elif kind < 0.75:
-                terms.append('%s %s %s' % (name, self.random.choice(['=', '<', '<=', '>', '>=', '<>']), constant))
-            elif kind < 0.9:
-                terms.append('%s BETWEEN %s AND (%s)::%s' % (
-                    name, constant, self.expression(column_type, str(self.random.randint(0, self.next + 5))), column_type.split(' COLLATE')[0]))
-            else:
-                terms.append('%s IN (%s, %s)' % (name, constant, constant))
-        text = terms[0]
-        for term in terms[1:]:
-            text = self.random.choice(['%s AND %s', '%s OR %s', '(%s) AND NOT (%s)']) % (text, term)
-        return text
+    def constant(self, column_type):
+        """A constant, or something that is computed once for a scan."""
+        plain = column_type.split(' COLLATE')[0]
+        value = '(%s)::%s' % (self.expression(column_type, str(self.random.randint(0, self.next + 5))), plain)
+        kind = self.random.random()
+        if kind < 0.75:
+            return value
+        if kind < 0.8:
+            return 'NULL::%s' % plain
+        if kind < 0.9:
+            return '(SELECT %s)' % value
+        return '(SELECT %s FROM pg_class LIMIT 1)' % value
+
+    def other_type(self, column_type):
+        """A constant of another type that compares with this one, or None."""
+        for types in OTHER_TYPES:
+            if column_type in types:
+                return self.constant(self.random.choice(types))
+        return None
+
+    def array_term(self, name, column_type):
+        elements = [self.constant(column_type) for _ in range(self.random.choice([0, 1, 2, 3, 20, 80]))]
+        if self.random.random() < 0.85:
+            elements = [element for element in elements if not element.startswith('NULL')]
+        plain = column_type.split(' COLLATE')[0]
+        array = 'ARRAY[%s]::%s[]' % (', '.join(elements), plain)
+        if plain == 'numeric(12,3)':
+            array = 'ARRAY[%s]::numeric[]' % ', '.join(elements)
+        if self.random.random() < 0.2:
+            array = '(SELECT %s)::%s[]' % (array, 'numeric' if plain.startswith('numeric') else plain)
+        operator = self.random.choice(['= ANY', '= ANY', '= ANY', '<> ALL', '<> ALL', '< ANY', '>= ALL', '<> ANY', '= ALL', '<= ALL', '> ANY'])
+        return '%s %s (%s)' % (name, operator, array)
+
+    def text_term(self, name, column_type):
+        if self.random.random() < 0.25:
+            constant = "'%s'" % self.random.choice(['', 'text 1', 'TEXT 5', 'ab', 'ab      c', 'a', 'value 5', '8', 'zz'])
+            collation = self.random.choice(['"C"', '"und-x-icu"', 'diff_blind', '"default"', '"POSIX"'])
+            return '%s COLLATE %s %s %s' % (name, collation, self.random.choice(['=', '<', '<=', '>', '>=', '<>']), constant)
+        operator = self.random.choice(['LIKE', 'LIKE', 'NOT LIKE', 'ILIKE', '~', '~', '!~', '~*', 'LIKE ANY', 'NOT LIKE ALL', '^@'])
+        if operator in ('~', '!~', '~*'):
+            pattern = self.random.choice(['^text 1', '^(text|a)', '1$', '^a', '^value [0-4]', '^ab +c', '^$', '^[0-9a-f]{3}', '^c'])
+            return "%s %s '%s'" % (name, operator, pattern)
+        patterns = ["'%s'" % p for p in ('text 1%', 'te%', '%9%', '_ext 5', '', '%', 'ab%', 'ab      %', 'a\\b%', 'value 1_', 'value 7', '4%', 'A%', 'TEXT%')]
+        if operator in ('LIKE ANY', 'NOT LIKE ALL'):
+            return '%s %s (ARRAY[%s])' % (name, operator, ', '.join(self.random.sample(patterns, 3)))
+        if operator == '^@':
+            if column_type == 'char(8)':
+                return "starts_with(%s, 'ab')" % name
+            return '%s ^@ %s' % (name, self.random.choice(["'text'", "'val'", "''", "'a'", "'text 12345'"]))
+        return '%s %s %s' % (name, operator, self.random.choice(patterns))
+
+    def term(self):
+        """A condition on a random column with constants that occur in it."""
+        name, column_type = self.random.choice(self.columns)
+        kind = self.random.random()
+        if kind < 0.12 or column_type not in ORDERED:
+            return '%s IS %sNULL' % (name, self.random.choice(['', 'NOT ']))
+        if column_type == 'bool' and kind < 0.7:
+            return self.random.choice(['%s', 'NOT %s', '%s IS TRUE', '%s IS NOT TRUE', '%s IS FALSE', '%s IS NOT FALSE',
+                                       '%s IS UNKNOWN', '%s IS NOT UNKNOWN', '%s = true', '%s <> true']) % name
+        if column_type in TEXTS and kind < 0.5:
+            return self.text_term(name, column_type)
+        operator = self.random.choice(['=', '<', '<=', '>', '>=', '<>'])
+        constant = self.constant(column_type)
+        if kind < 0.65:
+            other = self.other_type(column_type) if self.random.random() < 0.4 else None
+            if other is not None:
+                constant = other
+            if self.random.random() < 0.15:
+                return '%s %s %s' % (constant, operator, name)
+            return '%s %s %s' % (name, operator, constant)
+        if kind < 0.72:
+            return '%s IS %sDISTINCT FROM %s' % (name, self.random.choice(['', 'NOT ']), constant)
+        if kind < 0.82:
+            return '%s BETWEEN %s AND %s' % (name, constant, self.constant(column_type))
+        if kind < 0.95:
+            return self.array_term(name, column_type)
+        return '%s::text >= %s::text' % (name, constant)
+
+    def predicate(self, depth=0):
+        """Conditions, nested."""
+        if depth > 2 or self.random.random() < [0.3, 0.5, 0.7][depth]:
+            return self.term()
+        arguments = [self.predicate(depth + 1) for _ in range(self.random.choice([2, 2, 3]))]
+        text = '(%s)' % self.random.choice([' AND ', ' AND ', ' OR ']).join(arguments)
+        return 'NOT ' + text if self.random.random() < 0.15 else text
 
     def columns_as_text(self, columns):
         return ' || \'|\' || '.join("coalesce(%s::text, 'null')" % name for name, _ in columns)
@@ -399,12 +474,12 @@ class Round:
 
     def ask(self):
         self.psql.must('SET retldb.cache_size = %s' % self.random.choice(['0', "'64kB'", "'1MB'", "'32MB'", "'32MB'"]))
-        self.psql.must('SET retldb.enable_vector_filter = %s' % self.random.choice(['on', 'on', 'on', 'off']))
-        self.psql.must('SET retldb.enable_columnar_scan = %s; SET retldb.enable_skipping = %s; SET max_parallel_workers_per_gather = %d;'
-                      'SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = %d; SET parallel_tuple_cost = 0'
+        self.psql.must('SET retldb.enable_columnar_scan = %s; SET retldb.enable_skipping = %s; SET retldb.enable_vector_filter = %s; SET TimeZone = %s; SET max_parallel_workers_per_gather = %d;'
+                      'SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = %d; SET parallel_tuple_cost = 0; SET plan_cache_mode = force_generic_plan'
                       % (self.random.choice(['on', 'on', 'on', 'off']), self.random.choice(['on', 'on', 'off']),
+                         self.random.choice(['on', 'on', 'on', 'off']), self.random.choice(["'UTC'", "'Europe/Berlin'", "'Pacific/Apia'"]),
                          self.random.choice([0, 0, 2]), self.random.choice([0, 1000])))
-        for _ in range(3):
+        for _ in range(8):
             self.same(self.query())
         kind = self.random.random()
         if kind < 0.3:
