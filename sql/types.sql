@@ -145,6 +145,7 @@ SELECT check_writing('retldb.force_encoding', 'constant');
 SELECT check_writing('retldb.force_encoding', 'rle');
 SELECT check_writing('retldb.force_encoding', 'bitpack');
 SELECT check_writing('retldb.force_encoding', 'dict');
+SELECT check_writing('retldb.force_encoding', 'delta');
 SELECT check_writing('retldb.vector_rows', '64');
 SELECT check_writing('retldb.vector_rows', '4096');
 SELECT check_writing('retldb.compression_level', '9');

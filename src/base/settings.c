@@ -46,6 +46,7 @@ static const struct config_enum_entry encoding_options[] = {
 	{"rle", RETL_ENCODING_RLE, false},
 	{"bitpack", RETL_ENCODING_BITPACK, false},
 	{"dict", RETL_ENCODING_DICT, false},
+	{"delta", RETL_ENCODING_DELTA, false},
 	{NULL, 0, false}
 };
 

@@ -236,77 +236,6 @@ BitpackFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return true;
 }
 
-/* Are any of these bits set?  first is a multiple of 64. */
-static inline bool
-AnySelected(const uint64_t *selected, uint32_t first, uint32_t count)
-{
-	uint64_t	any = 0;
-	uint32_t	word;
-
-	for (word = 0; word < RetlSelectionWords(count); word++)
-		any |= selected[first / 64 + word];
-	return any != 0;
-}
-
-/* Select differences of at most 32 bits. */
-static void
-SelectNarrow(const BitpackPiece *piece, uint32_t count, const RetlRange *range,
-			 uint64_t *selected)
-{
-	uint32_t	block[BLOCK_VALUES];
-	uint32_t	first;
-
-	for (first = 0; first < count; first += BLOCK_VALUES)
-	{
-		uint32_t	part = count - first < BLOCK_VALUES ? count - first : BLOCK_VALUES;
-
-		if (!AnySelected(selected, first, part))
-			continue;
-		RetlBitsUnpack(piece->bits, piece->bitsSize, first, part, piece->bitWidth, 0,
-					   block, sizeof(block[0]));
-		RetlSelectRange32(block, part, range, selected + first / 64);
-	}
-}
-
-/* Select differences of any width. */
-static void
-SelectWide(const BitpackPiece *piece, uint32_t count, const RetlRange *range,
-		   uint64_t *selected)
-{
-	uint64_t	block[BLOCK_VALUES];
-	uint32_t	first;
-
-	for (first = 0; first < count; first += BLOCK_VALUES)
-	{
-		uint32_t	part = count - first < BLOCK_VALUES ? count - first : BLOCK_VALUES;
-
-		if (!AnySelected(selected, first, part))
-			continue;
-		RetlBitsUnpack(piece->bits, piece->bitsSize, first, part, piece->bitWidth, 0,
-					   block, sizeof(block[0]));
-		RetlSelectRange64(block, part, range, selected + first / 64);
-	}
-}
-
-/* Select by a range of integers: compares differences, without adding the smallest value. */
-static void
-SelectRange(const BitpackPiece *piece, uint16_t width, uint32_t count,
-			const RetlIntRange *intRange, uint64_t *selected)
-{
-	RetlRange	range = RetlIntRangeOfDifferences(intRange, width, (uint64_t) piece->smallest,
-												  RetlBitMask(piece->bitWidth));
-
-	if (RetlRangeIsTrivial(&range))
-	{
-		if (!range.negate)
-			RetlSelectionClear(selected, 0, count);
-	}
-	else if (piece->bitWidth <= 32)
-		SelectNarrow(piece, count, &range, selected);
-	else
-		SelectWide(piece, count, &range, selected);
-}
-
 /* Select by a filter that is no range, block by block of decoded values. */
 static void
 SelectDecoded(const BitpackPiece *piece, uint16_t width, uint32_t count,
@@ -320,7 +249,7 @@ SelectDecoded(const BitpackPiece *piece, uint16_t width, uint32_t count,
 	{
 		uint32_t	part = count - first < BLOCK_VALUES ? count - first : BLOCK_VALUES;
 
-		if (!AnySelected(selected, first, part))
+		if (!RetlSelectionAny(selected, first, part))
 			continue;
 		RetlBitsUnpack(piece->bits, piece->bitsSize, first, part, piece->bitWidth,
 					   (uint64_t) piece->smallest, block, width);
@@ -338,7 +267,8 @@ BitpackFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize
 			  const RetlArena *arena, const char **error)
 {
 	BitpackPiece piece;
-	RetlIntRange range;
+	RetlIntRange intRange;
+	RetlRange	range;
 
 	(void) state;
 	(void) memo;
@@ -351,8 +281,13 @@ BitpackFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize
 	if (!OpenPiece(&piece, src, srcSize, width, count, error))
 		return false;
 	if (RetlFilterCanCompare(filter, type, width) &&
-		RetlFilterIntRange(filter, width, &range))
-		SelectRange(&piece, width, count, &range, selected);
+		RetlFilterIntRange(filter, type, width, &intRange))
+	{
+		/* Compare differences, without adding the smallest value. */
+		range = RetlIntRangeOfDifferences(&intRange, width, (uint64_t) piece.smallest,
+										  RetlBitMask(piece.bitWidth));
+		RetlBitsSelect(piece.bits, piece.bitsSize, count, piece.bitWidth, &range, selected);
+	}
 	else
 		SelectDecoded(&piece, width, count, filter, selected);
 	return true;

@@ -9,13 +9,15 @@
  * eight numbers become eight loads, shifts and masks whose distances are all
  * constants.  They read words of eight bytes and so up to nine bytes past the
  * numbers they need; RetlBitsUnpack runs them only as far as the source allows
- * and gives them the rest in a padded copy.
+ * and gives them the rest in a padded copy.  Where the processor has AVX2, the
+ * functions of simd.c do most of the work.
  *
  *-------------------------------------------------------------------------
  */
 #include <string.h>
 
 #include "encoding/bitpacking.h"
+#include "encoding/simd.h"
 #include "encoding/valueops.h"
 
 /* Numbers handled at a time where a buffer on the stack is needed. */
@@ -165,7 +167,7 @@ static void
 UnpackTail(UnpackFunction unpack, const uint8_t *src, uint32_t count,
 		   unsigned width, uint64_t base, uint8_t *dst, unsigned dstWidth)
 {
-	uint8_t		padded[8 * 64 + UNPACK_SLACK];
+	uint8_t		padded[8 * 64 + 64 + UNPACK_SLACK];
 	uint8_t		numbers[8 * 8 * 8];
 
 	while (count > 0)
@@ -174,14 +176,24 @@ UnpackTail(UnpackFunction unpack, const uint8_t *src, uint32_t count,
 		uint32_t	part = count < 64 ? count : 64;
 		size_t		size = (size_t) RetlBitsSize(part, width);
 
+		/* A group begun is read whole, and the slack after it. */
 		memcpy(padded, src, size);
-		memset(padded + size, 0, sizeof(padded) - size);
+		memset(padded + size, 0, width + UNPACK_SLACK);
 		unpack(padded, base, numbers, (part + 7) / 8);
 		memcpy(dst, numbers, (size_t) part * dstWidth);
 		src += size;
 		dst += (size_t) part * dstWidth;
 		count -= part;
 	}
+}
+
+/* Whole groups among "count" numbers that leave so much slack inside the source. */
+static inline uint32_t
+GroupsWithSlack(uint32_t count, unsigned width, size_t srcSize, size_t slack)
+{
+	size_t		groups = srcSize < slack ? 0 : (srcSize - slack) / width;
+
+	return groups < count / 8 ? (uint32_t) groups : count / 8;
 }
 
 /* See bitpacking.h. */
@@ -205,16 +217,67 @@ RetlBitsUnpack(const uint8_t *src, size_t srcSize, uint32_t first,
 	unpack = UnpackFunctionFor(width, dstWidth);
 	src += start;
 	srcSize -= start;
-
-	/* As many whole groups as leave the slack inside the source. */
-	groups = count / 8;
-	if (srcSize < UNPACK_SLACK)
-		groups = 0;
-	else if (groups > (srcSize - UNPACK_SLACK) / width)
-		groups = (uint32_t) ((srcSize - UNPACK_SLACK) / width);
+	if (RetlSimdUnpacks(width, dstWidth))
+	{
+		groups = GroupsWithSlack(count, width, srcSize, RETLDB_SIMD_SLACK);
+		RetlSimdUnpack(src, width, groups, base, out, dstWidth);
+		src += (size_t) groups * width;
+		srcSize -= (size_t) groups * width;
+		out += (size_t) groups * 8 * dstWidth;
+		count -= groups * 8;
+	}
+	groups = GroupsWithSlack(count, width, srcSize, UNPACK_SLACK);
 	unpack(src, base, out, groups);
 	UnpackTail(unpack, src + (size_t) groups * width, count - groups * 8, width, base,
 			   out + (size_t) groups * 8 * dstWidth, dstWidth);
+}
+
+/* RetlBitsSelect for numbers from "first" on, a multiple of 64. */
+static void
+SelectUnpacked(const uint8_t *src, size_t srcSize, uint32_t first, uint32_t count,
+			   unsigned width, const RetlRange *range, uint64_t *selected)
+{
+	uint64_t	block[BLOCK_NUMBERS];
+
+	for (; first < count; first += BLOCK_NUMBERS)
+	{
+		uint32_t	part = count - first < BLOCK_NUMBERS ? count - first : BLOCK_NUMBERS;
+
+		if (!RetlSelectionAny(selected, first, part))
+			continue;
+		if (width <= 32)
+		{
+			RetlBitsUnpack(src, srcSize, first, part, width, 0, block, sizeof(uint32_t));
+			RetlSelectRange32((uint32_t *) block, part, range, selected + first / 64);
+		}
+		else
+		{
+			RetlBitsUnpack(src, srcSize, first, part, width, 0, block, sizeof(uint64_t));
+			RetlSelectRange64(block, part, range, selected + first / 64);
+		}
+	}
+}
+
+/* See bitpacking.h. */
+void
+RetlBitsSelect(const uint8_t *src, size_t srcSize, uint32_t count, unsigned width,
+			   const RetlRange *range, uint64_t *selected)
+{
+	uint32_t	words = 0;
+
+	if (RetlRangeIsTrivial(range))
+	{
+		if (!range->negate)
+			RetlSelectionClear(selected, 0, count);
+		return;
+	}
+	if (RetlSimdUnpacks(width, width <= 32 ? 4 : 8))
+	{
+		words = GroupsWithSlack(count, width, srcSize, RETLDB_SIMD_SLACK) / 8;
+		RetlSimdSelectPacked(src, width, words, range->low, range->high - range->low,
+							 range->negate, selected);
+	}
+	SelectUnpacked(src, srcSize, words * 64, count, width, range, selected);
 }
 
 /* See bitpacking.h. */
@@ -353,6 +416,27 @@ RetlPackedRead(const RetlPacked *packed, uint32_t first, uint32_t count, uint32_
 {
 	RetlBitsUnpack(packed->bits, packed->bitsSize, first, count, packed->width,
 				   packed->base, numbers, sizeof(uint32_t));
+}
+
+/* See bitpacking.h. */
+void
+RetlPackedSelect(const RetlPacked *packed, const RetlRange *range, uint64_t *selected)
+{
+	const uint64_t most = RetlBitMask(packed->width);
+	RetlRange	differences = {1, 0, range->negate};
+
+	if (!RetlRangeIsTrivial(range) && range->high >= packed->base &&
+		(range->low <= packed->base || range->low - packed->base <= most))
+	{
+		differences.low = range->low > packed->base ? range->low - packed->base : 0;
+		differences.high = range->high - packed->base;
+		if (differences.high >= most)
+			differences.high = most;
+		if (differences.low == 0 && differences.high == most)
+			differences = (RetlRange) {1, 0, !range->negate};
+	}
+	RetlBitsSelect(packed->bits, packed->bitsSize, packed->count, packed->width,
+				   &differences, selected);
 }
 
 /* See bitpacking.h. */

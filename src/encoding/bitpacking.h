@@ -25,6 +25,7 @@
 #define RETLDB_BITPACKING_H
 
 #include "encoding/encoding.h"
+#include "encoding/filtering.h"
 
 /* Bytes of a packed array before its bits. */
 #define RETLDB_PACKED_HEADER	5
@@ -74,6 +75,14 @@ extern void RetlBitsUnpack(const uint8_t *src, size_t srcSize, uint32_t first,
 /* Number "index" of the bits at src, which reach at least that far. */
 extern uint64_t RetlBitsFetch(const uint8_t *src, uint32_t index, unsigned width);
 
+/*
+ * Clear bit i for each number i outside the range, of the "count" numbers at
+ * src, which has srcSize >= RetlBitsSize(count, width) bytes.  Numbers whose 64
+ * bits are all clear are not looked at.
+ */
+extern void RetlBitsSelect(const uint8_t *src, size_t srcSize, uint32_t count,
+						   unsigned width, const RetlRange *range, uint64_t *selected);
+
 /* A packed array as found in a source. */
 typedef struct RetlPacked
 {
@@ -101,6 +110,10 @@ extern bool RetlPackedOpen(RetlPacked *packed, const uint8_t *src, size_t srcSiz
 /* Numbers [first, first + count), first being a multiple of 8. */
 extern void RetlPackedRead(const RetlPacked *packed, uint32_t first, uint32_t count,
 						   uint32_t *numbers);
+
+/* Clear bit i for each number i outside the range. */
+extern void RetlPackedSelect(const RetlPacked *packed, const RetlRange *range,
+							 uint64_t *selected);
 
 /* Number "index". */
 extern uint32_t RetlPackedFetch(const RetlPacked *packed, uint32_t index);

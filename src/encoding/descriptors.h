@@ -19,5 +19,6 @@ extern const RetlEncoding RetlConstantEncoding;
 extern const RetlEncoding RetlRleEncoding;
 extern const RetlEncoding RetlBitpackEncoding;
 extern const RetlEncoding RetlDictEncoding;
+extern const RetlEncoding RetlDeltaEncoding;
 
 #endif							/* RETLDB_DESCRIPTORS_H */

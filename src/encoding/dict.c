@@ -726,9 +726,12 @@ MakeMemo(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
 		 const RetlFilter *filter, const RetlArena *arena)
 {
 	DictMemo *memo = RetlArenaAlloc(arena, sizeof(DictMemo));
+	bool		equality = filter->op == RETL_EQ || filter->op == RETL_NE ||
+		filter->op == RETL_IN;
 	bool		inOrder = RetlFilterCanCompare(filter, type, width) &&
-		filter->order != RETL_ORDER_UNSIGNED;
+		(equality || filter->order != RETL_ORDER_UNSIGNED);
 
+	/* The dictionary is in signed order, which equality does not mind. */
 	memset(memo, 0, sizeof(*memo));
 	memo->range.low = 1;
 	if (inOrder && filter->op != RETL_IN)
@@ -803,6 +806,12 @@ FilterCodes(const DictTest *test, const DictPiece *piece, uint32_t count,
 	uint32_t	block[BLOCK_CODES];
 	uint32_t	first;
 
+	/* A code beyond the dictionary does no harm here; decode finds it. */
+	if (test->memo->verdicts == NULL)
+	{
+		RetlPackedSelect(&piece->codes, &test->memo->range, selected);
+		return true;
+	}
 	for (first = 0; first < count; first += BLOCK_CODES)
 	{
 		uint32_t	part = count - first < BLOCK_CODES ? count - first : BLOCK_CODES;

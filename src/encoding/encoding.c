@@ -6,11 +6,13 @@
  *
  * The choice.  Every encoding that applies says what the values of the chunk
  * would take; the smallest answer wins, and of equal ones the lower id, which
- * decodes faster.  Two things are not in these sizes and are brought in here:
+ * decodes faster.  Three things are not in these sizes and are brought in here:
  *
  *	- Block compression follows.  It does little for numbers, but text shrinks:
  *	  PLAIN text is counted with half its bytes.  An encoding has to beat that,
  *	  for its own output compresses worse.
+ *	- DELTA has to be smaller by a ninth: its values depend on each other, so that
+ *	  reading one of them is slow, and filters have to add all up.
  *	- A forced encoding is used whatever it costs, but only where it can hold
  *	  the values: CONSTANT needs equal ones, and a dictionary has to fit a unit.
  *	  Where it cannot, the choice is free.
@@ -24,12 +26,16 @@
 
 #define MIN_BYTES_CAPACITY		64
 
+/* DELTA is counted with so large a part of its size more. */
+#define DELTA_PENALTY_PART		8
+
 static const RetlEncoding *const encodings[RETL_ENCODING_COUNT] = {
 	[RETL_ENCODING_PLAIN] = &RetlPlainEncoding,
 	[RETL_ENCODING_CONSTANT] = &RetlConstantEncoding,
 	[RETL_ENCODING_RLE] = &RetlRleEncoding,
 	[RETL_ENCODING_BITPACK] = &RetlBitpackEncoding,
 	[RETL_ENCODING_DICT] = &RetlDictEncoding,
+	[RETL_ENCODING_DELTA] = &RetlDeltaEncoding,
 };
 
 /* See encoding.h. */
@@ -84,6 +90,8 @@ ScoreOf(const RetlEncoding *encoding, const RetlValues *values, uint32_t pieceRo
 
 		score -= text - text / RETLDB_TEXT_COMPRESSION;
 	}
+	if (encoding->id == RETL_ENCODING_DELTA)
+		score += score / DELTA_PENALTY_PART;
 	return score;
 }
 

@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "encoding/filtering.h"
+#include "encoding/simd.h"
 #include "encoding/valueops.h"
 
 /* Values that one word of a selection stands for. */
@@ -186,6 +187,34 @@ RetlFilterTest(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 	return filter->predicate(filter->predicateContext, value, length);
 }
 
+/* RetlFilterDecoded for (in)equality of byte strings: most differ by their lengths. */
+static void
+FilterEqualBytes(const RetlFilter *filter, uint32_t count, const RetlDecoded *values,
+				 uint64_t *selected)
+{
+	const RetlFilterConstant *constant = &filter->constants[0];
+	bool		wanted = filter->op == RETL_EQ;
+	uint32_t	word;
+
+	for (word = 0; word < RetlSelectionWords(count); word++)
+	{
+		uint64_t	left;
+
+		for (left = selected[word]; left != 0; left &= left - 1)
+		{
+			unsigned	bit = (unsigned) __builtin_ctzll(left);
+			uint32_t	i = word * WORD_VALUES + bit;
+			bool		equal = values->lengths[i] == constant->length;
+
+			if (equal && constant->length > 0)
+				equal = memcmp(values->bytes + values->starts[i], constant->data,
+							   constant->length) == 0;
+			if (equal != wanted)
+				selected[word] &= ~(UINT64_C(1) << bit);
+		}
+	}
+}
+
 /* RetlFilterDecoded, one selected value after the other. */
 static void
 FilterOneByOne(const RetlFilter *filter, RetlPhysType type, uint16_t width, uint32_t count,
@@ -202,15 +231,12 @@ FilterOneByOne(const RetlFilter *filter, RetlPhysType type, uint16_t width, uint
 		{
 			unsigned	bit = (unsigned) __builtin_ctzll(left);
 			uint32_t	i = word * WORD_VALUES + bit;
-			const uint8_t *value = values->fixed + (size_t) i * width;
-			size_t		length = width;
+			bool		isBytes = type == RETL_PHYS_BYTES;
+			const uint8_t *value = isBytes ? values->bytes + values->starts[i]
+				: values->fixed + (size_t) i * width;
+			size_t		length = isBytes ? values->lengths[i] : width;
 			bool		pass;
 
-			if (type == RETL_PHYS_BYTES)
-			{
-				value = values->bytes + values->starts[i];
-				length = values->lengths[i];
-			}
 			pass = compare ? TestByComparing(filter, type, width, value, length)
 				: filter->predicate(filter->predicateContext, value, length);
 			if (!pass)
@@ -248,7 +274,7 @@ FlagsToWord(const uint8_t *flags)
  * numbers that are in a range that may wrap around.  Flipping the sign bits lets
  * compilers use a signed comparison, which every processor has.
  */
-#define SELECT_FUNCTION(U, S, NAME) \
+#define SELECT_FUNCTION(U, S, NAME, KEY) \
 static void \
 NAME(const uint8_t *restrict numbers, uint32_t count, uint64_t start, uint64_t span, \
 	 bool negate, uint64_t *restrict selected) \
@@ -274,52 +300,29 @@ NAME(const uint8_t *restrict numbers, uint32_t count, uint64_t start, uint64_t s
 			U			number; \
 \
 			memcpy(&number, numbers + (size_t) (first + i) * sizeof(U), sizeof(U)); \
-			flags[i] = (S) ((U) (number - low) ^ sign) <= limit; \
+			flags[i] = (S) ((U) (KEY(U, number, sign) - low) ^ sign) <= limit; \
 		} \
 		selected[first / WORD_VALUES] &= FlagsToWord(flags) ^ flip; \
 	} \
 }
 
-SELECT_FUNCTION(uint8_t, int8_t, Select8)
-SELECT_FUNCTION(uint16_t, int16_t, Select16)
-SELECT_FUNCTION(uint32_t, int32_t, Select32)
-SELECT_FUNCTION(uint64_t, int64_t, Select64)
+/* What is compared: an integer itself, or the key of a float. */
+#define INTEGER_KEY(U, number, sign)	(number)
+#define FLOAT_KEY(U, number, sign) \
+	((number) ^ ((U) (0 - ((number) >> (8 * sizeof(U) - 1))) & (U) ~(sign)))
 
-/* See filtering.h. */
-void
-RetlSelectRange32(const uint32_t *numbers, uint32_t count, const RetlRange *range,
-				  uint64_t *selected)
-{
-	if (!RetlRangeIsTrivial(range))
-		Select32((const uint8_t *) numbers, count, range->low, range->high - range->low,
-				 range->negate, selected);
-	else if (!range->negate)
-		RetlSelectionClear(selected, 0, count);
-}
+SELECT_FUNCTION(uint8_t, int8_t, Select8, INTEGER_KEY)
+SELECT_FUNCTION(uint16_t, int16_t, Select16, INTEGER_KEY)
+SELECT_FUNCTION(uint32_t, int32_t, Select32, INTEGER_KEY)
+SELECT_FUNCTION(uint64_t, int64_t, Select64, INTEGER_KEY)
+SELECT_FUNCTION(uint32_t, int32_t, SelectFloat32, FLOAT_KEY)
+SELECT_FUNCTION(uint64_t, int64_t, SelectFloat64, FLOAT_KEY)
 
-/* See filtering.h. */
-void
-RetlSelectRange64(const uint64_t *numbers, uint32_t count, const RetlRange *range,
-				  uint64_t *selected)
-{
-	if (!RetlRangeIsTrivial(range))
-		Select64((const uint8_t *) numbers, count, range->low, range->high - range->low,
-				 range->negate, selected);
-	else if (!range->negate)
-		RetlSelectionClear(selected, 0, count);
-}
-
-/* Select integers of any width, not aligned. */
+/* The plain loop for numbers of a width. */
 static void
-SelectIntegers(const uint8_t *numbers, uint16_t width, uint32_t count,
-			   const RetlIntRange *range, uint64_t *selected)
+SelectPlainly(const uint8_t *numbers, uint16_t width, bool isFloat, uint32_t count,
+			  const RetlIntRange *range, uint64_t *selected)
 {
-	if (range->empty)
-	{
-		if (!range->negate)
-			RetlSelectionClear(selected, 0, count);
-		return;
-	}
 	switch (width)
 	{
 		case 1:
@@ -329,12 +332,64 @@ SelectIntegers(const uint8_t *numbers, uint16_t width, uint32_t count,
 			Select16(numbers, count, range->start, range->span, range->negate, selected);
 			break;
 		case 4:
-			Select32(numbers, count, range->start, range->span, range->negate, selected);
+			(isFloat ? SelectFloat32 : Select32) (numbers, count, range->start, range->span,
+												  range->negate, selected);
 			break;
 		default:
-			Select64(numbers, count, range->start, range->span, range->negate, selected);
+			(isFloat ? SelectFloat64 : Select64) (numbers, count, range->start, range->span,
+												  range->negate, selected);
 			break;
 	}
+}
+
+/* Select integers or floats of any width, not aligned. */
+static void
+SelectNumbers(const uint8_t *numbers, uint16_t width, bool isFloat, uint32_t count,
+			  const RetlIntRange *range, uint64_t *selected)
+{
+	uint32_t	words = 0;
+
+	if (range->empty)
+	{
+		if (!range->negate)
+			RetlSelectionClear(selected, 0, count);
+		return;
+	}
+	if (RetlSimdAvailable())
+	{
+		words = count / WORD_VALUES;
+		RetlSimdSelect(numbers, width, isFloat, words, range->start, range->span,
+					   range->negate, selected);
+	}
+	SelectPlainly(numbers + (size_t) words * WORD_VALUES * width, width, isFloat,
+				  count - words * WORD_VALUES, range, selected + words);
+}
+
+/* Select aligned numbers of the processor's own. */
+static void
+SelectAligned(const void *numbers, uint16_t width, uint32_t count, const RetlRange *range,
+			  uint64_t *selected)
+{
+	RetlIntRange intRange = {range->low, range->high - range->low,
+	RetlRangeIsTrivial(range), range->negate};
+
+	SelectNumbers(numbers, width, false, count, &intRange, selected);
+}
+
+/* See filtering.h. */
+void
+RetlSelectRange32(const uint32_t *numbers, uint32_t count, const RetlRange *range,
+				  uint64_t *selected)
+{
+	SelectAligned(numbers, sizeof(uint32_t), count, range, selected);
+}
+
+/* See filtering.h. */
+void
+RetlSelectRange64(const uint64_t *numbers, uint32_t count, const RetlRange *range,
+				  uint64_t *selected)
+{
+	SelectAligned(numbers, sizeof(uint64_t), count, range, selected);
 }
 
 /* See filtering.h. */
@@ -342,11 +397,14 @@ void
 RetlFilterDecoded(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 				  uint32_t count, const RetlDecoded *values, uint64_t *selected)
 {
+	bool		compares = RetlFilterCanCompare(filter, type, width);
 	RetlIntRange range;
 
-	if (type == RETL_PHYS_INT && RetlFilterCanCompare(filter, type, width) &&
-		RetlFilterIntRange(filter, width, &range))
-		SelectIntegers(values->fixed, width, count, &range, selected);
+	if (compares && type == RETL_PHYS_BYTES &&
+		(filter->op == RETL_EQ || filter->op == RETL_NE))
+		FilterEqualBytes(filter, count, values, selected);
+	else if (compares && RetlFilterIntRange(filter, type, width, &range))
+		SelectNumbers(values->fixed, width, type == RETL_PHYS_FLOAT, count, &range, selected);
 	else
 		FilterOneByOne(filter, type, width, count, values, selected);
 }
@@ -358,50 +416,94 @@ MaskOfWidth(uint16_t width)
 	return UINT64_MAX >> (64 - 8 * width);
 }
 
-/* See filtering.h. */
-bool
-RetlFilterIntRange(const RetlFilter *filter, uint16_t width, RetlIntRange *range)
+/*
+ * The places of a constant among all values of the type, counted in their order
+ * from 0: the first and the last of those that compare equal to it.  Places plus
+ * *first, modulo the size, are integers, or keys of floats.
+ */
+static void
+PlacesOf(const RetlFilter *filter, RetlPhysType type, uint16_t width, uint32_t which,
+		 uint64_t *first, uint64_t *lowest, uint64_t *highest)
 {
 	const uint64_t most = MaskOfWidth(width);
-	const uint64_t flip = filter->order == RETL_ORDER_SIGNED ? most - most / 2 : 0;
-	uint64_t	low = 0;
-	uint64_t	high = most;
-	uint64_t	constant = 0;
+	const uint64_t sign = most - most / 2;
+	const uint64_t infinity = width == 4 ? UINT64_C(0x7F800000) : UINT64_C(0x7FF0000000000000);
+	uint64_t	bits = RetlLoadUnsigned(filter->constants[which].data, width);
 
+	if (type == RETL_PHYS_INT)
+	{
+		*first = filter->order == RETL_ORDER_SIGNED ? sign : 0;
+		*lowest = *highest = bits ^ *first;
+		return;
+	}
+	/* Keys begin with minus infinity; all that are not numbers are at the end. */
+	*first = ~infinity & most;
+	if ((bits & ~sign) > infinity)
+	{
+		*lowest = (infinity + 1 - *first) & most;
+		*highest = most;
+	}
+	else if ((bits & ~sign) == 0)
+	{
+		*lowest = (most - *first) & most;
+		*highest = (0 - *first) & most;
+	}
+	else
+	{
+		bits ^= (bits & sign) != 0 ? most ^ sign : 0;
+		*lowest = *highest = (bits - *first) & most;
+	}
+}
+
+/* See filtering.h. */
+bool
+RetlFilterIntRange(const RetlFilter *filter, RetlPhysType type, uint16_t width,
+				   RetlIntRange *range)
+{
+	uint64_t	most;
+	uint64_t	low = 0;
+	uint64_t	high;
+	uint64_t	first = 0;
+	uint64_t	lowest = 0;
+	uint64_t	highest = 0;
+
+	if ((type != RETL_PHYS_INT && type != RETL_PHYS_FLOAT) ||
+		(filter->op == RETL_IN && filter->constantCount > 1))
+		return false;
+	most = MaskOfWidth(width);
+	high = most;
 	range->empty = filter->op == RETL_IN && filter->constantCount == 0;
 	range->negate = filter->op == RETL_NE;
-	if (filter->op == RETL_IN && filter->constantCount > 1)
-		return false;
-	/* Flipping the sign bit makes the order of signed numbers unsigned. */
 	if (filter->constantCount > 0)
-		constant = RetlLoadUnsigned(filter->constants[0].data, width) ^ flip;
+		PlacesOf(filter, type, width, 0, &first, &lowest, &highest);
 	switch (filter->op)
 	{
 		case RETL_LT:
-			range->empty = constant == 0;
-			high = constant - 1;
+			range->empty = lowest == 0;
+			high = lowest - 1;
 			break;
 		case RETL_LE:
-			high = constant;
+			high = highest;
 			break;
 		case RETL_GE:
-			low = constant;
+			low = lowest;
 			break;
 		case RETL_GT:
-			range->empty = constant == most;
-			low = constant + 1;
+			range->empty = highest == most;
+			low = highest + 1;
 			break;
 		case RETL_BETWEEN:
-			low = constant;
-			high = RetlLoadUnsigned(filter->constants[1].data, width) ^ flip;
+			low = lowest;
+			PlacesOf(filter, type, width, 1, &first, &lowest, &highest);
+			high = highest;
 			range->empty = low > high;
 			break;
 		default:
-			low = constant;
-			high = constant;
+			low = lowest;
+			high = highest;
 			break;
 	}
-	range->start = low ^ flip;
+	range->start = (low + first) & most;
 	range->span = high - low;
 	return true;
 }

@@ -92,11 +92,14 @@ typedef struct RetlIntRange
 } RetlIntRange;
 
 /*
- * The filter as a range, if it is one: the type is RETL_PHYS_INT and
- * RetlFilterCanCompare holds.  False for IN of several constants.
+ * The filter as a range, if it is one; RetlFilterCanCompare holds.  Of
+ * RETL_PHYS_INT values as they are, of RETL_PHYS_FLOAT values' keys: the key of a
+ * float are its bits, all but the highest flipped if that is set.  Keys of
+ * numbers rise with them as signed integers.  False for other types and for IN
+ * of several constants.
  */
-extern bool RetlFilterIntRange(const RetlFilter *filter, uint16_t width,
-							   RetlIntRange *range);
+extern bool RetlFilterIntRange(const RetlFilter *filter, RetlPhysType type,
+							   uint16_t width, RetlIntRange *range);
 
 /*
  * The same condition for differences d = v - base (modulo the size of v) that

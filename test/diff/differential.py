@@ -179,7 +179,7 @@ class Round:
             'SET retldb.compression = %s' % choose(['none', 'lz4', 'snappy', 'zstd']),
             'SET retldb.compression_level = %d' % choose([0, 0, 1, 7]),
             'SET retldb.write_memory = %s' % choose(["'1MB'", "'256MB'"]),
-            'SET retldb.force_encoding = %s' % choose(['auto', 'auto', 'plain', 'constant', 'rle', 'bitpack', 'dict']),
+            'SET retldb.force_encoding = %s' % choose(['auto', 'auto', 'plain', 'constant', 'rle', 'bitpack', 'dict', 'delta']),
         ])
 
     # ------------------------------------------------------------ steps

@@ -147,7 +147,7 @@ DecompressSeed(const char *directory, RetlCompressionId id, size_t rawSize, cons
 int
 main(int argc, char **argv)
 {
-	static const char *const patternNames[] = {"equal", "few values", "runs", "magnitudes"};
+	static const char *const patternNames[] = {"equal", "few values", "runs", "magnitudes", "squares"};
 	TestArena	arena;
 	int			type;
 	int			id;
@@ -159,7 +159,7 @@ main(int argc, char **argv)
 		return 1;
 	}
 	TestArenaInit(&arena);
-	for (p = 0; p < 4; p++)
+	for (p = 0; p < 5; p++)
 		for (type = 0; type < testTypeCount; type++)
 		{
 			for (id = 0; id < RETL_ENCODING_COUNT; id++)

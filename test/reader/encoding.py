@@ -9,8 +9,8 @@ import struct
 from decompress import Damaged, Unsupported
 
 INT, FLOAT, FIXED, BYTES = 1, 2, 3, 4
-PLAIN, CONSTANT, RLE, BITPACK, DICT = range(5)
-NAMES = ["plain", "constant", "rle", "bitpack", "dict"]
+PLAIN, CONSTANT, RLE, BITPACK, DICT, DELTA = range(6)
+NAMES = ["plain", "constant", "rle", "bitpack", "dict", "delta"]
 
 
 class Source:
@@ -83,6 +83,33 @@ def bitpack(source, phys, width, count):
             for n in bits(source, count, bit_width)]
 
 
+def delta(source, phys, width, count):
+    if phys != INT or width not in (2, 4, 8):
+        raise Damaged("DELTA of another type than INT of 2, 4 or 8 bytes")
+    kind = source.number(1)
+    if kind > 2:
+        raise Unsupported("differences of kind %d" % kind)
+    value = source.number(width)
+    difference = source.number(width) if kind == 2 else 0
+    step = source.number(width)
+    mask = (1 << 8 * width) - 1
+    values = []
+    if kind == 0:
+        return [(value + i * step & mask).to_bytes(width, "little") for i in range(count)]
+    widths = source.take((count + 127) // 128)
+    for block, bit_width in enumerate(widths):
+        if bit_width > 8 * width:
+            raise Damaged("differences of %d bits" % bit_width)
+        for number in bits(source, min(128, count - 128 * block), bit_width):
+            if kind == 1:
+                value += step + number
+            else:
+                difference += step + number
+                value += difference
+            values.append((value & mask).to_bytes(width, "little"))
+    return values
+
+
 def spread(lengths, values, count):
     """Runs as single values."""
     result = []
@@ -132,7 +159,7 @@ def dictionary(source, count, entries):
     return [entries[code] for code in codes]
 
 
-DECODERS = {PLAIN: plain, CONSTANT: constant, RLE: rle, BITPACK: bitpack}
+DECODERS = {PLAIN: plain, CONSTANT: constant, RLE: rle, BITPACK: bitpack, DELTA: delta}
 
 
 def decode(encoding, payload, phys, width, count, entries):

@@ -7,7 +7,7 @@ import sys
 import decompress
 from crc32c import crc32c
 from encoding import BYTES, INT, Source, bits, decode, open_dictionary, packed
-from encoding import BITPACK, CONSTANT, DICT, PLAIN, RLE
+from encoding import BITPACK, CONSTANT, DELTA, DICT, PLAIN, RLE
 from fork import COMPLETE, NO_BLOCK, Entry
 from group import Group
 from values import copy_text
@@ -90,6 +90,13 @@ def main():
     check(example, decode(DICT, raw(example), BYTES, 0, 3, entries), [b"yes", b"no", b"yes"])
     example = "01 | 01 00 00 00 | 00 04 00 00 00 | 00 01 00 00 00"
     check(example, decode(DICT, raw(example), BYTES, 0, 4, entries), [b"yes"] * 4)
+
+    example = "00 | 0A 00 | 03 00"
+    check(example, decode(DELTA, raw(example), INT, 2, 3, None), int2(10, 13, 16))
+    example = "01 | 09 00 | 01 00 | 01 | 04"
+    check(example, decode(DELTA, raw(example), INT, 2, 3, None), int2(10, 11, 13))
+    example = "02 | 00 00 | FF FF | 01 00 | 01 | 10"
+    check(example, decode(DELTA, raw(example), INT, 2, 5, None), int2(0, 1, 3, 6, 11))
 
     example = "00 81 | 0C 00 | 88 13"
     check(example, copy_text(raw(example), "numeric"), "12.50")

@@ -4,7 +4,10 @@
  *	  How fast do the encodings decode, fetch and filter; how fast are the
  *	  checksum and the choice of an encoding?
  *
- * bench_decode [milliseconds per line]
+ * bench_decode [milliseconds per line [plain]]
+ *
+ * "plain" leaves the processor's vector instructions out.  Cycles are those of
+ * the clock that multiplications run at.
  *
  * One piece of 2048 values is decoded again and again, as it is in the caches
  * when a scan has just decompressed it.  "GB/s" counts decoded bytes.
@@ -18,6 +21,7 @@
 
 #include "testlib.h"
 
+#include "encoding/simd.h"
 #include "format/checksum.h"
 
 #define PIECE_ROWS		2048
@@ -50,6 +54,30 @@ Now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+static double clockRate;		/* in Hz */
+
+/* How fast does the processor run?  A multiplication waits for the one before: 3 cycles. */
+static void
+MeasureClock(void)
+{
+	const long	steps = 100000000;
+	volatile uint64_t start = 3;
+	uint64_t	number = start;
+	double		began = Now();
+	long		i;
+
+	for (i = 0; i < steps; i += 4)
+	{
+		number *= number;
+		number *= number;
+		number *= number;
+		number *= number;
+		__asm__ volatile ("" : "+r" (number));
+	}
+	start = number;
+	clockRate = 3.0 * (double) steps / (Now() - began);
 }
 
 /* What is measured. */
@@ -146,6 +174,23 @@ Rate(void (*function) (Bench *), Bench *b)
 	return (double) calls / (end - start);
 }
 
+/* Decoding and filtering of one piece; no end of line. */
+static void
+PrintRates(Bench *b, const char *typeName, const char *patternName)
+{
+	double		decodes = Rate(Decode, b) * PIECE_ROWS;
+	double		filters;
+
+	printf("%-9s %-8s %-13s %6.2f bits  decode %6.2f Gvalues/s %6.2f cycles %6.1f GB/s",
+		   b->encoding->name, typeName, patternName, b->srcSize * 8.0 / PIECE_ROWS,
+		   decodes / 1e9, clockRate / decodes,
+		   decodes / PIECE_ROWS * RetlValuesRawSize(&b->piece) / 1e9);
+	if (b->encoding->filter == NULL)
+		return;
+	filters = Rate(Filter, b) * PIECE_ROWS;
+	printf("  filter %6.2f Gvalues/s %6.2f cycles", filters / 1e9, clockRate / filters);
+}
+
 /* One line of the table. */
 static void
 Line(int encodingId, const char *typeName, const char *patternName)
@@ -156,7 +201,6 @@ Line(int encodingId, const char *typeName, const char *patternName)
 	const char *error = "";
 	int			t;
 	int			pattern;
-	double		decodes;
 	RetlEncodingState *writeState = NULL;
 
 	memset(&b, 0, sizeof(b));
@@ -181,14 +225,7 @@ Line(int encodingId, const char *typeName, const char *patternName)
 	b.srcSize = out.length;
 	TestDecodedInit(&b.decoded, b.piece.type, b.piece.width, PIECE_ROWS, &arena.arena);
 
-	decodes = Rate(Decode, &b);
-	printf("%-9s %-8s %-13s %6.2f bits  %6.2f Gvalues/s %7.1f GB/s", b.encoding->name,
-		   typeName, patternName, b.srcSize * 8.0 / PIECE_ROWS,
-		   decodes * PIECE_ROWS / 1e9, decodes * RetlValuesRawSize(&b.piece) / 1e9);
-	if (b.encoding->filter != NULL)
-		printf("  filter %6.2f Gvalues/s", Rate(Filter, &b) * PIECE_ROWS / 1e9);
-	else
-		printf("  %23s", "");
+	PrintRates(&b, typeName, patternName);
 	printf("  fetch %6.0f ns\n", 1e9 / (Rate(Fetch, &b) * PIECE_ROWS / 16));
 	TestArenaReset(&arena);
 }
@@ -208,7 +245,7 @@ BitpackLines(const TestType *type, unsigned step)
 		uint64_t	seed = width;
 		uint8_t    *fixed;
 		uint32_t	i;
-		double		decodes;
+		char		name[20];
 
 		memset(&b, 0, sizeof(b));
 		TestArenaInit(&arena);
@@ -232,11 +269,9 @@ BitpackLines(const TestType *type, unsigned step)
 		b.src = out.data;
 		b.srcSize = out.length;
 		TestDecodedInit(&b.decoded, type->type, type->width, PIECE_ROWS, &arena.arena);
-		decodes = Rate(Decode, &b);
-		printf("bitpack   %-8s width %2u       %6.2f bits  %6.2f Gvalues/s %7.1f GB/s"
-			   "  filter %6.2f Gvalues/s\n",
-			   type->name, width, b.srcSize * 8.0 / PIECE_ROWS, decodes * PIECE_ROWS / 1e9,
-			   decodes * PIECE_ROWS * type->width / 1e9, Rate(Filter, &b) * PIECE_ROWS / 1e9);
+		snprintf(name, sizeof(name), "width %u", width);
+		PrintRates(&b, type->name, name);
+		printf("\n");
 		TestArenaReset(&arena);
 	}
 }
@@ -292,6 +327,9 @@ main(int argc, char **argv)
 
 	if (argc > 1)
 		budget = atof(argv[1]) / 1000;
+	RetlSimdAllowed = argc < 3 || strcmp(argv[2], "plain") != 0;
+	MeasureClock();
+	printf("%.2f GHz\n", clockRate / 1e9);
 	for (t = 0; t < testTypeCount; t++)
 		if (testTypes[t].type == RETL_PHYS_INT)
 			BitpackLines(&testTypes[t], testTypes[t].width <= 2 ? 2 : testTypes[t].width == 4 ? 3 : 8);
@@ -309,6 +347,13 @@ main(int argc, char **argv)
 	Line(RETL_ENCODING_DICT, "float8", "few values");
 	Line(RETL_ENCODING_DICT, "bytes", "few values");
 	Line(RETL_ENCODING_DICT, "bytes", "runs");
+	Line(RETL_ENCODING_DELTA, "int4", "rising");
+	Line(RETL_ENCODING_DELTA, "int4", "steps");
+	Line(RETL_ENCODING_DELTA, "int8", "rising");
+	Line(RETL_ENCODING_DELTA, "int8", "steps");
+	Line(RETL_ENCODING_DELTA, "int8", "squares");
+	Line(RETL_ENCODING_BITPACK, "int1", "two values");
+	Line(RETL_ENCODING_RLE, "int1", "runs");
 	ChecksumLine(64);
 	ChecksumLine(8144);
 	ChecksumLine(65536);

@@ -272,7 +272,8 @@ DamagePiece(const RetlEncoding *encoding, const TestType *type, int pattern, uin
 static void
 Damage(RetlEncodingId id)
 {
-	static const char *const names[] = {"equal", "few values", "runs", "magnitudes", "mostly empty"};
+	static const char *const names[] = {"equal", "few values", "runs", "magnitudes", "mostly empty",
+	"steps", "squares"};
 	static const uint32_t counts[] = {0, 1, 13, 70};
 	const RetlEncoding *encoding = RetlEncodingById(id);
 	bool		quick = getenv("RETLDB_TEST_QUICK") != NULL;
@@ -337,6 +338,13 @@ test_dict(void **state)
 	Damage(RETL_ENCODING_DICT);
 }
 
+static void
+test_delta(void **state)
+{
+	(void) state;
+	Damage(RETL_ENCODING_DELTA);
+}
+
 /* A dictionary of repeated or misplaced entries is refused; pieces need one. */
 static void
 test_dict_order(void **state)
@@ -381,6 +389,7 @@ main(void)
 		cmocka_unit_test(test_bitpack),
 		cmocka_unit_test(test_dict),
 		cmocka_unit_test(test_dict_order),
+		cmocka_unit_test(test_delta),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 
 #include "testlib.h"
 
+#include "encoding/simd.h"
+
 #define LENGTH(array) ((int) (sizeof(array) / sizeof((array)[0])))
 
 /* Longest value that a pattern of byte strings makes. */
@@ -334,6 +336,48 @@ MakeMostlyEmpty(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, 
 	return MakeFewValues(dst, type, i, count, seed);
 }
 
+/* Integers that rise by small uneven steps, with a jump here and there. */
+static size_t
+MakeSteps(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	(void) count;
+	if (type->type != RETL_PHYS_INT)
+		return SIZE_MAX;
+	return FromNumber(dst, type, (uint64_t) i * 5 + TestRandom(seed) % 5 +
+					  i / 300 * (UINT64_C(1) << (8 * type->width - 4)));
+}
+
+/* Integers whose differences grow, so that they go around and around. */
+static size_t
+MakeSquares(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	(void) count;
+	if (type->type != RETL_PHYS_INT)
+		return SIZE_MAX;
+	return FromNumber(dst, type, (uint64_t) i * i * (UINT64_C(1) << (8 * type->width - 8)) +
+					  TestRandom(seed) % 2);
+}
+
+/* Random integers of a small range. */
+static size_t
+MakeSmall(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	(void) i, (void) count;
+	if (type->type != RETL_PHYS_INT)
+		return SIZE_MAX;
+	return FromNumber(dst, type, TestRandom(seed) % 100000);
+}
+
+/* A sequence over the end of the signed, and that of the unsigned integers. */
+static size_t
+MakeWrapping(uint8_t *dst, const TestType *type, uint32_t i, uint32_t count, uint64_t *seed)
+{
+	(void) count, (void) seed;
+	if (type->type != RETL_PHYS_INT)
+		return SIZE_MAX;
+	return FromNumber(dst, type, UINT64_C(0x7777777777777777) + i * UINT64_C(0x0123456789ABCDEF));
+}
+
 struct TestPattern
 {
 	const char *name;
@@ -358,6 +402,10 @@ static const TestPattern patterns[] = {
 	{"prefixes", MakePrefixes},
 	{"long", MakeLong},
 	{"mostly empty", MakeMostlyEmpty},
+	{"steps", MakeSteps},
+	{"squares", MakeSquares},
+	{"wrapping", MakeWrapping},
+	{"small", MakeSmall},
 };
 const int	testPatternCount = LENGTH(patterns);
 
@@ -612,6 +660,10 @@ CheckOneFilter(const TestFilterSubject *subject, const RetlFilter *filter)
 
 	for (kind = 3; kind >= 0 && wrong == NULL; kind--)
 		wrong = CheckSelection(&c, MakeSelection(subject->piece->count, kind, subject->arena));
+	RetlSimdAllowed = false;
+	if (wrong == NULL)
+		wrong = CheckSelection(&c, MakeSelection(subject->piece->count, 1, subject->arena));
+	RetlSimdAllowed = true;
 	return wrong;
 }
 
