@@ -312,6 +312,26 @@ TestMissing(const RetlColumnReader *column, const RetlColumnTest *test)
 		: RetlFilterTest(&test->filter, type->physType, type->width, (const uint8 *) value, length);
 }
 
+/*
+ * Do the statistics of the vector say how many rows are null: all, or none?
+ * Then a test for null needs no look at them.
+ */
+static bool
+AnswerByStatistics(RetlGroupReader *reader, const RetlColumnTest *test, uint32 index,
+				   RetlSelection *selection)
+{
+	RetlZone	zone;
+	uint32		rowCount;
+
+	if (test->kind == RETL_COLUMN_FILTER || !retldb_enable_skipping ||
+		!RetlGroupReaderGetVectorZone(reader, test->attnum, index, &zone, &rowCount) ||
+		(zone.nullCount > 0 && zone.nullCount < rowCount))
+		return false;
+	if ((zone.nullCount > 0) != (test->kind == RETL_COLUMN_IS_NULL))
+		memset(selection->words, 0, RetlSelectionWords(selection->rowCount) * sizeof(uint64));
+	return true;
+}
+
 /* Evaluate a test that is not NEVER on a vector; memory comes from the current context. */
 static void
 RunTest(RetlGroupReader *reader, RetlColumnReader *column, const RetlColumnTest *test,
@@ -328,6 +348,8 @@ RunTest(RetlGroupReader *reader, RetlColumnReader *column, const RetlColumnTest 
 				   RetlSelectionWords(selection->rowCount) * sizeof(uint64));
 		return;
 	}
+	if (AnswerByStatistics(reader, test, index, selection))
+		return;
 	run.chunk = &column->chunk;
 	run.filter = &test->filter;
 	run.memo = GetMemo(column, test);

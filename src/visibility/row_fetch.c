@@ -34,6 +34,7 @@ typedef struct FetchCache
 	RetlDirectory *directory;
 	RetlGroupReader *reader;
 	RetlGroup  *openGroup;
+	uint32		lastVector;		/* of openGroup, from which a row was fetched */
 } FetchCache;
 
 static FetchCache cache;
@@ -119,6 +120,27 @@ FindGroup(const RetlDirectory *directory, uint64 rowNumber)
 }
 
 /*
+ * The vector of a column, with at least this row of it.  The first row of a
+ * vector is fetched alone; whoever comes again gets the whole vector, for
+ * triggers go through it row by row.
+ */
+static const RetlVector *
+GetVector(AttrNumber attnum, uint32 vector, uint32 vectorRow, bool again)
+{
+	uint32		vectorRows = RetlGroupReaderVectorRows(cache.reader);
+	RetlSelection selection;
+
+	if (again)
+		return RetlGroupReaderGetVector(cache.reader, attnum, vector);
+	memset(&selection, 0, sizeof(selection));
+	selection.rowCount = Min(vectorRows,
+							 RetlGroupReaderRowCount(cache.reader) - vector * vectorRows);
+	selection.count = 1;
+	selection.words[vectorRow / 64] = UINT64CONST(1) << (vectorRow % 64);
+	return RetlGroupReaderGetSelected(cache.reader, attnum, vector, &selection);
+}
+
+/*
  * Fill in all columns of a row of the group.
  */
 static void
@@ -126,14 +148,20 @@ FetchColumns(Relation rel, RetlGroup *group, uint32 row, Datum *values, bool *is
 {
 	TupleDesc	tupdesc = RelationGetDescr(rel);
 	uint32		vectorRows;
+	uint32		vector;
+	bool		again;
 
 	if (cache.openGroup != group)
 	{
 		cache.openGroup = NULL;
 		RetlGroupReaderOpen(cache.reader, &group->entry);
 		cache.openGroup = group;
+		cache.lastVector = PG_UINT32_MAX;
 	}
 	vectorRows = RetlGroupReaderVectorRows(cache.reader);
+	vector = row / vectorRows;
+	again = cache.lastVector == vector;
+	cache.lastVector = vector;
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		if (TupleDescAttr(tupdesc, i)->attisdropped)
@@ -142,7 +170,7 @@ FetchColumns(Relation rel, RetlGroup *group, uint32 row, Datum *values, bool *is
 			isnull[i] = true;
 		}
 		else
-			values[i] = RetlVectorGetDatum(RetlGroupReaderGetVector(cache.reader, i + 1, row / vectorRows),
+			values[i] = RetlVectorGetDatum(GetVector(i + 1, vector, row % vectorRows, again),
 										   row % vectorRows, &isnull[i]);
 	}
 }
