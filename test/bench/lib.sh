@@ -120,14 +120,14 @@ measure()
         while [ $# -gt 0 ]; do
             name=$1
             {
-                echo "\\timing off"
+                printf '%s\n' "\\timing off"
                 printf '%s\n' "${2//@N@/$run}" | sed '$d'
-                if [ "$run" = 0 ]; then echo "\\o $stem.$name.out"; else echo "\\o /dev/null"; fi
-                echo "\\timing on"
-                echo "\\echo MEASURE $run $name"
+                if [ "$run" = 0 ]; then printf '%s\n' "\\o $stem.$name.out"; else printf '%s\n' "\\o /dev/null"; fi
+                printf '%s\n' "\\timing on"
+                printf '%s\n' "\\echo MEASURE $run $name"
                 printf '%s\n' "${2//@N@/$run}" | tail -n 1 | sed 's/; *$//; s/$/;/'
-                echo "\\timing off"
-                echo "\\o"
+                printf '%s\n' "\\timing off"
+                printf '%s\n' "\\o"
                 echo "RESET ALL;"
                 [ -z "${MEASURE_TIMEOUT:-}" ] || echo "SET statement_timeout = '$MEASURE_TIMEOUT';"
             } >>"$script"
@@ -147,6 +147,12 @@ measure()
 ms()
 {
     median <"$1.$2.ms"
+}
+
+# The shortest
+best_ms()
+{
+    sort -n "$1.$2.ms" | head -n 1
 }
 
 # ---------------------------------------------------------------- TPC-H
