@@ -105,11 +105,14 @@ table_exists()
 # session: once to warm up, then RUNS times.  A statement may be preceded by
 # others that are not timed (lines of the same string before it: the last line
 # is what is timed).  @N@ in it becomes the number of the run.  The answers of
-# the first round go to STEM.NAME.out, the times to STEM.NAME.ms.
+# the first round go to STEM.NAME.out, the times to STEM.NAME.ms, and the times
+# that the backend had a CPU, which other programs hardly influence, to
+# STEM.NAME.cpu.
 # Returns false if a statement failed (its error is shown).
 measure()
 {
     local runs=$1 stem=$2 run name script
+    local cpu="SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1) AS"
     shift 2
     local statements=("$@")
 
@@ -123,11 +126,12 @@ measure()
                 printf '%s\n' "\\timing off"
                 printf '%s\n' "${2//@N@/$run}" | sed '$d'
                 if [ "$run" = 0 ]; then printf '%s\n' "\\o $stem.$name.out"; else printf '%s\n' "\\o /dev/null"; fi
+                printf '%s\n' "$cpu cpu_before \\gset"
                 printf '%s\n' "\\timing on"
                 printf '%s\n' "\\echo MEASURE $run $name"
                 printf '%s\n' "${2//@N@/$run}" | tail -n 1 | sed 's/; *$//; s/$/;/'
                 printf '%s\n' "\\timing off"
-                printf '%s\n' "\\o"
+                printf '%s\n' "\\o" "$cpu cpu_after \\gset" "\\echo CPU $run $name :cpu_before :cpu_after"
                 echo "RESET ALL;"
                 [ -z "${MEASURE_TIMEOUT:-}" ] || echo "SET statement_timeout = '$MEASURE_TIMEOUT';"
             } >>"$script"
@@ -139,6 +143,8 @@ measure()
     while [ $# -gt 0 ]; do
         awk -v name="$1" '/^MEASURE / { wanted = ($2 > 0 && $3 == name) } /^Time:/ && wanted { print $2 }' \
             "$stem.log" >"$stem.$1.ms"
+        awk -v name="$1" '/^CPU / && $2 > 0 && $3 == name { printf "%.3f\n", ($5 - $4) / 1e6 }' \
+            "$stem.log" >"$stem.$1.cpu"
         shift 2
     done
 }
@@ -149,10 +155,9 @@ ms()
     median <"$1.$2.ms"
 }
 
-# The shortest
-best_ms()
+cpu_ms()
 {
-    sort -n "$1.$2.ms" | head -n 1
+    median <"$1.$2.cpu"
 }
 
 # ---------------------------------------------------------------- TPC-H
