@@ -22,7 +22,7 @@ CREATE TABLE o1 (a int, b text, c float8) USING retldb
 SELECT options FROM options WHERE relation = 'o1';
 INSERT INTO o1 SELECT i, 'b' || i % 10, i FROM generate_series(1, 5010) i;
 SELECT * FROM storage('o1');
-SELECT relation, options FROM options WHERE relation LIKE 'pg_toast%' AND relation IN (SELECT reltoastrelid::regclass::text FROM pg_class WHERE relname = 'o1');
+SELECT options FROM options WHERE relation IN (SELECT reltoastrelid::regclass::text FROM pg_class WHERE relname = 'o1');
 
 -- settings count where the table says nothing
 SET retldb.compression = snappy;
@@ -149,6 +149,21 @@ ALTER TABLE o3 SET (compression = snappy), ADD COLUMN d int, ADD CHECK (a < 0);
 ROLLBACK;
 SELECT options, columns FROM options WHERE relation = 'o3';
 
+-- event triggers fire
+CREATE FUNCTION seen() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE '% %: %', tg_event, tg_tag, (SELECT array_agg(object_identity) FROM pg_event_trigger_ddl_commands());
+END $$;
+CREATE EVENT TRIGGER seen ON ddl_command_end EXECUTE FUNCTION seen();
+CREATE TABLE watched (a int) USING retldb WITH (compression = zstd);
+ALTER TABLE watched SET (compression = none);
+ALTER TABLE watched SET (compression = lz4, fillfactor = 30);
+ALTER TABLE watched SET (compression = snappy), ADD COLUMN b int;
+DROP EVENT TRIGGER seen;
+DROP FUNCTION seen;
+SELECT options FROM options WHERE relation = 'watched';
+DROP TABLE watched;
+
 -- what is wrong is said
 CREATE TABLE bad (a int) USING retldb WITH (compresion = zstd);
 CREATE TABLE bad (a int) USING retldb WITH (retldb.compresion = zstd);
@@ -235,6 +250,11 @@ ALTER TABLE o9 DROP COLUMN d;
 SELECT options FROM options WHERE relation = 'o9';
 INSERT INTO o9 SELECT i, 'x' || i % 10 FROM generate_series(1, 2000) i;
 ALTER TABLE o9 DROP COLUMN "say ""b""", DROP COLUMN desc_, ADD COLUMN e int;
+SELECT options FROM options WHERE relation = 'o9';
+ALTER TABLE o9 ADD COLUMN f int, ADD COLUMN g int, SET (order_by = 'f, g');
+ALTER TABLE o9 DROP COLUMN f, SET (compression = zstd);
+SELECT options FROM options WHERE relation = 'o9';
+ALTER TABLE o9 DROP COLUMN g, RESET (compression);
 SELECT options FROM options WHERE relation = 'o9';
 ALTER TABLE o9 SET (order_by = e);
 ALTER TABLE o9 ALTER e TYPE json USING NULL;

@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "access/tupmacs.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/sortsupport.h"
@@ -68,19 +67,39 @@ AllocateArray(Size count, Size size)
 	return MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * size);
 }
 
+/* Make the Datum of a by-value type from bytes that need not be aligned. */
+static Datum
+ByValueDatum(const uint8 *data, uint32 width)
+{
+	int16		two;
+	int32		four;
+	int64		eight;
+
+	switch (width)
+	{
+		case 1:
+			return CharGetDatum((char) *data);
+		case 2:
+			memcpy(&two, data, sizeof(two));
+			return Int16GetDatum(two);
+		case 4:
+			memcpy(&four, data, sizeof(four));
+			return Int32GetDatum(four);
+		default:
+			Assert(width == 8);
+			memcpy(&eight, data, sizeof(eight));
+			return Int64GetDatum(eight);
+	}
+}
+
 /* Make the Datum of a fixed-width value; by-reference ones are copied, aligned. */
 static Datum
 FixedDatum(const RetlColumnType *type, const uint8 *data, char **copies)
 {
-	Datum		datum = 0;
-	char	   *copy;
+	char	   *copy = *copies;
 
 	if (type->byValue)
-	{
-		memcpy(&datum, data, type->width);	/* aligned now */
-		return fetch_att(&datum, true, type->width);
-	}
-	copy = *copies;
+		return ByValueDatum(data, type->width);
 	memcpy(copy, data, type->width);
 	*copies += MAXALIGN(type->width);
 	return PointerGetDatum(copy);

@@ -39,6 +39,7 @@
  * ---------------------------------------------------------------------
  */
 
+/* See options_catalog.h. */
 bool
 RetlAmIsOurs(Oid amOid)
 {
@@ -56,12 +57,14 @@ RetlAmIsOurs(Oid amOid)
 	return OidIsValid(handler) && GetTableAmRoutine(handler) == RetlGetTableAmRoutine();
 }
 
+/* See options_catalog.h. */
 bool
 RetlAmNameIsOurs(const char *name)
 {
 	return name != NULL && RetlAmIsOurs(get_am_oid(name, true));
 }
 
+/* See options_catalog.h. */
 char
 RetlRelationKind(Oid relid, bool *ours)
 {
@@ -85,6 +88,7 @@ RetlRelationKind(Oid relid, bool *ours)
 	return kind;
 }
 
+/* See options_catalog.h. */
 AttrNumber
 RetlRelationColumns(Oid relid)
 {
@@ -103,6 +107,7 @@ RetlRelationColumns(Oid relid)
  * ---------------------------------------------------------------------
  */
 
+/* See options_catalog.h. */
 const char *
 RetlOptionGet(List *options, const char *name)
 {
@@ -118,6 +123,7 @@ RetlOptionGet(List *options, const char *name)
 	return NULL;
 }
 
+/* See options_catalog.h. */
 List *
 RetlOptionRemove(List *options, const char *name)
 {
@@ -134,6 +140,7 @@ RetlOptionRemove(List *options, const char *name)
 	return result;
 }
 
+/* See options_catalog.h. */
 List *
 RetlOptionSet(List *options, const char *name, const char *value)
 {
@@ -193,6 +200,7 @@ OptionsOfTuple(int cacheId, HeapTuple tuple, AttrNumber attnum)
 	return isNull ? (Datum) 0 : datum;
 }
 
+/* See options_catalog.h. */
 List *
 RetlStoredTableOptions(Oid relid)
 {
@@ -207,6 +215,7 @@ RetlStoredTableOptions(Oid relid)
 	return result;
 }
 
+/* See options_catalog.h. */
 List *
 RetlStoredColumnOptions(Oid relid, AttrNumber attnum)
 {
@@ -245,6 +254,7 @@ UpdateTuple(Relation catalog, int cacheId, HeapTuple tuple, AttrNumber column,
 	heap_freetuple(changed);
 }
 
+/* See options_catalog.h. */
 void
 RetlStoreTableOptions(Oid relid, List *options)
 {
@@ -260,6 +270,7 @@ RetlStoreTableOptions(Oid relid, List *options)
 	CommandCounterIncrement();
 }
 
+/* See options_catalog.h. */
 void
 RetlStoreColumnOptions(Oid relid, AttrNumber attnum, List *options)
 {

@@ -501,19 +501,36 @@ CheckEncoding(Oid relid, AttrNumber attnum, List *options)
 						   format_type_be(typeOid))));
 }
 
-/* Take our options out of a list, and set or reset them. */
+/*
+ * Take our options out of a subcommand, and set or reset them in the list.  If
+ * nothing else is in it, it becomes a RESET of what is hidden then: PostgreSQL
+ * has nothing to do, but treats it as it treats any other, with its checks, a
+ * weak lock, and event triggers.
+ */
 static void
-ChangeOptions(List **options, Node **list, bool reset, RetlOptionTarget target)
+ChangeOptions(List **options, AlterTableCmd *cmd, RetlOptionTarget target)
 {
-	List	   *left = (List *) *list;
+	bool		reset = cmd->subtype == AT_ResetRelOptions || cmd->subtype == AT_ResetOptions;
+	List	   *left = (List *) cmd->def;
+	List	   *taken = reset ? TakeNames(&left, target) : TakeOptions(&left, target);
 	ListCell   *cell;
 
-	if (reset)
-		foreach(cell, TakeNames(&left, target))
-			*options = RetlOptionRemove(*options, ((DefElem *) lfirst(cell))->defname);
-	else
-		*options = MergeOptions(*options, TakeOptions(&left, target));
-	*list = (Node *) left;
+	if (!reset)
+		*options = MergeOptions(*options, taken);
+	foreach(cell, taken)
+	{
+		char	   *name = ((DefElem *) lfirst(cell))->defname;
+
+		if (reset)
+			*options = RetlOptionRemove(*options, name);
+		lfirst(cell) = makeDefElem(name, NULL, -1);
+	}
+	if (left == NIL)
+	{
+		cmd->subtype = target == RETL_OPTION_COLUMN ? AT_ResetOptions : AT_ResetRelOptions;
+		left = taken;
+	}
+	cmd->def = (Node *) left;
 }
 
 /* ALTER COLUMN ... SET or RESET. */
@@ -532,12 +549,11 @@ AlterColumn(RetlOptionsCommand *command, AlterTableCmd *cmd)
 	column = GetColumn(command, cmd->name);
 	if (!known)
 		column->options = RetlStoredColumnOptions(command->relid, attnum);
-	ChangeOptions(&column->options, &cmd->def, cmd->subtype == AT_ResetOptions,
-				  RETL_OPTION_COLUMN);
+	ChangeOptions(&column->options, cmd, RETL_OPTION_COLUMN);
 	CheckEncoding(command->relid, attnum, column->options);
 }
 
-/* Take what is ours out of a subcommand; false if nothing of it is left. */
+/* Take what is ours out of a subcommand; false if PostgreSQL must not see it. */
 static bool
 AlterSubcommand(RetlOptionsCommand *command, AlterTableCmd *cmd, char kind)
 {
@@ -548,13 +564,12 @@ AlterSubcommand(RetlOptionsCommand *command, AlterTableCmd *cmd, char kind)
 	{
 		case AT_SetRelOptions:
 		case AT_ResetRelOptions:
-			ChangeOptions(&command->tableOptions, &cmd->def,
-						  cmd->subtype == AT_ResetRelOptions, target);
-			return cmd->def != NULL;
+			ChangeOptions(&command->tableOptions, cmd, target);
+			return true;
 		case AT_SetOptions:
 		case AT_ResetOptions:
 			AlterColumn(command, cmd);
-			return cmd->def != NULL;
+			return true;
 		case AT_SetAccessMethod:
 			return kind != RELKIND_PARTITIONED_TABLE;
 		default:
@@ -675,13 +690,12 @@ BeginAlter(RetlOptionsCommand *command, AlterTableStmt *stmt)
  */
 
 /*
- * Replace a column's name in the order of a relation; newName is NULL if the
- * column is going to be dropped.
+ * Replace a column's name in the order among these options; newName is NULL if
+ * the column is going to be dropped.  Returns the same list if it is not there.
  */
-static void
-ChangeOrder(Oid relid, const char *oldName, const char *newName)
+static List *
+ChangeOrder(List *options, const char *oldName, const char *newName)
 {
-	List	   *options = RetlStoredTableOptions(relid);
 	const char *text = RetlOptionGet(options, RETLDB_OPTION_ORDER_BY);
 	List	   *columns;
 	List	   *left = NIL;
@@ -690,7 +704,7 @@ ChangeOrder(Oid relid, const char *oldName, const char *newName)
 	ListCell   *cell;
 
 	if (text == NULL || !RetlOrderByParse(text, &columns, &problem))
-		return;
+		return options;
 	foreach(cell, columns)
 	{
 		RetlOrderColumn *column = lfirst(cell);
@@ -705,12 +719,24 @@ ChangeOrder(Oid relid, const char *oldName, const char *newName)
 		left = lappend(left, column);
 	}
 	if (!found)
-		return;
-	if (left != NIL)
-		options = RetlOptionSet(options, RETLDB_OPTION_ORDER_BY, RetlOrderByFormat(left));
-	else
-		options = RetlOptionRemove(options, RETLDB_OPTION_ORDER_BY);
-	RetlStoreTableOptions(relid, options);
+		return options;
+	if (left == NIL)
+		return RetlOptionRemove(options, RETLDB_OPTION_ORDER_BY);
+	return RetlOptionSet(options, RETLDB_OPTION_ORDER_BY, RetlOrderByFormat(left));
+}
+
+/* The same for a relation. */
+static void
+ChangeStoredOrder(Oid relid, const char *oldName, const char *newName)
+{
+	List	   *options = RetlStoredTableOptions(relid);
+	List	   *changed = ChangeOrder(options, oldName, newName);
+
+	if (changed != options)
+		RetlStoreTableOptions(relid, changed);
+	/* an ALTER of the same relation may have its options in hand */
+	if (current != NULL && current->what == RETL_OPTIONS_ALTER && current->relid == relid)
+		current->tableOptions = ChangeOrder(current->tableOptions, oldName, newName);
 }
 
 /* The name that a column gets by the running command, which look-ups do not see yet. */
@@ -748,7 +774,7 @@ ColumnAltered(Oid relid, AttrNumber attnum)
 	oldName = get_attname(relid, attnum, true);
 	newName = NewColumnName(relid, attnum);
 	if (oldName != NULL && newName != NULL && strcmp(oldName, newName) != 0)
-		ChangeOrder(relid, oldName, newName);
+		ChangeStoredOrder(relid, oldName, newName);
 }
 
 /* A column is going to be dropped: its table is not in its order any more. */
@@ -758,7 +784,7 @@ ColumnDropped(Oid relid, AttrNumber attnum)
 	char	   *name = get_attname(relid, attnum, true);
 
 	if (name != NULL)
-		ChangeOrder(relid, name, NULL);
+		ChangeStoredOrder(relid, name, NULL);
 }
 
 /* ---------------------------------------------------------------------
@@ -766,6 +792,7 @@ ColumnDropped(Oid relid, AttrNumber attnum)
  * ---------------------------------------------------------------------
  */
 
+/* Follow created relations, and changed columns. */
 static void
 OptionsObjectAccess(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg)
 {

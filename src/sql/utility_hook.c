@@ -61,6 +61,7 @@ RetlProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTre
 	PG_END_TRY();
 }
 
+/* See utility_hook.h. */
 void
 RetlInstallUtilityHook(void)
 {
