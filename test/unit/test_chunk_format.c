@@ -292,6 +292,20 @@ MakePiece(uint8_t *dst, uint16_t rowCount, bool nulls, bool overflow, uint32_t p
 	return (size_t) (dst - start) + payloadLength;
 }
 
+/* Does the bitmap of rows that are not null say the same as looking at them one by one? */
+static void
+CheckPresent(const RetlPieceView *piece)
+{
+	uint32_t	words = (piece->rowCount + 63) / 64;
+	uint64_t   *present = malloc(words * sizeof(uint64_t));
+
+	RetlPiecePresent(piece, present);
+	for (uint32_t i = 0; i < words * 64; i++)
+		assert_int_equal(present[i / 64] >> (i % 64) & 1,
+						 i < piece->rowCount && !RetlPieceIsNull(piece, i));
+	free(present);
+}
+
 /* Parse a copy of exactly this size, so that ASan sees where it ends. */
 static const char *
 ParsePiece(const uint8_t *bytes, size_t size, uint32_t rowCount, uint64_t overflowLength,
@@ -309,6 +323,8 @@ ParsePiece(const uint8_t *bytes, size_t size, uint32_t rowCount, uint64_t overfl
 		for (uint32_t i = 0; i < rowCount; i++)
 			nulls += RetlPieceIsNull(piece, i);
 		assert_int_equal(nulls, rowCount - piece->valueCount);
+		if (piece->nulls != NULL)
+			CheckPresent(piece);
 		for (uint32_t i = 0; i < piece->overflowCount; i++)
 			assert_true(RetlPieceOverflow(piece, i).valueIndex < piece->valueCount);
 		assert_true(piece->length <= size);

@@ -378,6 +378,9 @@ test_dict_shortened(void **state)
 				assert_null(dict->open(bad, sizeof(good), RETL_PHYS_BYTES, 0, &arena.arena, &error));
 		}
 	TestArenaReset(&arena);
+}
+
+static void
 test_delta(void **state)
 {
 	(void) state;

@@ -169,7 +169,7 @@ test_documented_bytes(void **state)
 	static const uint32_t addressOffsets[] = {0, 4, 8};
 	uint8_t		numericBytes[64];
 	uint32_t	numericOffsets[3] = {0};
-	RetlValues	values = {RETL_PHYS_FLOAT, 8, 2, (const uint8_t *) floats, NULL, NULL, false};
+	RetlValues	values = {.type = RETL_PHYS_FLOAT,.width = 8,.count = 2,.fixed = (const uint8_t *) floats};
 	TestArena	arena;
 	RetlBytes	out;
 
@@ -182,12 +182,12 @@ test_documented_bytes(void **state)
 	numericOffsets[1] = (uint32_t) TestMakeNumeric(numericBytes, 1250, 2, 2);
 	numericOffsets[2] = numericOffsets[1] +
 		(uint32_t) TestMakeNumeric(numericBytes + numericOffsets[1], 1, 2, 2);
-	values = (RetlValues) {RETL_PHYS_BYTES, 0, 2, NULL, numericOffsets, numericBytes, true};
+	values = (RetlValues) {.type = RETL_PHYS_BYTES,.count = 2,.offsets = numericOffsets,.bytes = numericBytes,.isNumeric = true};
 	out = EncodeOne(RETL_ENCODING_DECIMAL, &values, &arena.arena);
 	assert_int_equal(out.length, sizeof(decimalBytes));
 	assert_memory_equal(out.data, decimalBytes, sizeof(decimalBytes));
 
-	values = (RetlValues) {RETL_PHYS_BYTES, 0, 2, NULL, addressOffsets, addresses, false};
+	values = (RetlValues) {.type = RETL_PHYS_BYTES,.count = 2,.offsets = addressOffsets,.bytes = addresses};
 	out = EncodeOne(RETL_ENCODING_SPLIT, &values, &arena.arena);
 	assert_int_equal(out.length, sizeof(splitBytes));
 	assert_memory_equal(out.data, splitBytes, sizeof(splitBytes));
@@ -199,7 +199,7 @@ static size_t
 AlpSize(double (*make) (uint32_t i), uint16_t width, bool *never)
 {
 	uint8_t		fixed[2048 * 8];
-	RetlValues	values = {RETL_PHYS_FLOAT, width, 2048, fixed, NULL, NULL, false};
+	RetlValues	values = {.type = RETL_PHYS_FLOAT,.width = width,.count = 2048,.fixed = fixed};
 	TestArena	arena;
 	size_t		size;
 	uint32_t	i;
@@ -379,7 +379,7 @@ test_every_numeric(void **state)
 	TestArena	arena;
 	uint8_t		bytes[40 * 20 * 32];
 	uint32_t	offsets[40 * 20 + 1] = {0};
-	RetlValues	values = {RETL_PHYS_BYTES, 0, 0, NULL, offsets, bytes, true};
+	RetlValues	values = {.type = RETL_PHYS_BYTES,.offsets = offsets,.bytes = bytes,.isNumeric = true};
 	const RetlEncoding *encoding = RetlEncodingById(RETL_ENCODING_DECIMAL);
 	unsigned	scale;
 
