@@ -405,7 +405,7 @@ RetlFilterDecoded(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 	bool		compares = RetlFilterCanCompare(filter, type, width);
 	RetlIntRange range;
 
-	if (compares && type == RETL_PHYS_BYTES &&
+	if (compares && filter->order == RETL_ORDER_BYTES && type == RETL_PHYS_BYTES &&
 		(filter->op == RETL_EQ || filter->op == RETL_NE))
 		FilterEqualBytes(filter, count, values, selected);
 	else if (compares && RetlFilterIntRange(filter, type, width, &range))

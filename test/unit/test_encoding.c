@@ -332,6 +332,9 @@ test_analyse(void **state)
 						if (estimate == RETLDB_NEVER)
 							continue;
 						real = RealSize(encoding, &values, 2048, &arena.arena);
+						/* a shortened dictionary may be much smaller than thought */
+						if (id == RETL_ENCODING_DICT && real < estimate)
+							continue;
 						if (id < RETL_ENCODING_RLE || id == RETL_ENCODING_BITPACK
 							? estimate != real
 							: estimate > real * 3 + 200 || real > estimate * 3 + 200)
