@@ -266,7 +266,7 @@ tpch_check()
                 same=$((same + 1))
             fi
         done
-        say "$query: $(wc -l <"$WORK/log/tpch.$query.heap") rows"
+        say "$query: $(wc -l <"$WORK/log/tpch.$query.heap") rows, $SECONDS s"
     done
     RESULT="$same answers as of heap"
     say "$RESULT"
