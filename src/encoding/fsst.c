@@ -547,7 +547,8 @@ FsstFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	uint32_t	i;
 
 	(void) memo;
-	*answered = RetlFilterCanCompare(filter, type, width);
+	*answered = filter->order == RETL_ORDER_BYTES &&
+		RetlFilterCanCompare(filter, type, width);
 	if (!*answered || count == 0)
 		return true;
 	if (!OpenPiece(&piece, state, src, srcSize, count, error))
