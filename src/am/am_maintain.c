@@ -1,20 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * am_maintain.c
- *	  Table access method: truncation, VACUUM, size estimates.
+ *	  Table access method: truncation, VACUUM.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "access/heapam.h"
 #include "access/multixact.h"
 #include "access/visibilitymap.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
-#include "optimizer/plancat.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
@@ -151,42 +148,4 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	heap_vacuum_rel(rel, &heapParams, bstrategy);
 	FreeDeadGroups(rel);
 	UpdateStatistics(rel);
-}
-
-/* ---------------------------------------------------------------------
- * Size estimates
- * ---------------------------------------------------------------------
- */
-
-/*
- * Size of the table for the planner, from the header page alone: the rows of
- * all complete groups, and as many rows of the row store as fit its pages.
- */
-void
-retldb_relation_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages,
-							  double *tuples, double *allvisfrac)
-{
-	RetlFileHeader header;
-	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
-	double		rowPages;
-	int32		width;
-
-	if (!RetlHeaderTryRead(rel, &header))
-		memset(&header, 0, sizeof(header));
-	rowPages = (double) nblocks - 1 - header.ownedPages;
-	width = get_rel_data_width(rel, attr_widths) + MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData);
-
-	/* as for heap: do not believe that a new table will stay empty */
-	if (header.completeGroups == 0 && rowPages < 10 &&
-		rel->rd_rel->reltuples < 0 && !rel->rd_rel->relhassubclass)
-	{
-		rowPages = 10;
-		nblocks = Max(nblocks, 11);
-	}
-
-	*pages = nblocks;
-	*tuples = header.completeRows;
-	if (rowPages > 0)
-		*tuples += rint(rowPages * (BLCKSZ - SizeOfPageHeaderData) / width);
-	*allvisfrac = 0;
 }

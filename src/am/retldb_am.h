@@ -77,6 +77,8 @@ extern void retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTabl
 extern void retldb_relation_nontransactional_truncate(Relation rel);
 extern void retldb_relation_vacuum(Relation rel, struct VacuumParams *params,
 								   BufferAccessStrategy bstrategy);
+
+/* table_size.c */
 extern void retldb_relation_estimate_size(Relation rel, int32 *attr_widths,
 										  BlockNumber *pages, double *tuples,
 										  double *allvisfrac);

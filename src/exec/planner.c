@@ -16,7 +16,7 @@
  *	- any scan of a table with indexes while enable_seqscan is off, for that
  *	  setting asks for the index, and a columnar scan is a sequential one.
  *
- * Planning reads nothing of the table.
+ * Planning reads nothing of the table but its header page.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,6 +40,7 @@
 #include "utils/syscache.h"
 
 #include "am/retldb_am.h"
+#include "am/table_size.h"
 #include "base/settings.h"
 #include "exec/exec.h"
 #include "exec/retldb_exec.h"
@@ -54,6 +55,19 @@
 
 /* A comparison on a vector, as a share of calling an operator. */
 #define RETLDB_TEST_COST_SHARE			0.04
+
+/*
+ * What else a scan does, in units of cpu_operator_cost; docs/internals/reading.md
+ * says where the numbers come from.
+ */
+#define RETLDB_RESCAN_COST				40	/* to begin, again or for the first time */
+#define RETLDB_GROUP_TEST_COST			1	/* a column's zone of a row group */
+#define RETLDB_GROUP_OPEN_COST			100 /* to turn to a row group that is read */
+#define RETLDB_CHUNK_OPEN_COST			40	/* ... and to a column of it */
+#define RETLDB_VECTOR_TEST_COST			0.6 /* a column's zone of a vector */
+#define RETLDB_VECTOR_OPEN_COST			20	/* to turn to a vector of a column */
+#define RETLDB_UNIT_READ_COST			600 /* to read a unit of a column for one of its
+											 * vectors only, the others not being needed */
 
 /* What a heap tuple takes beside its values: line pointer, header, padding. */
 #define RETLDB_HEAP_TUPLE_OVERHEAD		32
@@ -77,6 +91,8 @@ typedef struct PathContext
 	RangeTblEntry *rte;
 	int			columnCount;	/* needed columns */
 	double		columnShare;	/* of the table's bytes in them */
+	RetlTableSize size;
+	double		rowStoreRows;
 	double		width;			/* of a row */
 	RetlClauseTest *tests;		/* of rel->baserestrictinfo */
 } PathContext;
@@ -84,15 +100,17 @@ typedef struct PathContext
 /* What a scan under certain clauses has to do. */
 typedef struct ScanWork
 {
-	double		readShare;		/* of the rows in vectors that are not skipped */
+	double		readShare;		/* of the vectors that are not skipped */
+	int			zoneTests;		/* tests that may skip */
 	double		passShare;		/* of the rows that pass pushed conditions */
-	Cost		pushedCost;		/* of pushed conditions, for each row read */
+	Cost		pushedCost;		/* of pushed conditions, for each row of vectors */
 	QualCost	qualCost;		/* of the others, for each row that passes */
+	QualCost	rowQualCost;	/* of all, for each row of the row store */
 } ScanWork;
 
 /*
  * Is the relation a retldb table?  The planner holds a lock on it.  If so, the
- * context is told about the columns in attnums (offset by
+ * context is told about its size and the columns in attnums (offset by
  * FirstLowInvalidHeapAttributeNumber).
  */
 static bool
@@ -127,8 +145,10 @@ IsColumnarTable(PathContext *context, Bitmapset *attnums)
 			context->columnCount++;
 		}
 	}
+	RetlGetTableSize(relation, &context->size);
 	table_close(relation, NoLock);
 
+	context->rowStoreRows = Max(rel->tuples - context->size.groupRows, 0);
 	context->columnShare = context->width > 0 ? needed / context->width : 1.0;
 	return true;
 }
@@ -277,6 +297,11 @@ AddConditionCosts(const PathContext *context, const RetlClauseTest *tests, int c
 	{
 		QualCost	cost;
 
+		cost_qual_eval_node(&cost, (Node *) tests[i].rinfo, context->root);
+		work->rowQualCost.startup += cost.startup;
+		work->rowQualCost.per_tuple += cost.per_tuple;
+		if (tests[i].skipCondition != NULL && retldb_enable_skipping)
+			work->zoneTests++;
 		if (tests[i].exact && retldb_enable_vector_filter)
 		{
 			work->pushedCost += cpu_operator_cost * RETLDB_TEST_COST_SHARE *
@@ -284,7 +309,6 @@ AddConditionCosts(const PathContext *context, const RetlClauseTest *tests, int c
 			*pushed = lappend(*pushed, tests[i].rinfo);
 			continue;
 		}
-		cost_qual_eval_node(&cost, (Node *) tests[i].rinfo, context->root);
 		work->qualCost.startup += cost.startup;
 		work->qualCost.per_tuple += cost.per_tuple;
 	}
@@ -329,21 +353,52 @@ ParallelDivisor(const Path *path)
 }
 
 /*
- * Set rows and costs of a path, after the manner of cost_seqscan(): only the
- * needed columns' pages are read, and only the share that is not skipped;
- * pushed conditions cost little, and all that comes after them concerns only
- * the rows that pass.
+ * CPU cost of the row groups: only what is not skipped is read, pushed conditions
+ * cost little, and all that comes after them concerns only the rows that pass.
+ */
+static Cost
+GroupsCost(const PathContext *context, const ScanWork *work)
+{
+	double		columns = context->columnCount;
+	double		rowShare = RETLDB_ROW_COST_SHARE +
+		RETLDB_COLUMNS_COST_SHARE * columns / (columns + RETLDB_COLUMNS_FOR_HALF);
+	double		groups = context->size.groups;
+	double		vectors = ceil(context->size.groupRows / retldb_vector_rows);
+	double		groupsRead = Min(groups, groups * work->readShare + 1);
+	double		vectorsRead = Min(vectors, vectors * work->readShare + 1);
+	double		rowsRead;
+	double		rowsPassed;
+	double		operations;
+
+	if (groups == 0)
+		return 0;
+	rowsRead = context->size.groupRows * vectorsRead / vectors;
+	rowsPassed = Min(rowsRead, context->size.groupRows * work->passShare);
+
+	operations = groupsRead * (RETLDB_GROUP_OPEN_COST + columns * RETLDB_CHUNK_OPEN_COST) +
+		vectorsRead * columns * RETLDB_VECTOR_OPEN_COST +
+		work->zoneTests * (groups * RETLDB_GROUP_TEST_COST +
+						   groupsRead * vectors / groups * RETLDB_VECTOR_TEST_COST);
+
+	/* where vectors are picked out, a unit is read for the sake of one of them */
+	if (work->readShare < 1.0)
+		operations += groupsRead * columns * RETLDB_UNIT_READ_COST;
+
+	return operations * cpu_operator_cost + work->pushedCost * rowsRead +
+		(cpu_tuple_cost * rowShare + work->qualCost.per_tuple) * rowsPassed;
+}
+
+/*
+ * Set rows and costs of a path, after the manner of cost_seqscan(): of row groups
+ * only the needed columns' pages are read, and only the share that is not
+ * skipped; the row store is read as heap.
  */
 static void
 CostScan(const PathContext *context, Path *path, const ScanWork *work)
 {
 	RelOptInfo *rel = context->rel;
-	double		columns = context->columnCount;
-	double		rowShare = RETLDB_ROW_COST_SHARE +
-		RETLDB_COLUMNS_COST_SHARE * columns / (columns + RETLDB_COLUMNS_FOR_HALF);
-	double		vectors = ceil(rel->tuples / retldb_vector_rows);
-	double		rowsRead = rel->tuples * work->readShare;
-	double		rowsPassed = Min(rowsRead, rel->tuples * work->passShare);
+	double		groupPages = context->size.groups > 0 ?
+		(double) context->size.pages - context->size.rowStorePages : 0;
 	double		pageCost;
 	Cost		diskRun;
 	Cost		cpuRun;
@@ -351,15 +406,12 @@ CostScan(const PathContext *context, Path *path, const ScanWork *work)
 	path->rows = path->param_info ? path->param_info->ppi_rows : rel->rows;
 
 	get_tablespace_page_costs(rel->reltablespace, NULL, &pageCost);
-	diskRun = pageCost * rel->pages * context->columnShare * work->readShare;
+	diskRun = pageCost * (context->size.rowStorePages +
+						  groupPages * context->columnShare * work->readShare);
 
-	cpuRun = work->pushedCost * rowsRead +
-		(cpu_tuple_cost * rowShare + work->qualCost.per_tuple) * rowsPassed +
+	cpuRun = RETLDB_RESCAN_COST * cpu_operator_cost + GroupsCost(context, work) +
+		(cpu_tuple_cost + work->rowQualCost.per_tuple) * context->rowStoreRows +
 		path->pathtarget->cost.per_tuple * path->rows;
-
-	/* looking at zone maps is not free, which counts in nested loops */
-	if (work->readShare < 1.0)
-		cpuRun += cpu_operator_cost * vectors;
 
 	if (path->parallel_workers > 0)
 	{
@@ -369,7 +421,7 @@ CostScan(const PathContext *context, Path *path, const ScanWork *work)
 		path->rows = clamp_row_est(path->rows / divisor);
 	}
 
-	path->startup_cost = work->qualCost.startup + path->pathtarget->cost.startup;
+	path->startup_cost = work->rowQualCost.startup + path->pathtarget->cost.startup;
 	path->total_cost = path->startup_cost + cpuRun + diskRun;
 }
 
