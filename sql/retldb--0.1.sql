@@ -112,3 +112,12 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'retldb_verify'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION retldb.verify(regclass, boolean) IS 'damage found in a retldb table, one row for each fault';
+
+--
+-- Compaction
+--
+
+CREATE PROCEDURE retldb.compact(rel regclass DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'retldb_compact'
+LANGUAGE C;
+COMMENT ON PROCEDURE retldb.compact(regclass) IS 'compact a retldb table, the partitions of one, or all tables of the database';

@@ -38,9 +38,9 @@
 #include "am/write_buffer.h"
 #include "base/compat.h"
 #include "base/options.h"
-#include "base/order_by.h"
 #include "base/settings.h"
 #include "rowgroup/group_writer.h"
+#include "rowgroup/write_options.h"
 #include "storage/directory.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
@@ -273,42 +273,6 @@ RetlWriteRouteRows(Relation rel, CommandId cid, int count)
 	return rowStore;
 }
 
-/* An option if it is set, else the setting. */
-static inline int
-OptionOr(int option, int setting)
-{
-	return option != RETLDB_UNSET ? option : setting;
-}
-
-/*
- * How to write row groups of a table: as its options say, else as the settings
- * say.  A level belongs to the compression that is set together with it.
- */
-static void
-FillWriteOptions(Relation rel, RetlWriteOptions *write)
-{
-	RetlTableOptions options;
-	List	   *order = NIL;
-	const char *problem;
-
-	memset(write, 0, sizeof(*write));
-	RetlTableOptionsRead(rel, &options, WARNING);
-	write->compression = OptionOr(options.compression, retldb_compression);
-	write->compressionLevel =
-		OptionOr(options.compressionLevel,
-				 options.compression != RETLDB_UNSET ? 0 : retldb_compression_level);
-	write->groupRows = OptionOr(options.groupRows, retldb_row_group_rows);
-	write->groupBytes = (Size) OptionOr(options.groupSize, retldb_row_group_size) * 1024;
-	write->vectorRows = OptionOr(options.vectorRows, retldb_vector_rows);
-	write->forcedEncoding = retldb_force_encoding;
-	write->onlyForced = retldb_force_encoding >= 0;
-	write->bloom = OptionOr(options.bloom, RETL_BLOOM_AUTO);
-	write->columns = RetlColumnOptionsRead(rel, WARNING);
-	if (options.orderBy != NULL && RetlOrderByParse(options.orderBy, &order, &problem))
-		write->sortKeys = RetlOrderByResolve(order, RelationGetDescr(rel), WARNING,
-											 &write->sortKeyCount);
-}
-
 /*
  * Make a writer for the groups of a command.
  */
@@ -320,7 +284,7 @@ CreateWriter(WriteState *state, Relation rel)
 														ALLOCSET_SMALL_SIZES);
 	MemoryContext oldContext = MemoryContextSwitchTo(optionContext);
 
-	FillWriteOptions(rel, &state->options);
+	RetlWriteOptionsFill(rel, &state->options);
 	state->writer = RetlGroupWriterCreate(RelationGetDescr(rel), &state->options, stateContext);
 	/* the writer has copies of these */
 	state->options.columns = NULL;

@@ -41,8 +41,28 @@ typedef RelFileNode RetlFileLocator;
 /* 16 replaced pg_class_ownercheck by object_ownercheck. */
 #if PG_VERSION_NUM >= 160000
 #define RetlOwnsRelation(relid)		object_ownercheck(RelationRelationId, relid, GetUserId())
+#define RetlOwnsDatabase(dboid)		object_ownercheck(DatabaseRelationId, dboid, GetUserId())
 #else
 #define RetlOwnsRelation(relid)		pg_class_ownercheck(relid, GetUserId())
+#define RetlOwnsDatabase(dboid)		pg_database_ownercheck(dboid, GetUserId())
+#endif
+
+/*
+ * Add to the dead tuples of a table, for autovacuum, without counting deletions.
+ * 16 renamed the counters.  Needs pgstat.h.
+ */
+#if PG_VERSION_NUM >= 160000
+#define RetlCountDeadTuples(rel, count) \
+	do { \
+		if (pgstat_should_count_relation(rel)) \
+			(rel)->pgstat_info->counts.delta_dead_tuples += (count); \
+	} while (0)
+#else
+#define RetlCountDeadTuples(rel, count) \
+	do { \
+		if (pgstat_should_count_relation(rel)) \
+			(rel)->pgstat_info->t_counts.t_delta_dead_tuples += (count); \
+	} while (0)
 #endif
 
 /* 17 renamed the counters of transaction ids. */

@@ -110,17 +110,19 @@ PayloadOf(HeapTupleHeader header)
 }
 
 /*
- * Is the tuple header of an anchor as it was inserted?  Nothing updates, locks
- * or deletes anchors; only the hint bits of its inserter change.
+ * Is the tuple header of an anchor as it may be?  Nothing updates or locks
+ * anchors; compaction takes them away; hint bits change.
  */
 static bool
-HeaderIsUntouched(HeapTuple tuple)
+HeaderIsSound(HeapTuple tuple)
 {
 	HeapTupleHeader header = tuple->t_data;
+	uint16		xmaxHints = HEAP_XMAX_INVALID | HEAP_XMAX_COMMITTED;
+	bool		takenAway = TransactionIdIsValid(HeapTupleHeaderGetRawXmax(header));
 
-	return header->t_infomask2 == RETLDB_ANCHOR_BIT &&
-		(header->t_infomask & ~HEAP_XMIN_FROZEN) == HEAP_XMAX_INVALID &&
-		HeapTupleHeaderGetRawXmax(header) == InvalidTransactionId &&
+	return (header->t_infomask2 & ~HEAP_KEYS_UPDATED) == RETLDB_ANCHOR_BIT &&
+		(header->t_infomask & ~(HEAP_XMIN_FROZEN | xmaxHints)) == 0 &&
+		(takenAway || (header->t_infomask & xmaxHints) == HEAP_XMAX_INVALID) &&
 		ItemPointerEquals(&header->t_ctid, &tuple->t_self) &&
 		header->t_bits[0] == 0;
 }
@@ -131,7 +133,7 @@ HeaderIsUntouched(HeapTuple tuple)
 static bool
 IsWellFormed(HeapTuple tuple)
 {
-	return RetlAnchorIsSound(tuple) && HeaderIsUntouched(tuple);
+	return RetlAnchorIsSound(tuple) && HeaderIsSound(tuple);
 }
 
 /*

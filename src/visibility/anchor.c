@@ -25,6 +25,7 @@
 #include "base/errors.h"
 #include "format/checksum.h"
 #include "visibility/anchor.h"
+#include "visibility/row_move.h"
 #include "visibility/row_store.h"
 
 StaticAssertDecl(RETLDB_ANCHOR_PAYLOAD_OFFSET == MAXALIGN(SizeofHeapTupleHeader),
@@ -229,4 +230,21 @@ RetlAnchorVacuumState(Relation rel, const RetlGroupEntry *entry, TransactionId o
 		*own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple.t_data));
 	UnlockReleaseBuffer(buffer);
 	return result;
+}
+
+/*
+ * Is the anchor visible to every snapshot, and is nobody about to change it?
+ */
+bool
+RetlAnchorIsSettled(Relation rel, const RetlGroupEntry *entry, TransactionId oldestXmin)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+	bool		settled;
+
+	if (!LockAnchor(rel, entry, &buffer, &tuple))
+		return false;
+	settled = RetlTupleIsSettled(&tuple, oldestXmin, buffer);
+	UnlockReleaseBuffer(buffer);
+	return settled;
 }

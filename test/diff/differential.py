@@ -260,6 +260,14 @@ class Round:
     def truncate(self):
         self.psql.both('TRUNCATE {t}')
 
+    def compact(self):
+        """Rows move; nothing is to be seen of it."""
+        if self.random.random() < 0.4:
+            name = self.random.choice([c for c in self.columns if c[1] in ORDERED])[0]
+            self.psql.must("ALTER TABLE columnar SET (order_by = '%s%s')"
+                           % (name, self.random.choice(['', ' DESC', ' NULLS FIRST'])))
+        self.psql.must("CALL retldb.compact('columnar')")
+
     def step(self):
         self.steps += 1
         self.psql.must(self.settings())
@@ -280,6 +288,8 @@ class Round:
             self.change_type()
         elif kind < 0.88:
             self.fail()
+        elif kind < 0.95:
+            self.compact()
         else:
             self.load()
 

@@ -155,6 +155,8 @@ def anchor_state(fork, entry):
         if hoff != 40 or magic != 0x41544C52 or crc32c_without(data[24:], 4) != checksum:
             raise Damaged("anchor of row group %d" % entry.group_id)
         if group_id == entry.group_id:
+            if unpack("I", data, 4)[0] != 0 and mask & 0x0400:
+                return "taken away"
             return {0x000: "unknown", 0x100: "committed", 0x200: "aborted",
                     0x300: "frozen"}[mask & 0x300]
     return None

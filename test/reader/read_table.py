@@ -38,7 +38,7 @@ def parse_columns(text):
 def visible_groups(fork):
     """Row groups that count, as far as can be told without pg_xact."""
     for entry, runs in read_directory(fork):
-        if entry.state == COMPLETE and anchor_state(fork, entry) not in (None, "aborted"):
+        if entry.state == COMPLETE and anchor_state(fork, entry) not in (None, "aborted", "taken away"):
             yield Group(fork, entry, runs)
 
 

@@ -1,0 +1,102 @@
+/*-------------------------------------------------------------------------
+ *
+ * compact.h
+ *	  Compaction: rows of the row store to row groups, small groups to larger
+ *	  ones, overlapping groups of a table with an order into disjoint ones.
+ *
+ * Compaction of a table is a sequence of steps, each a transaction of its own:
+ * compact_plan.c says what a step is about, compact_step.c does it, and
+ * compact_table.c runs the steps of a table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_COMPACT_H
+#define RETLDB_COMPACT_H
+
+#include "postgres.h"
+
+#include "storage/block.h"
+#include "utils/relcache.h"
+
+#include "rowgroup/group_writer.h"
+#include "storage/directory.h"
+#include "visibility/row_move.h"
+
+/*
+ * The lock that compaction holds on a table.  It excludes VACUUM, ANALYZE, DDL
+ * and other compaction, and nobody who reads or inserts.
+ */
+#define RETLDB_COMPACT_LOCK		ShareUpdateExclusiveLock
+
+/* Compaction of one table, over all its steps. */
+typedef struct RetlCompaction
+{
+	/* set by the caller */
+	Oid			relid;
+	bool		full;			/* whatever can be merged is; else what pays */
+	bool		wait;			/* for the lock; else the table is passed over */
+	uint64		minRows;		/* of the row store, to be moved by themselves */
+	int			maxOverlap;		/* groups that may overlap at a point, of a table
+								 * with an order */
+
+	/* between steps */
+	BlockNumber nextBlock;		/* of the row store: those before are done */
+	bool		mayYield;		/* give up a step for those who wait */
+	bool		noClustering;	/* it does not get better */
+
+	/* what was done */
+	uint64		steps;
+	uint64		yields;
+	uint64		rowsMoved;		/* from the row store */
+	uint64		rowsRewritten;	/* from row groups */
+	uint64		groupsMerged;	/* taken away */
+	uint64		groupsWritten;
+} RetlCompaction;
+
+/* What a step is about; in the step's memory context. */
+typedef struct RetlCompactPlan
+{
+	TransactionId oldestXmin;	/* what is older is visible to everybody */
+	RetlWriteOptions options;
+	int			groupCount;		/* groups to be rewritten, in order */
+	RetlGroup **groups;
+	int			pageCount;		/* row store pages, with the rows to be moved */
+	RetlPageRows **pages;
+	uint64		rowStoreRows;	/* in them */
+	bool		clustering;		/* the groups overlap */
+	BlockNumber nextBlock;		/* where to go on */
+} RetlCompactPlan;
+
+/* How a step has ended. */
+typedef enum RetlStepResult
+{
+	RETL_STEP_DONE,				/* to be committed */
+	RETL_STEP_NOTHING,			/* nothing is left to do */
+	RETL_STEP_YIELDED			/* to be rolled back: somebody waits for the table */
+} RetlStepResult;
+
+/* How transactions are ended, and others begun. */
+typedef struct RetlCompactTransactions
+{
+	void		(*commit) (void);
+	void		(*rollback) (void);
+} RetlCompactTransactions;
+
+/* compact_plan.c: false if there is nothing to do */
+extern bool RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan);
+
+/* compact_step.c: the table is locked, and a snapshot is active */
+extern RetlStepResult RetlCompactStep(RetlCompaction *compaction, Relation rel);
+
+/*
+ * compact_table.c: run steps until nothing is left; in a transaction at begin
+ * and end, which has done nothing.  False if the table was passed over: it is
+ * gone, or locked, or none that can be compacted.
+ */
+extern bool RetlCompactTable(RetlCompaction *compaction,
+							 const RetlCompactTransactions *transactions);
+
+/* Is anybody waiting for a lock that ours keeps him from? */
+extern bool RetlCompactMustYield(RetlCompaction *compaction, Relation rel);
+
+#endif							/* RETLDB_COMPACT_H */

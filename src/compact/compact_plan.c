@@ -1,0 +1,457 @@
+/*-------------------------------------------------------------------------
+ *
+ * compact_plan.c
+ *	  What a step of compaction is about.
+ *
+ * A step does one of these, the first for which there is something to do:
+ *
+ *	- rows of the row store, as many as fit a row group, together with the
+ *	  latest small groups, go to one group;
+ *	- small groups that fit one group are merged;
+ *	- groups of a table with an order, whose ranges overlap, are rewritten to
+ *	  as many groups that do not.
+ *
+ * Only rows and groups that everybody sees take part (row_move.h).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_collation.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/procarray.h"
+#include "utils/pg_locale.h"
+#include "utils/rel.h"
+
+#include "compact/compact.h"
+#include "rowgroup/group_reader.h"
+#include "rowgroup/write_options.h"
+#include "visibility/row_store.h"
+
+/* Groups that are rewritten together because they overlap. */
+#define MAX_CLUSTERED_GROUPS	8
+
+/*
+ * If it is to pay, a group joins others only if it is at most so many times as
+ * large as all of them: then a row is rewritten as often as its group has grown
+ * by a factor.
+ */
+#define MAX_GROWTH	2
+
+/* A group that may be rewritten. */
+typedef struct Candidate
+{
+	RetlGroup  *group;
+	uint64		rawBytes;		/* of small groups: before encoding */
+	const RetlZone *zone;		/* of overlapping ones: of the first column of the order */
+	int			width;			/* of overlapping ones: how many begin within it */
+} Candidate;
+
+/* ---------------------------------------------------------------------
+ * The row store
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Add the settled rows of a block to the plan.
+ */
+static void
+AddBlock(RetlCompactPlan *plan, Relation rel, BlockNumber block, BufferAccessStrategy strategy)
+{
+	OffsetNumber offsets[MaxHeapTuplesPerPage];
+	int			count = RetlRowStoreSettledRows(rel, block, plan->oldestXmin, strategy, offsets);
+	RetlPageRows *page;
+
+	if (count == 0)
+		return;
+	page = palloc(offsetof(RetlPageRows, offsets) + sizeof(OffsetNumber) * count);
+	page->block = block;
+	page->count = count;
+	memcpy(page->offsets, offsets, sizeof(OffsetNumber) * count);
+	if ((plan->pageCount & (plan->pageCount - 1)) == 0)
+	{
+		Size		capacity = Max(plan->pageCount * 2, 64);
+
+		plan->pages = plan->pages == NULL ? palloc(sizeof(RetlPageRows *) * capacity) :
+			repalloc_huge(plan->pages, sizeof(RetlPageRows *) * capacity);
+	}
+	plan->pages[plan->pageCount++] = page;
+	plan->rowStoreRows += count;
+}
+
+/*
+ * Collect rows of the row store, up to what a group holds.  A row takes more
+ * room in the row store than in memory of the writer, but for what is out of
+ * line; the step stops when the group is full.
+ */
+static void
+CollectRows(RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
+			RetlCompactPlan *plan)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+	int			runCount;
+	RetlRun    *runs = RetlRowStoreRuns(rel, directory, nblocks, &runCount);
+
+	plan->nextBlock = nblocks;
+	for (int i = 0; i < runCount; i++)
+	{
+		BlockNumber end = runs[i].start + runs[i].length;
+
+		for (BlockNumber block = Max(runs[i].start, compaction->nextBlock); block < end; block++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			AddBlock(plan, rel, block, strategy);
+			if (plan->rowStoreRows >= plan->options.groupRows ||
+				(Size) plan->pageCount * BLCKSZ >= 2 * plan->options.groupBytes)
+			{
+				plan->nextBlock = block + 1;
+				FreeAccessStrategy(strategy);
+				return;
+			}
+		}
+	}
+	FreeAccessStrategy(strategy);
+}
+
+/* ---------------------------------------------------------------------
+ * Small groups
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * May the group be rewritten at all?
+ */
+static bool
+IsCandidate(Relation rel, const RetlGroup *group, TransactionId oldestXmin)
+{
+	return group->entry.state == RETL_GROUP_COMPLETE &&
+		group->entry.stubMapRoot == RETLDB_NO_BLOCK &&
+		RetlAnchorIsSettled(rel, &group->entry, oldestXmin);
+}
+
+/*
+ * Bytes of a group before encoding.
+ */
+static uint64
+RawBytes(RetlGroupReader *reader, const RetlGroup *group)
+{
+	uint64		bytes = 0;
+
+	RetlGroupReaderOpen(reader, &group->entry);
+	for (uint32 i = 0; i < RetlGroupReaderColumnCount(reader); i++)
+	{
+		RetlChunkInfo info;
+
+		RetlGroupReaderGetChunkInfo(reader, i, &info);
+		bytes += info.column.rawLength;
+	}
+	return bytes;
+}
+
+/*
+ * The small groups: two of them fit one group, by rows and by bytes.  In order
+ * of their row numbers.
+ */
+static Candidate *
+FindSmallGroups(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *plan,
+				int *count)
+{
+	Candidate  *small = palloc(sizeof(Candidate) * Max(directory->groupCount, 1));
+	RetlGroupReader *reader = RetlGroupReaderCreate(rel, NULL, NULL);
+
+	*count = 0;
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		RetlGroup  *group = &directory->groups[i];
+		Candidate  *candidate = &small[*count];
+
+		CHECK_FOR_INTERRUPTS();
+		if (group->entry.rowCount >= plan->options.groupRows / 2 ||
+			!IsCandidate(rel, group, plan->oldestXmin))
+			continue;
+		candidate->group = group;
+		candidate->rawBytes = RawBytes(reader, group);
+		if (candidate->rawBytes < plan->options.groupBytes / 2)
+			(*count)++;
+	}
+	RetlGroupReaderFree(reader);
+	return small;
+}
+
+/*
+ * Choose small groups to go into a group with "rows" rows of the row store:
+ * neighbours, from "last" back.  Returns how many.
+ */
+static int
+ChooseNeighbours(const RetlCompaction *compaction, const RetlCompactPlan *plan,
+				 const Candidate *small, int last, uint64 rows)
+{
+	uint64		bytes = 0;
+	int			chosen = 0;
+
+	for (int i = last; i >= 0; i--)
+	{
+		uint64		groupRows = small[i].group->entry.rowCount;
+
+		if (rows + groupRows > plan->options.groupRows ||
+			bytes + small[i].rawBytes > plan->options.groupBytes)
+			break;
+		if (!compaction->full && rows > 0 && groupRows > rows * MAX_GROWTH)
+			break;
+		rows += groupRows;
+		bytes += small[i].rawBytes;
+		chosen++;
+	}
+	return chosen;
+}
+
+/*
+ * Add small groups to the plan, in order.
+ */
+static void
+AddGroups(RetlCompactPlan *plan, const Candidate *candidates, int count)
+{
+	plan->groups = palloc(sizeof(RetlGroup *) * Max(count, 1));
+	for (int i = 0; i < count; i++)
+		plan->groups[i] = candidates[i].group;
+	plan->groupCount = count;
+}
+
+/*
+ * Plan to move rows of the row store, or to merge small groups, or both.  Rows
+ * are not worth a group of their own if there are few of them.
+ */
+static bool
+PlanMerge(const RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
+		  RetlCompactPlan *plan)
+{
+	/* merging two groups does not pay, but for the row store's rows */
+	int			minGroups = compaction->full ? 2 : 4;
+	int			count;
+	Candidate  *small = FindSmallGroups(rel, directory, plan, &count);
+
+	if (plan->rowStoreRows > 0 && plan->rowStoreRows >= compaction->minRows)
+	{
+		int			chosen = ChooseNeighbours(compaction, plan, small, count - 1, plan->rowStoreRows);
+
+		AddGroups(plan, small + count - chosen, chosen);
+		return true;
+	}
+	plan->pageCount = 0;
+	plan->rowStoreRows = 0;
+	for (int last = count - 1; last >= 0; last--)
+	{
+		int			chosen = ChooseNeighbours(compaction, plan, small, last, 0);
+
+		if (chosen >= minGroups)
+		{
+			AddGroups(plan, small + last + 1 - chosen, chosen);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------------
+ * Overlapping groups
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Do zones of this column follow the order in which the table is sorted?
+ */
+static bool
+ZonesFollowOrder(Relation rel, AttrNumber attnum, uint8 keyKind)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+
+	switch (keyKind)
+	{
+		case RETL_KEY_NONE:
+			return false;
+		case RETL_KEY_TEXT:
+		case RETL_KEY_BPCHAR:
+			return lc_collate_is_c(att->attcollation);
+		default:
+			return true;
+	}
+}
+
+/*
+ * The groups with a range of the first column of the order.  Those that have one
+ * key only cannot overlap others: they would not become smaller.
+ */
+static Candidate *
+FindRanges(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *plan, int *count)
+{
+	AttrNumber	attnum = plan->options.sortKeys[0].attnum;
+	Candidate  *ranges = palloc(sizeof(Candidate) * Max(directory->groupCount, 1));
+	RetlZoneEntry **pages = palloc0(sizeof(RetlZoneEntry *) * Max(directory->pageCount, 1));
+
+	*count = 0;
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		RetlGroup  *group = &directory->groups[i];
+		RetlZoneEntry **page = &pages[group->slot.pageIndex];
+		RetlZoneEntry *entry;
+
+		CHECK_FOR_INTERRUPTS();
+		if (*page == NULL)
+		{
+			*page = palloc0(sizeof(RetlZoneEntry) * RETLDB_DIRECTORY_SLOTS);
+			(void) RetlZoneMapRead(rel, directory, group->slot.pageIndex, attnum, *page);
+		}
+		entry = &(*page)[group->slot.slot];
+		if (entry->groupIdLow != (uint32) group->entry.groupId || entry->rowCount == 0 ||
+			(entry->zone.flags & RETL_ZONE_HAS_RANGE) == 0 ||
+			!ZonesFollowOrder(rel, attnum, entry->zone.keyKind) ||
+			memcmp(entry->zone.min, entry->zone.max, RETLDB_KEY_LENGTH) >= 0 ||
+			!IsCandidate(rel, group, plan->oldestXmin))
+			continue;
+		ranges[*count].group = group;
+		ranges[*count].zone = &entry->zone;
+		(*count)++;
+	}
+	return ranges;
+}
+
+static int
+CompareKeys(const void *one, const void *other)
+{
+	return memcmp(*(const uint8 *const *) one, *(const uint8 *const *) other, RETLDB_KEY_LENGTH);
+}
+
+static int
+CompareWidths(const void *one, const void *other)
+{
+	int			left = ((const Candidate *) one)->width;
+	int			right = ((const Candidate *) other)->width;
+
+	return left > right ? -1 : left < right;
+}
+
+static int
+CompareRowBases(const void *one, const void *other)
+{
+	uint64		left = ((const Candidate *) one)->group->entry.rowBase;
+	uint64		right = ((const Candidate *) other)->group->entry.rowBase;
+
+	return left < right ? -1 : left > right;
+}
+
+/*
+ * The keys at which ranges begin, or end, in order.
+ */
+static const uint8 **
+SortedKeys(const Candidate *ranges, int count, bool ends)
+{
+	const uint8 **keys = palloc(sizeof(uint8 *) * Max(count, 1));
+
+	for (int i = 0; i < count; i++)
+		keys[i] = ends ? ranges[i].zone->max : ranges[i].zone->min;
+	qsort(keys, count, sizeof(uint8 *), CompareKeys);
+	return keys;
+}
+
+/*
+ * How many of the sorted keys are less than this one.
+ */
+static int
+Rank(const uint8 **keys, int count, const uint8 *key)
+{
+	int			low = 0;
+
+	while (low < count)
+	{
+		int			middle = (low + count) / 2;
+
+		if (memcmp(keys[middle], key, RETLDB_KEY_LENGTH) < 0)
+			low = middle + 1;
+		else
+			count = middle;
+	}
+	return low;
+}
+
+/*
+ * Find where most ranges overlap: how many do, and the key after which they do.
+ */
+static int
+FindDepth(const uint8 **starts, const uint8 **ends, int count, const uint8 **where)
+{
+	int			depth = 0;
+	int			maxDepth = 0;
+
+	*where = NULL;
+	for (int start = 0, end = 0; start < count; start++)
+	{
+		while (memcmp(ends[end], starts[start], RETLDB_KEY_LENGTH) <= 0)
+		{
+			end++;
+			depth--;
+		}
+		depth++;
+		if (depth > maxDepth)
+		{
+			maxDepth = depth;
+			*where = starts[start];
+		}
+	}
+	return maxDepth;
+}
+
+/*
+ * Plan to rewrite groups that overlap where most of them do; if they are too
+ * many, the widest ones.  Afterwards they do not overlap each other, and the
+ * others not more than before.
+ */
+static bool
+PlanClustering(const RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
+			   RetlCompactPlan *plan)
+{
+	int			count;
+	Candidate  *ranges = FindRanges(rel, directory, plan, &count);
+	const uint8 **starts = SortedKeys(ranges, count, false);
+	const uint8 **ends = SortedKeys(ranges, count, true);
+	const uint8 *where;
+	int			chosen = 0;
+
+	if (FindDepth(starts, ends, count, &where) <= compaction->maxOverlap)
+		return false;
+	for (int i = 0; i < count; i++)
+	{
+		const RetlZone *zone = ranges[i].zone;
+
+		if (memcmp(zone->min, where, RETLDB_KEY_LENGTH) > 0 ||
+			memcmp(zone->max, where, RETLDB_KEY_LENGTH) <= 0)
+			continue;
+		ranges[i].width = Rank(starts, count, zone->max) - Rank(starts, count, zone->min);
+		ranges[chosen++] = ranges[i];
+	}
+	qsort(ranges, chosen, sizeof(Candidate), CompareWidths);
+	chosen = Min(chosen, MAX_CLUSTERED_GROUPS);
+	qsort(ranges, chosen, sizeof(Candidate), CompareRowBases);
+	AddGroups(plan, ranges, chosen);
+	plan->clustering = true;
+	return true;
+}
+
+/* See compact.h. */
+bool
+RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
+{
+	RetlDirectory *directory;
+
+	memset(plan, 0, sizeof(*plan));
+	plan->oldestXmin = GetOldestNonRemovableTransactionId(rel);
+	RetlWriteOptionsFill(rel, &plan->options);
+	directory = RetlDirectoryRead(rel);
+	CollectRows(compaction, rel, directory, plan);
+	if (PlanMerge(compaction, rel, directory, plan))
+		return true;
+	return plan->options.sortKeyCount > 0 && !compaction->noClustering &&
+		PlanClustering(compaction, rel, directory, plan);
+}

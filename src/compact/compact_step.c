@@ -1,0 +1,454 @@
+/*-------------------------------------------------------------------------
+ *
+ * compact_step.c
+ *	  A step of compaction: rows are written to new groups and taken away where
+ *	  they were, in the current transaction.
+ *
+ * Nothing is changed before the first group is complete in memory, but for the
+ * TOAST values of moved rows.  If the step gives up, or fails, its transaction is
+ * rolled back: the new groups' anchors are then dead, and the old rows as they
+ * were.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heaptoast.h"
+#include "access/xact.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/predicate.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/tuplesort.h"
+
+#include "base/compat.h"
+#include "compact/compact.h"
+#include "rowgroup/group_reader.h"
+#include "visibility/anchor.h"
+
+/* Rows between looks at whether somebody waits. */
+#define YIELD_ROWS	1024
+
+/* Where rows go. */
+typedef struct Sink
+{
+	RetlCompaction *compaction;
+	Relation	rel;
+	const RetlCompactPlan *plan;
+	RetlGroupWriter *writer;
+	RetlWriteMemory memory;
+	Tuplesortstate *sort;		/* NULL if rows stay in order */
+	TupleTableSlot *slot;		/* of the row on its way */
+	FullTransactionId newestXid;	/* of those that inserted the rows */
+	uint64		rows;
+	uint64		groups;			/* written */
+	bool		yielded;		/* somebody waits: all is in vain */
+} Sink;
+
+/* ---------------------------------------------------------------------
+ * Writing
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Prepare to take rows.  They are sorted here, rather than by the writer, if
+ * they are more than a group.
+ */
+static void
+BeginSink(Sink *sink, RetlCompaction *compaction, Relation rel, const RetlCompactPlan *plan)
+{
+	TupleDesc	tupdesc = RelationGetDescr(rel);
+	int			keyCount = plan->options.sortKeyCount;
+
+	memset(sink, 0, sizeof(*sink));
+	sink->compaction = compaction;
+	sink->rel = rel;
+	sink->plan = plan;
+	sink->writer = RetlGroupWriterCreate(tupdesc, &plan->options, CurrentMemoryContext);
+	RetlWriteMemoryInit(&sink->memory, CurrentMemoryContext);
+	sink->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsVirtual);
+	if (plan->clustering)
+	{
+		AttrNumber *attnums = palloc(sizeof(AttrNumber) * keyCount);
+		Oid		   *operators = palloc(sizeof(Oid) * keyCount);
+		Oid		   *collations = palloc(sizeof(Oid) * keyCount);
+		bool	   *nullsFirst = palloc(sizeof(bool) * keyCount);
+
+		for (int i = 0; i < keyCount; i++)
+		{
+			const RetlSortKey *key = &plan->options.sortKeys[i];
+
+			attnums[i] = key->attnum;
+			operators[i] = key->sortOperator;
+			collations[i] = TupleDescAttr(tupdesc, key->attnum - 1)->attcollation;
+			nullsFirst[i] = key->nullsFirst;
+		}
+		sink->sort = tuplesort_begin_heap(tupdesc, keyCount, attnums, operators, collations,
+										  nullsFirst, maintenance_work_mem, NULL,
+										  TUPLESORT_NONE);
+	}
+}
+
+/*
+ * Write what the writer has as a row group.
+ */
+static void
+WriteGroup(Sink *sink)
+{
+	uint64		groupId;
+	uint64		rowBase;
+	ItemPointerData anchor;
+	RetlGroup	group;
+	uint32		rows = RetlGroupWriterRowCount(sink->writer);
+
+	if (rows == 0 || sink->yielded)
+		return;
+	if (RetlCompactMustYield(sink->compaction, sink->rel))
+	{
+		sink->yielded = true;
+		return;
+	}
+	if (sink->plan->options.sortKeyCount > 0 && sink->sort == NULL)
+		RetlGroupWriterSort(sink->writer);
+	RetlDirectoryReserve(sink->rel, rows, &groupId, &rowBase);
+	anchor = RetlAnchorInsert(sink->rel, groupId, GetCurrentCommandId(true), false);
+	RetlDirectoryAddGroup(sink->rel, groupId, rowBase, rows, &anchor,
+						  U64FromFullTransactionId(sink->newestXid), &group);
+	RetlGroupWriterWrite(sink->writer, sink->rel, &group, &sink->memory);
+	RetlGroupWriterReset(sink->writer);
+	sink->groups++;
+}
+
+/*
+ * Hand the row in the slot to the writer.
+ */
+static void
+WriteRow(Sink *sink)
+{
+	if (RetlGroupWriterIsFull(sink->writer))
+		WriteGroup(sink);
+	if (sink->yielded)
+		return;
+	RetlGroupWriterAppend(sink->writer, sink->slot->tts_values, sink->slot->tts_isnull);
+}
+
+/*
+ * Take the row whose values are in the slot.
+ */
+static void
+PutRow(Sink *sink)
+{
+	if (++sink->rows % YIELD_ROWS == 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (RetlCompactMustYield(sink->compaction, sink->rel))
+			sink->yielded = true;
+	}
+	if (sink->sort == NULL)
+		WriteRow(sink);
+	else
+	{
+		ExecStoreVirtualTuple(sink->slot);
+		tuplesort_puttupleslot(sink->sort, sink->slot);
+		ExecClearTuple(sink->slot);
+	}
+}
+
+/*
+ * All rows were put: sort and write what is left.
+ */
+static void
+FinishSink(Sink *sink)
+{
+	if (sink->sort != NULL && !sink->yielded)
+	{
+		ExecDropSingleTupleTableSlot(sink->slot);
+		sink->slot = MakeSingleTupleTableSlot(RelationGetDescr(sink->rel), &TTSOpsMinimalTuple);
+		tuplesort_performsort(sink->sort);
+		while (!sink->yielded &&
+			   tuplesort_gettupleslot(sink->sort, true, false, sink->slot, NULL))
+		{
+			CHECK_FOR_INTERRUPTS();
+			slot_getallattrs(sink->slot);
+			WriteRow(sink);
+		}
+	}
+	if (!sink->yielded)
+		WriteGroup(sink);
+}
+
+/*
+ * Release what is not memory.
+ */
+static void
+EndSink(Sink *sink)
+{
+	if (sink->sort != NULL)
+		tuplesort_end(sink->sort);
+	ExecDropSingleTupleTableSlot(sink->slot);
+	RetlGroupWriterFree(sink->writer);
+}
+
+/* ---------------------------------------------------------------------
+ * Reading
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Note who inserted rows.
+ */
+static void
+NoteWriter(Sink *sink, FullTransactionId xid)
+{
+	if (FullTransactionIdPrecedes(sink->newestXid, xid))
+		sink->newestXid = xid;
+}
+
+/*
+ * Read the rows of a vector.
+ */
+static void
+PutVector(Sink *sink, RetlGroupReader *reader, uint32 index)
+{
+	TupleDesc	tupdesc = RelationGetDescr(sink->rel);
+	const RetlVector **vectors = palloc0(sizeof(RetlVector *) * Max(tupdesc->natts, 1));
+	uint32		vectorRows = RetlGroupReaderVectorRows(reader);
+	uint32		rows = Min(vectorRows, RetlGroupReaderRowCount(reader) - index * vectorRows);
+
+	for (int i = 0; i < tupdesc->natts; i++)
+		if (!TupleDescAttr(tupdesc, i)->attisdropped)
+			vectors[i] = RetlGroupReaderGetVector(reader, (AttrNumber) (i + 1), index);
+	for (uint32 row = 0; row < rows && !sink->yielded; row++)
+	{
+		for (int i = 0; i < tupdesc->natts; i++)
+		{
+			sink->slot->tts_isnull[i] = true;
+			sink->slot->tts_values[i] = (Datum) 0;
+			if (vectors[i] != NULL)
+				sink->slot->tts_values[i] = RetlVectorGetDatum(vectors[i], row,
+															   &sink->slot->tts_isnull[i]);
+		}
+		PutRow(sink);
+	}
+	pfree(vectors);
+}
+
+/*
+ * Read the groups of the plan.
+ */
+static void
+PutGroups(Sink *sink)
+{
+	RetlGroupReader *reader = RetlGroupReaderCreate(sink->rel, NULL, NULL);
+
+	for (int i = 0; i < sink->plan->groupCount && !sink->yielded; i++)
+	{
+		const RetlGroupEntry *entry = &sink->plan->groups[i]->entry;
+
+		NoteWriter(sink, FullTransactionIdFromU64(entry->writerXid));
+		RetlGroupReaderOpen(reader, entry);
+		for (uint32 index = 0; index < RetlGroupReaderVectorCount(reader) && !sink->yielded; index++)
+			PutVector(sink, reader, index);
+		sink->compaction->rowsRewritten += entry->rowCount;
+	}
+	RetlGroupReaderFree(reader);
+}
+
+/*
+ * Read a row of the row store, whose buffer is pinned; its values that are out
+ * of line are copied, and then deleted.
+ */
+static void
+PutTuple(Sink *sink, HeapTuple tuple)
+{
+	NoteWriter(sink, RetlFullXid(HeapTupleHeaderGetRawXmin(tuple->t_data)));
+	heap_deform_tuple(tuple, RelationGetDescr(sink->rel), sink->slot->tts_values,
+					  sink->slot->tts_isnull);
+	PutRow(sink);
+	if (HeapTupleHasExternal(tuple) && !sink->yielded)
+		heap_toast_delete(sink->rel, tuple, false);
+}
+
+/*
+ * Read rows of a page of the row store, until the group is full.  Returns how
+ * many were read.
+ */
+static int
+PutPage(Sink *sink, const RetlPageRows *rows, BufferAccessStrategy strategy)
+{
+	Buffer		buffer = ReadBufferExtended(sink->rel, MAIN_FORKNUM, rows->block, RBM_NORMAL,
+											strategy);
+	int			done = 0;
+
+	for (; done < rows->count && !sink->yielded; done++)
+	{
+		HeapTupleData tuple;
+		ItemId		lp;
+
+		if (sink->sort == NULL && RetlGroupWriterIsFull(sink->writer))
+			break;
+		/* what is visible to everybody stays where it is while it is pinned */
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		lp = PageGetItemId(BufferGetPage(buffer), rows->offsets[done]);
+		if (!ItemIdIsNormal(lp))
+			elog(ERROR, "row (%u,%u) of table \"%s\" has vanished", rows->block,
+				 rows->offsets[done], RelationGetRelationName(sink->rel));
+		tuple.t_data = (HeapTupleHeader) PageGetItem(BufferGetPage(buffer), lp);
+		tuple.t_len = ItemIdGetLength(lp);
+		tuple.t_tableOid = RelationGetRelid(sink->rel);
+		ItemPointerSet(&tuple.t_self, rows->block, rows->offsets[done]);
+		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+		PutTuple(sink, &tuple);
+	}
+	ReleaseBuffer(buffer);
+	return done;
+}
+
+/*
+ * Read the row store's rows of the plan, as far as they fit; the plan then
+ * names those that were.
+ */
+static void
+PutRowStore(Sink *sink, RetlCompactPlan *plan)
+{
+	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+
+	for (int i = 0; i < plan->pageCount && !sink->yielded; i++)
+	{
+		RetlPageRows *rows = plan->pages[i];
+		int			done = PutPage(sink, rows, strategy);
+
+		sink->compaction->rowsMoved += done;
+		if (done < rows->count)
+		{
+			plan->nextBlock = rows->block;
+			rows->count = done;
+			plan->pageCount = done > 0 ? i + 1 : i;
+			break;
+		}
+	}
+	FreeAccessStrategy(strategy);
+}
+
+/* ---------------------------------------------------------------------
+ * Taking away
+ * ---------------------------------------------------------------------
+ */
+
+static int
+CompareAnchors(const void *one, const void *other)
+{
+	const RetlGroupEntry *left = &(*(RetlGroup *const *) one)->entry;
+	const RetlGroupEntry *right = &(*(RetlGroup *const *) other)->entry;
+
+	if (left->anchorBlock != right->anchorBlock)
+		return left->anchorBlock < right->anchorBlock ? -1 : 1;
+	return left->anchorOffset < right->anchorOffset ? -1 : left->anchorOffset > right->anchorOffset;
+}
+
+/*
+ * Take the anchors of the rewritten groups away, page by page.
+ */
+static void
+TakeGroupsAway(Relation rel, RetlCompactPlan *plan)
+{
+	OffsetNumber offsets[MaxHeapTuplesPerPage];
+	int			count = 0;
+
+	qsort(plan->groups, plan->groupCount, sizeof(RetlGroup *), CompareAnchors);
+	for (int i = 0; i < plan->groupCount; i++)
+	{
+		const RetlGroupEntry *entry = &plan->groups[i]->entry;
+
+		offsets[count++] = entry->anchorOffset;
+		if (i + 1 < plan->groupCount && plan->groups[i + 1]->entry.anchorBlock == entry->anchorBlock)
+			continue;
+		RetlTuplesTakeAway(rel, entry->anchorBlock, offsets, count, plan->oldestXmin);
+		count = 0;
+	}
+}
+
+/*
+ * Take the moved rows away.  Statistics: they are dead, and nothing else has
+ * happened to the table's rows.
+ */
+static void
+TakeAway(Relation rel, RetlCompactPlan *plan)
+{
+	uint64		dead = plan->groupCount;
+
+	for (int i = 0; i < plan->pageCount; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		RetlTuplesTakeAway(rel, plan->pages[i]->block, plan->pages[i]->offsets,
+						   plan->pages[i]->count, plan->oldestXmin);
+		dead += plan->pages[i]->count;
+	}
+	TakeGroupsAway(rel, plan);
+	RetlCountDeadTuples(rel, dead);
+}
+
+/* ---------------------------------------------------------------------
+ * The step
+ * ---------------------------------------------------------------------
+ */
+
+/* See compact.h. */
+bool
+RetlCompactMustYield(RetlCompaction *compaction, Relation rel)
+{
+	return compaction->mayYield && LockHasWaitersRelation(rel, RETLDB_COMPACT_LOCK);
+}
+
+/*
+ * Do what is planned; false if it was given up.
+ */
+static bool
+CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
+{
+	Sink		sink;
+
+	/* whoever has read a row by its place has read what replaces it */
+	TransferPredicateLocksToHeapRelation(rel);
+
+	BeginSink(&sink, compaction, rel, plan);
+	PutGroups(&sink);
+	PutRowStore(&sink, plan);
+	FinishSink(&sink);
+	EndSink(&sink);
+	if (sink.yielded)
+		return false;
+	TakeAway(rel, plan);
+	compaction->groupsMerged += plan->groupCount;
+	compaction->groupsWritten += sink.groups;
+	compaction->nextBlock = plan->nextBlock;
+	if (plan->clustering && sink.groups > plan->groupCount)
+		compaction->noClustering = true;
+	return true;
+}
+
+/* See compact.h. */
+RetlStepResult
+RetlCompactStep(RetlCompaction *compaction, Relation rel)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "retldb compaction step",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext oldContext = MemoryContextSwitchTo(context);
+	RetlCompaction before = *compaction;
+	RetlCompactPlan plan;
+	RetlStepResult result = RETL_STEP_NOTHING;
+
+	if (RetlCompactMakePlan(compaction, rel, &plan))
+	{
+		result = CarryOut(compaction, rel, &plan) ? RETL_STEP_DONE : RETL_STEP_YIELDED;
+		if (result == RETL_STEP_YIELDED)
+			*compaction = before;
+	}
+	MemoryContextSwitchTo(oldContext);
+	MemoryContextDelete(context);
+	return result;
+}

@@ -1,0 +1,87 @@
+/*-------------------------------------------------------------------------
+ *
+ * compact_table.c
+ *	  Compaction of a table: its steps, a transaction for each.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "am/retldb_am.h"
+#include "compact/compact.h"
+
+/*
+ * Open the table; NULL if it is gone, locked by others, or none that can be
+ * compacted.  It may have become another between two steps.
+ *
+ * Index entries and triggers' queues would hold TIDs of rows: a table with an
+ * index is not for us as long as nobody makes entries for moved rows.
+ */
+static Relation
+OpenTable(const RetlCompaction *compaction)
+{
+	Relation	rel;
+
+	if (compaction->wait)
+		rel = try_relation_open(compaction->relid, RETLDB_COMPACT_LOCK);
+	else if (ConditionalLockRelationOid(compaction->relid, RETLDB_COMPACT_LOCK))
+		rel = try_relation_open(compaction->relid, NoLock);
+	else
+		return NULL;
+	if (rel == NULL)
+		return NULL;
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || !RetlIsRetldbTable(rel) ||
+		RELATION_IS_OTHER_TEMP(rel) || rel->rd_rel->relhasindex)
+	{
+		relation_close(rel, NoLock);
+		return NULL;
+	}
+	return rel;
+}
+
+/* See compact.h. */
+bool
+RetlCompactTable(RetlCompaction *compaction, const RetlCompactTransactions *transactions)
+{
+	compaction->mayYield = true;
+	for (;;)
+	{
+		Relation	rel;
+		RetlStepResult result;
+
+		/* a serializable transaction would conflict with readers over nothing */
+		XactIsoLevel = XACT_READ_COMMITTED;
+		rel = OpenTable(compaction);
+		if (rel == NULL)
+		{
+			transactions->rollback();
+			return compaction->steps > 0;
+		}
+		PushActiveSnapshot(GetTransactionSnapshot());
+		result = RetlCompactStep(compaction, rel);
+		PopActiveSnapshot();
+		relation_close(rel, NoLock);
+
+		if (result == RETL_STEP_DONE)
+		{
+			transactions->commit();
+			compaction->steps++;
+			compaction->mayYield = true;
+			continue;
+		}
+		transactions->rollback();
+		if (result == RETL_STEP_NOTHING)
+			return true;
+		compaction->yields++;
+		if (!compaction->wait)
+			return true;
+		/* two that yield to each other would never get anywhere */
+		compaction->mayYield = false;
+	}
+}
