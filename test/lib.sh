@@ -186,6 +186,7 @@ start_cluster()
         echo "unix_socket_directories = '$socket'"
         echo "port = $PGPORT"
         echo "shared_preload_libraries = 'retldb'"
+        echo "retldb.autocompact = off"
         printf '%s\n' "$@"
     } | as_user tee -a "$dir/data/postgresql.conf" >/dev/null
     as_user "$PGBIN/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -s start ||

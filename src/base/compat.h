@@ -72,6 +72,19 @@ typedef RelFileNode RetlFileLocator;
 #define RetlOldestClogXid()			(ShmemVariableCache->oldestClogXid)
 #endif
 
+/* 16 renamed the function, and VACUUM wants a context. */
+#if PG_VERSION_NUM >= 160000
+#define RetlGetBackendEntry(i)		pgstat_get_local_beentry_by_index(i)
+#define RetlVacuum(relations, params, strategy) \
+	vacuum(relations, params, strategy, \
+		   AllocSetContextCreate(PortalContext, "Vacuum", ALLOCSET_DEFAULT_SIZES), true)
+#define RETLDB_VACOPT_PROCESS_MAIN	VACOPT_PROCESS_MAIN
+#else
+#define RetlGetBackendEntry(i)		pgstat_fetch_stat_local_beentry(i)
+#define RetlVacuum(relations, params, strategy)		vacuum(relations, params, strategy, true)
+#define RETLDB_VACOPT_PROCESS_MAIN	0
+#endif
+
 /* Minor releases of November 2024 began to lock tuples of pg_class that are updated. */
 #ifdef InplaceUpdateTupleLock
 #define RetlLockClassTuple(relid)	SearchSysCacheLocked1(RELOID, ObjectIdGetDatum(relid))

@@ -31,6 +31,7 @@ typedef enum OptionKind
 	OPTION_COMPRESSION,
 	OPTION_ENCODING,
 	OPTION_BLOOM,
+	OPTION_BOOLEAN,
 	OPTION_INTEGER,
 	OPTION_POWER_OF_TWO,
 	OPTION_KILOBYTES,
@@ -72,6 +73,8 @@ static const OptionDefinition definitions[] = {
 		RETLDB_MIN_VECTOR_ROWS, RETLDB_MAX_VECTOR_ROWS,
 	IN_TABLE(vectorRows), 0},
 	{"row_store_rows", OPTION_INTEGER, TABLES, 0, INT_MAX, IN_TABLE(rowStoreRows), 0},
+	{"autocompact", OPTION_BOOLEAN, TABLES, 0, 0, IN_TABLE(autocompact), 0},
+	{"autocompact_threshold", OPTION_INTEGER, TABLES, 1, INT_MAX, IN_TABLE(autocompactThreshold), 0},
 	{RETLDB_OPTION_ORDER_BY, OPTION_ORDER_BY, TABLES, 0, 0, IN_TABLE(orderBy), 0},
 	{RETLDB_OPTION_ACCESS_METHOD, OPTION_NAME, RETL_OPTION_PARTITIONED, 0, 0,
 	IN_TABLE(accessMethod), 0},
@@ -232,6 +235,25 @@ ParseEnumOption(const OptionDefinition *definition, const char *value, bool repo
 	return false;
 }
 
+/* Parse a truth value; if it is none, say so unless !report. */
+static bool
+ParseBooleanOption(const OptionDefinition *definition, const char *value, bool report, int *result)
+{
+	bool		on;
+
+	if (!parse_bool(value, &on))
+	{
+		if (report)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value for boolean option \"%s\": %s",
+							definition->name, value)));
+		return false;
+	}
+	*result = on ? 1 : 0;
+	return true;
+}
+
 /* Parse a number; if it is none, or out of range, say so unless !report. */
 static bool
 ParseNumberOption(const OptionDefinition *definition, const char *value, bool report, int *result)
@@ -306,6 +328,8 @@ ParseOption(const OptionDefinition *definition, const char *value, bool report,
 		case OPTION_ENCODING:
 		case OPTION_BLOOM:
 			return ParseEnumOption(definition, value, report, number);
+		case OPTION_BOOLEAN:
+			return ParseBooleanOption(definition, value, report, number);
 		case OPTION_INTEGER:
 		case OPTION_POWER_OF_TWO:
 		case OPTION_KILOBYTES:
@@ -394,6 +418,8 @@ RetlTableOptionsFromList(List *list, RetlTableOptions *options, int elevel,
 	options->vectorRows = RETLDB_UNSET;
 	options->rowStoreRows = RETLDB_UNSET;
 	options->bloom = RETLDB_UNSET;
+	options->autocompact = RETLDB_UNSET;
+	options->autocompactThreshold = RETLDB_UNSET;
 	options->orderBy = NULL;
 	options->accessMethod = NULL;
 	foreach(cell, list)

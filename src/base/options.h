@@ -36,6 +36,8 @@ typedef struct RetlTableOptions
 	int			vectorRows;
 	int			rowStoreRows;
 	int			bloom;			/* RetlBloomChoice */
+	int			autocompact;	/* 0 or 1 */
+	int			autocompactThreshold;	/* rows */
 	const char *orderBy;		/* or NULL */
 	const char *accessMethod;	/* of future partitions, or NULL */
 } RetlTableOptions;

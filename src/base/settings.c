@@ -30,6 +30,13 @@ int			retldb_cache_size = 32 * 1024;
 bool		retldb_enable_vector_filter = true;
 bool		retldb_skip_damaged_groups = false;
 int			retldb_force_encoding = -1;
+bool		retldb_autocompact = true;
+int			retldb_autocompact_naptime = 60;
+int			retldb_autocompact_threshold = 5000;
+double		retldb_autocompact_scale_factor = 0.01;
+int			retldb_autocompact_overlap = 4;
+int			retldb_autocompact_delay = 20;
+int			retldb_log_autocompact_min_duration = 600000;
 
 static const struct config_enum_entry compression_options[] = {
 	{"none", RETL_COMPRESSION_NONE, false},
@@ -153,10 +160,56 @@ DefineReadSettings(void)
 							 PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 }
 
+/*
+ * Settings of compaction that runs by itself.
+ */
+static void
+DefineCompactionSettings(void)
+{
+	DefineCustomBoolVariable("retldb.autocompact",
+							 "Starts compaction of tables by itself.",
+							 "Only if the library is in shared_preload_libraries.",
+							 &retldb_autocompact, true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("retldb.autocompact_naptime",
+							"Time between looks at all databases for tables to compact.",
+							NULL, &retldb_autocompact_naptime, 60,
+							1, INT_MAX / 1000,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("retldb.autocompact_threshold",
+							"Rows of the row store that are worth a compaction.",
+							NULL, &retldb_autocompact_threshold, 5000,
+							1, INT_MAX,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("retldb.autocompact_scale_factor",
+							 "Rows of the row store that are worth a compaction, in addition, as a share of those in row groups.",
+							 "The rows of a full row group always are.",
+							 &retldb_autocompact_scale_factor, 0.01,
+							 0.0, 100.0,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("retldb.autocompact_overlap",
+							"Row groups that may overlap, of a table with an order, before they are rewritten.",
+							NULL, &retldb_autocompact_overlap, 4,
+							1, INT_MAX,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("retldb.autocompact_delay",
+							"Pause after each step of automatic compaction.",
+							NULL, &retldb_autocompact_delay, 20,
+							0, 10000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("retldb.log_autocompact_min_duration",
+							"Time after which an automatic compaction is logged.",
+							"Zero logs all, -1 none.",
+							&retldb_log_autocompact_min_duration, 600000,
+							-1, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+}
+
 void
 RetlDefineSettings(void)
 {
 	DefineWriteSettings();
 	DefineReadSettings();
+	DefineCompactionSettings();
 	MarkGUCPrefixReserved("retldb");
 }

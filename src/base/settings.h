@@ -27,6 +27,13 @@ extern bool retldb_enable_skipping;
 extern bool retldb_enable_vector_filter;
 extern bool retldb_skip_damaged_groups;
 extern int	retldb_cache_size;	/* kB; 0: no cache */
+extern bool retldb_autocompact;
+extern int	retldb_autocompact_naptime; /* s */
+extern int	retldb_autocompact_threshold;	/* rows */
+extern double retldb_autocompact_scale_factor;
+extern int	retldb_autocompact_overlap;
+extern int	retldb_autocompact_delay;	/* ms */
+extern int	retldb_log_autocompact_min_duration;	/* ms, -1: never */
 extern int	retldb_force_encoding;	/* RetlEncodingId or -1 */
 
 /* Define them; called once when the library is loaded. */

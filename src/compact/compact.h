@@ -35,7 +35,9 @@ typedef struct RetlCompaction
 	Oid			relid;
 	bool		full;			/* whatever can be merged is; else what pays */
 	bool		wait;			/* for the lock; else the table is passed over */
-	uint64		minRows;		/* of the row store, to be moved by themselves */
+	uint64		minRows;		/* of the row store, to be moved at all: so many, */
+	double		scaleFactor;	/* and this share of the rows in row groups; those of a
+								 * full group always */
 	int			maxOverlap;		/* groups that may overlap at a point, of a table
 								 * with an order */
 
@@ -45,6 +47,7 @@ typedef struct RetlCompaction
 	bool		noClustering;	/* it does not get better */
 
 	/* what was done */
+	TransactionId lastXid;		/* of the last step */
 	uint64		steps;
 	uint64		yields;
 	uint64		rowsMoved;		/* from the row store */

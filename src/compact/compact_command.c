@@ -28,11 +28,14 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "am/retldb_am.h"
 #include "base/compat.h"
 #include "base/settings.h"
 #include "compact/compact.h"
+#include "compact/compact_stats.h"
+#include "compact/compact_worker.h"
 
 PG_FUNCTION_INFO_V1(retldb_compact);
 
@@ -46,11 +49,9 @@ UserMayCompact(Oid relid)
 	return RetlOwnsRelation(relid) || RetlOwnsDatabase(MyDatabaseId);
 }
 
-/*
- * All retldb tables of the database that the user may compact.
- */
-static List *
-AllTables(void)
+/* See compact_worker.h. */
+List *
+RetlCompactAllTables(bool temporary)
 {
 	Relation	catalog = table_open(RelationRelationId, AccessShareLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
@@ -65,8 +66,8 @@ AllTables(void)
 
 		if (OidIsValid(method) && form->relam == method &&
 			(form->relkind == RELKIND_RELATION || form->relkind == RELKIND_MATVIEW) &&
-			!(form->relpersistence == RELPERSISTENCE_TEMP &&
-			  !isTempOrTempToastNamespace(form->relnamespace)) &&
+			(form->relpersistence != RELPERSISTENCE_TEMP ||
+			 (temporary && isTempOrTempToastNamespace(form->relnamespace))) &&
 			UserMayCompact(form->oid))
 			tables = lappend_oid(tables, form->oid);
 	}
@@ -179,11 +180,12 @@ retldb_compact(PG_FUNCTION_ARGS)
 	/* what outlives the transactions */
 	context = AllocSetContextCreate(PortalContext, "retldb compaction", ALLOCSET_SMALL_SIZES);
 	oldContext = MemoryContextSwitchTo(context);
-	tables = PG_ARGISNULL(0) ? AllTables() : TablesOf(PG_GETARG_OID(0));
+	tables = PG_ARGISNULL(0) ? RetlCompactAllTables(true) : TablesOf(PG_GETARG_OID(0));
 	SPI_commit();
 	foreach(cell, tables)
 	{
 		RetlCompaction compaction = {0};
+		TimestampTz started = GetCurrentTimestamp();
 
 		compaction.relid = lfirst_oid(cell);
 		compaction.full = true;
@@ -191,6 +193,7 @@ retldb_compact(PG_FUNCTION_ARGS)
 		compaction.minRows = 1;
 		compaction.maxOverlap = 1;
 		(void) RetlCompactTable(&compaction, &transactions);
+		RetlCompactStatsReport(&compaction, false, started);
 	}
 	MemoryContextSwitchTo(oldContext);
 	MemoryContextDelete(context);

@@ -230,10 +230,12 @@ PlanMerge(const RetlCompaction *compaction, Relation rel, const RetlDirectory *d
 {
 	/* merging two groups does not pay, but for the row store's rows */
 	int			minGroups = compaction->full ? 2 : 4;
+	double		minRows = compaction->minRows +
+		compaction->scaleFactor * directory->header->completeRows;
 	int			count;
 	Candidate  *small = FindSmallGroups(rel, directory, plan, &count);
 
-	if (plan->rowStoreRows > 0 && plan->rowStoreRows >= compaction->minRows)
+	if (plan->rowStoreRows > 0 && plan->rowStoreRows >= Min(minRows, plan->options.groupRows))
 	{
 		int			chosen = ChooseNeighbours(compaction, plan, small, count - 1, plan->rowStoreRows);
 

@@ -27,6 +27,7 @@
 
 #include "base/compat.h"
 #include "compact/compact.h"
+#include "compact/compact_stats.h"
 #include "rowgroup/group_reader.h"
 #include "visibility/anchor.h"
 
@@ -145,6 +146,7 @@ PutRow(Sink *sink)
 	if (++sink->rows % YIELD_ROWS == 0)
 	{
 		CHECK_FOR_INTERRUPTS();
+		RetlCompactProgressSet(RETL_PROGRESS_STEP_ROWS_READ, sink->rows);
 		if (RetlCompactMustYield(sink->compaction, sink->rel))
 			sink->yielded = true;
 	}
@@ -405,6 +407,20 @@ RetlCompactMustYield(RetlCompaction *compaction, Relation rel)
 }
 
 /*
+ * Report how much there is to do.
+ */
+static void
+ReportPlan(const RetlCompactPlan *plan)
+{
+	uint64		rows = plan->rowStoreRows;
+
+	for (int i = 0; i < plan->groupCount; i++)
+		rows += plan->groups[i]->entry.rowCount;
+	RetlCompactProgressSet(RETL_PROGRESS_STEP_ROWS, rows);
+	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_READING);
+}
+
+/*
  * Do what is planned; false if it was given up.
  */
 static bool
@@ -415,14 +431,18 @@ CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
 	/* whoever has read a row by its place has read what replaces it */
 	TransferPredicateLocksToHeapRelation(rel);
 
+	ReportPlan(plan);
 	BeginSink(&sink, compaction, rel, plan);
 	PutGroups(&sink);
 	PutRowStore(&sink, plan);
+	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_WRITING);
 	FinishSink(&sink);
 	EndSink(&sink);
 	if (sink.yielded)
 		return false;
+	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_REMOVING);
 	TakeAway(rel, plan);
+	compaction->lastXid = GetCurrentTransactionId();
 	compaction->groupsMerged += plan->groupCount;
 	compaction->groupsWritten += sink.groups;
 	compaction->nextBlock = plan->nextBlock;

@@ -9,12 +9,14 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
+#include "pgstat.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "am/retldb_am.h"
 #include "compact/compact.h"
+#include "compact/compact_stats.h"
 
 /*
  * Open the table; NULL if it is gone, locked by others, or none that can be
@@ -63,6 +65,7 @@ RetlCompactTable(RetlCompaction *compaction, const RetlCompactTransactions *tran
 			transactions->rollback();
 			return compaction->steps > 0;
 		}
+		RetlCompactProgressBegin(compaction);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		result = RetlCompactStep(compaction, rel);
 		PopActiveSnapshot();

@@ -15,6 +15,7 @@
 
 #include "am/write_buffer.h"
 #include "base/settings.h"
+#include "compact/compact_worker.h"
 #include "exec/retldb_exec.h"
 #include "sql/utility_hook.h"
 
@@ -29,4 +30,5 @@ _PG_init(void)
 	RetlInstallExecHooks();
 	RetlInstallWriteHooks();
 	RetlInstallUtilityHook();
+	RetlInstallCompaction();
 }

@@ -37,6 +37,7 @@ max_prepared_transactions = 10
 max_connections = 30
 log_min_messages = warning
 log_statement = none
+retldb.autocompact = off
 $conf
 ));
 	return $node;

@@ -1,0 +1,459 @@
+/*-------------------------------------------------------------------------
+ *
+ * compact_worker.c
+ *	  Compaction that runs by itself: a launcher, and a worker for a database.
+ *
+ * The launcher sleeps, and then starts a worker for each database in turn, one
+ * at a time.  A worker looks at the retldb tables of its database, compacts those
+ * for which it pays, and vacuums what it has moved rows from, once no snapshot
+ * needs these any more: the row store would grow as long as its pages are not
+ * used again.
+ *
+ * To others a worker is what an autovacuum worker is: whoever waits for a lock
+ * that it holds cancels it after deadlock_timeout (it looks for them itself, but
+ * not while a group is encoded), and DROP DATABASE ends it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "am/retldb_am.h"
+#include "base/compat.h"
+#include "base/options.h"
+#include "base/settings.h"
+#include "compact/compact.h"
+#include "compact/compact_stats.h"
+#include "compact/compact_worker.h"
+
+extern PGDLLEXPORT void RetlCompactLauncherMain(Datum arg) pg_attribute_noreturn();
+extern PGDLLEXPORT void RetlCompactWorkerMain(Datum arg);
+
+/* ---------------------------------------------------------------------
+ * The launcher
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * The databases to which one can connect, in the current context.
+ */
+static List *
+Databases(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	List	   *databases = NIL;
+	Relation	catalog;
+	TableScanDesc scan;
+	HeapTuple	tuple;
+
+	StartTransactionCommand();
+	(void) GetTransactionSnapshot();
+	catalog = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(catalog, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
+		MemoryContext oldContext;
+
+		if (!form->datallowconn || form->datistemplate)
+			continue;
+		oldContext = MemoryContextSwitchTo(context);
+		databases = lappend_oid(databases, form->oid);
+		MemoryContextSwitchTo(oldContext);
+	}
+	table_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	return databases;
+}
+
+/*
+ * Run a worker for a database, to its end.
+ */
+static void
+RunWorker(Oid database)
+{
+	BackgroundWorker worker = {0};
+	BackgroundWorkerHandle *handle;
+	pid_t		pid;
+
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_main_arg = ObjectIdGetDatum(database);
+	worker.bgw_notify_pid = MyProcPid;
+	strlcpy(worker.bgw_library_name, "retldb", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "RetlCompactWorkerMain", sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, BGW_MAXLEN, "retldb compaction worker for database %u", database);
+	strlcpy(worker.bgw_type, "retldb compaction worker", BGW_MAXLEN);
+
+	/* no slot is free: next time */
+	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+		return;
+	if (WaitForBackgroundWorkerStartup(handle, &pid) == BGWH_POSTMASTER_DIED)
+		proc_exit(1);
+	if (WaitForBackgroundWorkerShutdown(handle) == BGWH_POSTMASTER_DIED)
+		proc_exit(1);
+	pfree(handle);
+}
+
+/*
+ * Main function of the launcher.
+ */
+void
+RetlCompactLauncherMain(Datum arg)
+{
+	MemoryContext context;
+
+	(void) arg;
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	context = AllocSetContextCreate(TopMemoryContext, "retldb compaction launcher",
+									ALLOCSET_DEFAULT_SIZES);
+	for (;;)
+	{
+		ListCell   *cell;
+
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 retldb_autocompact_naptime * 1000L, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		if (!retldb_autocompact)
+			continue;
+		MemoryContextSwitchTo(context);
+		MemoryContextReset(context);
+		foreach(cell, Databases())
+		{
+			CHECK_FOR_INTERRUPTS();
+			RunWorker(lfirst_oid(cell));
+		}
+	}
+}
+
+/* ---------------------------------------------------------------------
+ * A table
+ * ---------------------------------------------------------------------
+ */
+
+/* The table being worked on, for messages; NULL if none is. */
+static const char *tableName = NULL;
+
+static void
+AddContext(void *arg)
+{
+	(void) arg;
+	if (tableName != NULL)
+		errcontext("automatic compaction of table \"%s\"", tableName);
+}
+
+/*
+ * A step was done: let others have the disk.
+ */
+static void
+Commit(void)
+{
+	CommitTransactionCommand();
+	if (retldb_autocompact_delay > 0)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 retldb_autocompact_delay, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	StartTransactionCommand();
+}
+
+static void
+Rollback(void)
+{
+	AbortCurrentTransaction();
+	StartTransactionCommand();
+}
+
+/*
+ * Find name, thresholds and horizon of a table; false if there is nothing to do
+ * with it.
+ */
+static bool
+Examine(Oid relid, MemoryContext context, RetlCompaction *compaction, TransactionId *oldestXmin)
+{
+	Relation	rel;
+	RetlTableOptions options;
+
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+	rel = try_relation_open(relid, NoLock);
+	if (rel == NULL)
+		return false;
+	RetlTableOptionsRead(rel, &options, 0);
+	tableName = MemoryContextStrdup(context, psprintf("%s.%s.%s", get_database_name(MyDatabaseId),
+													  get_namespace_name(RelationGetNamespace(rel)),
+													  RelationGetRelationName(rel)));
+	*oldestXmin = GetOldestNonRemovableTransactionId(rel);
+	memset(compaction, 0, sizeof(*compaction));
+	compaction->relid = relid;
+	compaction->minRows = options.autocompactThreshold != RETLDB_UNSET ?
+		options.autocompactThreshold : retldb_autocompact_threshold;
+	compaction->scaleFactor = retldb_autocompact_scale_factor;
+	compaction->maxOverlap = retldb_autocompact_overlap;
+	relation_close(rel, AccessShareLock);
+	return options.autocompact != 0;
+}
+
+/*
+ * Tell the log what was done.
+ */
+static void
+LogCompaction(const RetlCompaction *compaction, TimestampTz started)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (compaction->steps == 0 || retldb_log_autocompact_min_duration < 0 ||
+		!TimestampDifferenceExceeds(started, now, retldb_log_autocompact_min_duration))
+		return;
+	ereport(LOG,
+			(errmsg("automatic compaction of table \"%s\": rows: %llu from the row store, %llu from row groups; "
+					"row groups: %llu merged, %llu written; steps: %llu%s; elapsed: %.2f s",
+					tableName,
+					(unsigned long long) compaction->rowsMoved,
+					(unsigned long long) compaction->rowsRewritten,
+					(unsigned long long) compaction->groupsMerged,
+					(unsigned long long) compaction->groupsWritten,
+					(unsigned long long) compaction->steps,
+					compaction->yields > 0 ? ", given up for others" : "",
+					TimestampDifferenceMilliseconds(started, now) / 1000.0),
+			 errhidecontext(true)));
+}
+
+/*
+ * Vacuum a table, which ends transactions.
+ */
+static void
+Vacuum(Oid relid)
+{
+	VacuumParams params;
+	BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
+	VacuumRelation *relation = makeVacuumRelation(NULL, relid, NIL);
+
+	memset(&params, 0, sizeof(params));
+	params.options = VACOPT_VACUUM | VACOPT_SKIP_LOCKED | VACOPT_PROCESS_TOAST | RETLDB_VACOPT_PROCESS_MAIN;
+	params.freeze_min_age = -1;
+	params.freeze_table_age = -1;
+	params.multixact_freeze_min_age = -1;
+	params.multixact_freeze_table_age = -1;
+	params.log_min_duration = -1;
+	params.index_cleanup = VACOPTVALUE_UNSPECIFIED;
+	params.truncate = VACOPTVALUE_UNSPECIFIED;
+	params.nworkers = -1;
+	RetlVacuum(list_make1(relation), &params, strategy);
+	FreeAccessStrategy(strategy);
+	RetlCompactStatsVacuumed(relid);
+}
+
+/*
+ * Do for a table what is due.
+ */
+static void
+WorkOnTable(Oid relid, MemoryContext context)
+{
+	static const RetlCompactTransactions transactions = {Commit, Rollback};
+	TimestampTz started = GetCurrentTimestamp();
+	TransactionId oldestXmin;
+	RetlCompaction compaction;
+
+	if (!Examine(relid, context, &compaction, &oldestXmin))
+		return;
+	pgstat_report_activity(STATE_RUNNING, psprintf("retldb: compact %s", tableName));
+	(void) RetlCompactTable(&compaction, &transactions);
+	RetlCompactStatsReport(&compaction, true, started);
+	LogCompaction(&compaction, started);
+
+	if (compaction.steps > 0)
+	{
+		if (!Examine(relid, context, &compaction, &oldestXmin))
+			return;
+	}
+	if (RetlCompactStatsVacuumIsDue(relid, oldestXmin))
+	{
+		pgstat_report_activity(STATE_RUNNING, psprintf("retldb: vacuum %s", tableName));
+		MemoryContextSwitchTo(context);
+		Vacuum(relid);
+	}
+}
+
+/*
+ * The same; an error is reported, and the next table's turn comes.
+ */
+static void
+TryTable(Oid relid, MemoryContext context)
+{
+	volatile bool started = true;
+
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		WorkOnTable(relid, context);
+		CommitTransactionCommand();
+		started = false;
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		QueryCancelPending = false;
+		EmitErrorReport();
+		AbortOutOfAnyTransaction();
+		FlushErrorState();
+		RetlCompactStatsReportFailure(relid);
+		RESUME_INTERRUPTS();
+		started = false;
+	}
+	PG_END_TRY();
+	Assert(!started);
+	(void) started;
+	tableName = NULL;
+	MemoryContextSwitchTo(context);
+	MemoryContextReset(context);
+}
+
+/* ---------------------------------------------------------------------
+ * The worker
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Settings that a worker must not have, whatever the database's are.
+ */
+static void
+OverrideSettings(void)
+{
+	SetConfigOption("zero_damaged_pages", "false", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("lock_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("idle_in_transaction_session_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("search_path", "", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("retldb.skip_damaged_groups", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	/* as autovacuum: nobody waits for a standby for this */
+	if (synchronous_commit > SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
+		SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/*
+ * Be an autovacuum worker to those who wait for our locks.
+ */
+static void
+BecomeCancellable(void)
+{
+	LWLockAcquire(ProcArrayLock, LW_EXCLUSIVE);
+	MyProc->statusFlags |= PROC_IS_AUTOVACUUM;
+	ProcGlobal->statusFlags[MyProc->pgxactoff] = MyProc->statusFlags;
+	LWLockRelease(ProcArrayLock);
+}
+
+/*
+ * Main function of a worker.
+ */
+void
+RetlCompactWorkerMain(Datum arg)
+{
+	MemoryContext context;
+	MemoryContext tableContext;
+	ErrorContextCallback callback;
+	List	   *tables = NIL;
+	ListCell   *cell;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
+	OverrideSettings();
+	BecomeCancellable();
+
+	context = AllocSetContextCreate(TopMemoryContext, "retldb compaction worker",
+									ALLOCSET_DEFAULT_SIZES);
+	tableContext = AllocSetContextCreate(context, "retldb compaction of a table",
+										 ALLOCSET_DEFAULT_SIZES);
+	/* VACUUM keeps there what outlives its transactions */
+	PortalContext = AllocSetContextCreate(context, "retldb compaction portal",
+										  ALLOCSET_DEFAULT_SIZES);
+	callback.callback = AddContext;
+	callback.arg = NULL;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	StartTransactionCommand();
+	if (OidIsValid(get_extension_oid("retldb", true)))
+	{
+		MemoryContextSwitchTo(context);
+		tables = RetlCompactAllTables(false);
+	}
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(tableContext);
+	foreach(cell, tables)
+	{
+		CHECK_FOR_INTERRUPTS();
+		TryTable(lfirst_oid(cell), tableContext);
+		pgstat_report_activity(STATE_IDLE, NULL);
+	}
+	pgstat_report_stat(true);
+	error_context_stack = callback.previous;
+}
+
+/* See compact_worker.h. */
+void
+RetlInstallCompaction(void)
+{
+	BackgroundWorker launcher = {0};
+
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	RetlCompactStatsInstall();
+	if (IsBinaryUpgrade)
+		return;
+	launcher.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	launcher.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	launcher.bgw_restart_time = 10;
+	strlcpy(launcher.bgw_library_name, "retldb", sizeof(launcher.bgw_library_name));
+	strlcpy(launcher.bgw_function_name, "RetlCompactLauncherMain",
+			sizeof(launcher.bgw_function_name));
+	strlcpy(launcher.bgw_name, "retldb compaction launcher", BGW_MAXLEN);
+	strlcpy(launcher.bgw_type, "retldb compaction launcher", BGW_MAXLEN);
+	RegisterBackgroundWorker(&launcher);
+}

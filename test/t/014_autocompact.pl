@@ -1,0 +1,135 @@
+# Compaction that runs by itself: when it starts, what it leaves alone, that it
+# makes way, what it shows, and that it keeps up with writers.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use RetldbTest;
+
+my $node = new_server('primary', conf => q(
+retldb.autocompact = on
+retldb.autocompact_naptime = 1
+retldb.autocompact_threshold = 500
+retldb.autocompact_delay = 0
+retldb.log_autocompact_min_duration = 0
+autovacuum = off
+deadlock_timeout = 200ms
+));
+$node->start;
+create_batches($node);
+$node->safe_psql('postgres', q(
+CREATE FUNCTION stored(t regclass) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE result bigint; BEGIN
+    EXECUTE format('SELECT count(*) - (SELECT coalesce(sum(rows), 0) FROM retldb.row_groups(%L) WHERE visible) FROM %s', t, t) INTO result;
+    RETURN result;
+END $$;
+CREATE TABLE few (a int) USING retldb;
+CREATE TABLE many (a int) USING retldb;
+CREATE TABLE lowered (a int) USING retldb WITH (autocompact_threshold = 50);
+CREATE TABLE never (a int) USING retldb WITH (autocompact = off);
+CREATE MATERIALIZED VIEW view USING retldb AS SELECT generate_series(1, 600) a;
+INSERT INTO few SELECT generate_series(1, 400);
+INSERT INTO many SELECT generate_series(1, 600);
+INSERT INTO lowered SELECT generate_series(1, 60);
+INSERT INTO never SELECT generate_series(1, 600)));
+
+# thresholds and options
+ok($node->poll_query_until('postgres', "SELECT count(*) = 3 FROM retldb.compaction WHERE autocompactions > 0 AND vacuums > 0"),
+	'tables past their thresholds are compacted, and vacuumed');
+is($node->safe_psql('postgres', 'SELECT relname, rows_moved FROM retldb.compaction WHERE autocompactions > 0 ORDER BY 1'),
+	"lowered|60\nmany|600\nview|600", 'these, and all of their rows');
+is($node->safe_psql('postgres', "SELECT stored('few'), stored('many'), stored('lowered'), stored('never')"), '400|0|0|600',
+	'the others are not');
+is($node->safe_psql('postgres', 'SELECT sum(failures) FROM retldb.compaction'), '0', 'without a failure');
+like(slurp_file($node->logfile),
+	qr/LOG:  automatic compaction of table "postgres\.public\.many": rows: 600 from the row store, 0 from row groups; row groups: 0 merged, 1 written; steps: 1; elapsed/,
+	'the log says so');
+
+# the space is used again
+my $before = $node->safe_psql('postgres', "SELECT pg_relation_size('many')");
+for my $i (1 .. 4)
+{
+	$node->safe_psql('postgres', 'INSERT INTO many SELECT generate_series(1, 600)');
+	my $done = $i + 1;
+	$node->poll_query_until('postgres', "SELECT autocompactions >= $done AND vacuums >= $done FROM retldb.compaction WHERE relname = 'many'");
+}
+is($node->safe_psql('postgres', "SELECT count(*), sum(a) FROM many"), '3000|901500', 'all rows are there');
+cmp_ok($node->safe_psql('postgres', "SELECT pg_relation_size('many')"), '<=', $before + 8 * 8192, 'pages of moved rows are used again');
+
+# an old snapshot keeps rows where they are, but not the worker
+my $old = $node->background_psql('postgres');
+$old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM few');
+$node->safe_psql('postgres', 'INSERT INTO lowered SELECT generate_series(1001, 1100)');
+select(undef, undef, undef, 2.5);
+is($node->safe_psql('postgres', "SELECT stored('lowered')"), '100', 'rows that not everybody sees stay');
+$old->query_safe('COMMIT');
+$old->quit;
+ok($node->poll_query_until('postgres', "SELECT stored('lowered') = 0"), 'until everybody does');
+
+# whoever wants the table's lock gets it soon, also when it waits for the worker
+$node->safe_psql('postgres', q(
+CREATE TABLE slow (a int, b text) USING retldb WITH (row_store_rows = 10000000, row_group_rows = 1000000, compression = zstd, compression_level = 19);
+INSERT INTO slow SELECT i, string_agg(md5((i * j)::text), '') FROM generate_series(1, 40000) i, generate_series(1, 10) j GROUP BY i));
+ok($node->poll_query_until('postgres', "SELECT count(*) > 0 FROM retldb.progress_compact WHERE relid = 'slow'::regclass AND step_rows > 0"),
+	'the progress view shows it at work');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'retldb compaction launcher'"), '1', 'the launcher is there');
+like($node->safe_psql('postgres', "SELECT backend_type || ' ' || query FROM pg_stat_activity WHERE query LIKE 'retldb: compact postgres.public.slow'"),
+	qr/^retldb compaction worker /, 'and so is the worker');
+my $started = time;
+$node->safe_psql('postgres', 'ALTER TABLE slow ADD COLUMN c int');
+cmp_ok(time - $started, '<=', 10, 'ALTER TABLE does not wait for it');
+is($node->safe_psql('postgres', 'SELECT count(*), sum(a) FROM slow'), '40000|800020000', 'the table is as it was');
+verify_clean($node, 'slow', 'given up');
+ok($node->poll_query_until('postgres', "SELECT yields + failures > 0 FROM retldb.compaction WHERE relname = 'slow'"), 'it has made way');
+$node->safe_psql('postgres', 'DROP TABLE slow');
+
+# a database with a worker in it can be dropped, one without the extension is left alone
+$node->safe_psql('postgres', 'CREATE DATABASE empty');
+$node->safe_psql('postgres', 'CREATE DATABASE filled');
+$node->safe_psql('filled', q(
+CREATE EXTENSION retldb;
+CREATE TABLE t (a int, b text) USING retldb WITH (row_store_rows = 10000000, row_group_rows = 1000000, compression = zstd, compression_level = 19);
+INSERT INTO t SELECT i, string_agg(md5((i * j)::text), '') FROM generate_series(1, 40000) i, generate_series(1, 10) j GROUP BY i));
+$node->poll_query_until('postgres', "SELECT count(*) > 0 FROM retldb.progress_compact WHERE datname = 'filled'");
+$node->safe_psql('postgres', 'DROP DATABASE filled');
+$node->safe_psql('postgres', 'DROP DATABASE empty');
+pass('databases are dropped');
+
+# four writers, and readers that find each batch whole
+my @writers;
+for my $client (1 .. 4)
+{
+	my $sql = '';
+	$sql .= batch_sql($client, $_, no_prepare => 1) for 1 .. 100;
+	push @writers, start_script($node, $sql);
+}
+finish_script($_) for @writers;
+is(join('', map { $_->{err} } @writers), '', 'no writer had an error');
+batches_agree($node, 'four writers');
+ok($node->poll_query_until('postgres', "SELECT stored('batches') < 500"), 'the worker has kept up');
+batches_agree($node, 'compacted');
+verify_clean($node, 'batches', 'compacted');
+
+# switched off
+$node->append_conf('postgresql.conf', 'retldb.autocompact = off');
+$node->reload;
+select(undef, undef, undef, 2);
+$node->safe_psql('postgres', 'INSERT INTO many SELECT generate_series(1, 600)');
+select(undef, undef, undef, 2.5);
+is($node->safe_psql('postgres', "SELECT stored('many')"), '600', 'no worker is started when that is switched off');
+
+# whoever may not read statistics does not see what others compact
+$node->safe_psql('postgres', 'CREATE ROLE nobody; CREATE ROLE monitor; GRANT pg_monitor TO monitor');
+is($node->safe_psql('postgres', "SET ROLE monitor; SELECT autocompactions > 0 FROM retldb.compaction WHERE relname = 'many'"), 't',
+	'monitoring sees statistics');
+is($node->safe_psql('postgres', 'SET ROLE nobody; SELECT count(*) FROM retldb.progress_compact'), '0', 'so does everybody');
+my @errors = grep { /ERROR|FATAL|PANIC/ && !/canceling statement due to user request|terminating background worker|database \d+ does not exist/ } split /\n/, slurp_file($node->logfile);
+is("@errors", '', 'the log has no other errors');
+$node->stop;
+
+done_testing();
