@@ -26,7 +26,6 @@ ALTER TABLE t ADD UNIQUE (a);
 ALTER TABLE t ADD EXCLUDE (a WITH =);
 CREATE TABLE with_key (a int PRIMARY KEY) USING retldb;
 CREATE TABLE with_unique (a int UNIQUE) USING retldb;
-SELECT count(*) FROM t TABLESAMPLE bernoulli (50);
 VACUUM FULL t;
 CLUSTER t USING t_a;
 CLUSTER t;

@@ -13,6 +13,7 @@
 
 #include "access/heapam.h"
 #include "access/relscan.h"
+#include "access/tsmapi.h"
 #include "access/valid.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -35,6 +36,9 @@ typedef struct RetlScanDescData
 	RetlTableScan *scan;		/* NULL for ANALYZE */
 	RetlParallelScan *parallel;
 	bool		described;		/* the scan knows the slot's descriptor */
+	uint64		nextUnit;		/* of sampling, for methods that take all blocks */
+	BlockNumber unitBlock;		/* of the current one */
+	uint32		unitOffsets;
 	TupleTableSlot *dependent;	/* slot that refers to the current row, or NULL */
 } RetlScanDescData;
 
@@ -93,11 +97,10 @@ retldb_scan_begin(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData
 		scan->parallel = &((RetlParallelScanDescData *) parallel)->scan;
 
 	/* TID scans have a scan descriptor only to check TIDs */
-	if (flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN))
-	{
+	if (flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN | SO_TYPE_TIDRANGESCAN))
 		scan->scan = RetlTableScanBegin(rel, snapshot, NULL, NULL, scan->parallel);
+	if (flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN))
 		pgstat_count_heap_scan(rel);
-	}
 	return (TableScanDesc) scan;
 }
 
@@ -152,8 +155,10 @@ retldb_scan_rescan(TableScanDesc sscan, struct ScanKeyData *key, bool set_params
 	if (scan->scan != NULL)
 	{
 		RetlTableScanRescan(scan->scan);
-		pgstat_count_heap_scan(sscan->rs_rd);
+		if (sscan->rs_flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN))
+			pgstat_count_heap_scan(sscan->rs_rd);
 	}
+	scan->nextUnit = 0;
 }
 
 /*
@@ -216,6 +221,94 @@ retldb_scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTable
 		StoreRow(scan, row, slot);
 		if (MatchesKeys(sscan, slot))
 		{
+			pgstat_count_heap_getnext(sscan->rs_rd);
+			return true;
+		}
+	}
+	ExecClearTuple(slot);
+	return false;
+}
+
+/* ---------------------------------------------------------------------
+ * Ranges of TIDs
+ * ---------------------------------------------------------------------
+ */
+
+void
+retldb_scan_set_tidrange(TableScanDesc sscan, ItemPointer mintid, ItemPointer maxtid)
+{
+	RetlTableScanSetTidRange(((RetlScanDesc) sscan)->scan, mintid, maxtid);
+}
+
+bool
+retldb_scan_getnextslot_tidrange(TableScanDesc sscan, ScanDirection direction,
+								 TupleTableSlot *slot)
+{
+	return retldb_scan_getnextslot(sscan, direction, slot);
+}
+
+/* ---------------------------------------------------------------------
+ * TABLESAMPLE
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Turn to the next unit of sampling that the method wants.
+ */
+bool
+retldb_scan_sample_next_block(TableScanDesc sscan, struct SampleScanState *scanstate)
+{
+	RetlScanDesc scan = (RetlScanDesc) sscan;
+	TsmRoutine *method = scanstate->tsmroutine;
+	uint64		units;
+	uint64		unit;
+
+	LeaveRow(scan);
+	units = RetlTableScanCountUnits(scan->scan);
+	if (units == 0)
+		return false;
+	if (method->NextSampleBlock)
+	{
+		BlockNumber chosen = method->NextSampleBlock(scanstate, units);
+
+		if (chosen == InvalidBlockNumber)
+			return false;
+		unit = chosen;
+	}
+	else if (scan->nextUnit < units)
+		unit = scan->nextUnit++;
+	else
+		return false;
+	scan->unitOffsets = RetlTableScanOpenUnit(scan->scan, unit, &scan->unitBlock);
+	return true;
+}
+
+/*
+ * The next row of the unit that the method wants and the snapshot sees.
+ */
+bool
+retldb_scan_sample_next_tuple(TableScanDesc sscan, struct SampleScanState *scanstate,
+							  TupleTableSlot *slot)
+{
+	RetlScanDesc scan = (RetlScanDesc) sscan;
+
+	if (scan->dependent == slot)
+		ExecClearTuple(slot);
+	LeaveRow(scan);
+	for (;;)
+	{
+		OffsetNumber offset;
+		RetlScanRow *row;
+
+		CHECK_FOR_INTERRUPTS();
+		offset = scanstate->tsmroutine->NextSampleTuple(scanstate, scan->unitBlock,
+														scan->unitOffsets);
+		if (!OffsetNumberIsValid(offset))
+			break;
+		row = RetlTableScanGetUnitRow(scan->scan, offset);
+		if (row != NULL)
+		{
+			StoreRow(scan, row, slot);
 			pgstat_count_heap_getnext(sscan->rs_rd);
 			return true;
 		}

@@ -175,22 +175,6 @@ retldb_index_validate_scan(Relation table_rel, Relation index_rel,
 	ReportUnsupported(table_rel, "CREATE INDEX");
 }
 
-static bool
-retldb_scan_sample_next_block(TableScanDesc scan, struct SampleScanState *scanstate)
-{
-	(void) scanstate;
-	ReportUnsupported(scan->rs_rd, "TABLESAMPLE");
-}
-
-static bool
-retldb_scan_sample_next_tuple(TableScanDesc scan, struct SampleScanState *scanstate,
-							  TupleTableSlot *slot)
-{
-	(void) scanstate;
-	(void) slot;
-	ReportUnsupported(scan->rs_rd, "TABLESAMPLE");
-}
-
 /*
  * VACUUM FULL and CLUSTER.
  */
@@ -254,6 +238,4 @@ RetlSetUnsupported(TableAmRoutine *routine)
 	routine->index_delete_tuples = retldb_index_delete_tuples;
 	routine->index_build_range_scan = retldb_index_build_range_scan;
 	routine->index_validate_scan = retldb_index_validate_scan;
-	routine->scan_sample_next_block = retldb_scan_sample_next_block;
-	routine->scan_sample_next_tuple = retldb_scan_sample_next_tuple;
 }

@@ -103,6 +103,9 @@ static TableAmRoutine retldb_methods = {
 	.scan_rescan = retldb_scan_rescan,
 	.scan_getnextslot = retldb_scan_getnextslot,
 
+	.scan_set_tidrange = retldb_scan_set_tidrange,
+	.scan_getnextslot_tidrange = retldb_scan_getnextslot_tidrange,
+
 	.parallelscan_estimate = retldb_parallelscan_estimate,
 	.parallelscan_initialize = retldb_parallelscan_initialize,
 	.parallelscan_reinitialize = retldb_parallelscan_reinitialize,
@@ -128,6 +131,9 @@ static TableAmRoutine retldb_methods = {
 	.relation_needs_toast_table = retldb_relation_needs_toast_table,
 	.relation_toast_am = retldb_relation_toast_am,
 	.relation_fetch_toast_slice = retldb_relation_fetch_toast_slice,
+
+	.scan_sample_next_block = retldb_scan_sample_next_block,
+	.scan_sample_next_tuple = retldb_scan_sample_next_tuple,
 
 	.relation_estimate_size = retldb_relation_estimate_size,
 };

@@ -39,6 +39,15 @@ extern void retldb_scan_rescan(TableScanDesc scan, struct ScanKeyData *key, bool
 							   bool allow_strat, bool allow_sync, bool allow_pagemode);
 extern bool retldb_scan_getnextslot(TableScanDesc scan, ScanDirection direction,
 									TupleTableSlot *slot);
+extern void retldb_scan_set_tidrange(TableScanDesc scan, ItemPointer mintid,
+									 ItemPointer maxtid);
+extern bool retldb_scan_getnextslot_tidrange(TableScanDesc scan, ScanDirection direction,
+											 TupleTableSlot *slot);
+extern bool retldb_scan_sample_next_block(TableScanDesc scan,
+										  struct SampleScanState *scanstate);
+extern bool retldb_scan_sample_next_tuple(TableScanDesc scan,
+										  struct SampleScanState *scanstate,
+										  TupleTableSlot *slot);
 extern Size retldb_parallelscan_estimate(Relation rel);
 extern Size retldb_parallelscan_initialize(Relation rel, ParallelTableScanDesc pscan);
 extern void retldb_parallelscan_reinitialize(Relation rel, ParallelTableScanDesc pscan);

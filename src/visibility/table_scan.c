@@ -44,6 +44,7 @@
 /* Where the cursor stands. */
 typedef enum CursorState
 {
+	CURSOR_FRESH,				/* not moved yet: at the end that it starts from */
 	CURSOR_BEFORE,				/* before the first item */
 	CURSOR_IN_ROW_STORE,
 	CURSOR_IN_GROUP,
@@ -75,10 +76,24 @@ struct RetlTableScan
 	uint8	   *visibility;		/* of each group, VISIBILITY_..., or NULL: ask each time */
 	RetlZoneEntry ***zones;		/* [attnum - 1][directory page], read when needed */
 
+	/* TIDs outside are not returned, if there is a range */
+	bool		hasTidRange;
+	ItemPointerData minTid;
+	ItemPointerData maxTid;
+	uint64		minRowNumber;	/* the same for rows of row groups */
+	uint64		endRowNumber;
+
+	/* units of sampling: unitsBefore[i] of groups before group i */
+	uint64	   *unitsBefore;	/* [groupCount + 1], made when needed */
+	int64		openUnitItem;	/* item of the open unit, -1: none */
+	uint32		unitFirstRow;	/* of the open unit in its group */
+
 	/* the cursor */
 	CursorState state;
 	int64		item;			/* row store blocks, then groups */
 	int64		rowInItem;
+	int64		firstRow;		/* rows of the item that may be returned */
+	int64		endRow;
 	RetlRowStorePage page;
 	RetlGroup  *group;			/* open one, in state IN_GROUP */
 	uint32		groupRows;
@@ -215,9 +230,10 @@ StartScan(RetlTableScan *scan)
 	if (IsMVCCSnapshot(scan->snapshot))
 		scan->visibility = palloc0(Max(scan->directory->groupCount, 1));
 	scan->zones = palloc0(sizeof(RetlZoneEntry **) * Max(RelationGetDescr(scan->rel)->natts, 1));
+	scan->unitsBefore = NULL;
+	scan->openUnitItem = -1;
 	MemoryContextSwitchTo(oldContext);
 
-	scan->state = CURSOR_BEFORE;
 	scan->started = true;
 }
 
@@ -238,8 +254,38 @@ RetlTableScanSetDescriptor(RetlTableScan *scan, TupleDesc tupdesc)
 void
 RetlTableScanSetConditions(RetlTableScan *scan, const RetlScanConditions *conditions)
 {
-	Assert(scan->state == CURSOR_BEFORE);
+	Assert(scan->state == CURSOR_FRESH);
 	scan->conditions = conditions != NULL && conditions->count > 0 ? conditions : NULL;
+}
+
+/*
+ * How many row numbers are before a TID of any value, one that counts itself (0)
+ * or not (1).
+ */
+static uint64
+RowNumberAtTid(ItemPointer tid, int exclude)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+	int			offset = ItemPointerGetOffsetNumberNoCheck(tid);
+
+	if (block < RETLDB_FIRST_ROW_BLOCK)
+		return 0;
+	return (uint64) (block - RETLDB_FIRST_ROW_BLOCK) * RETLDB_ROWS_PER_BLOCK +
+		Min(Max(offset - exclude, 0), RETLDB_ROWS_PER_BLOCK);
+}
+
+/*
+ * Rows outside this range of TIDs are passed over from now on.
+ */
+void
+RetlTableScanSetTidRange(RetlTableScan *scan, ItemPointer min, ItemPointer max)
+{
+	Assert(scan->state == CURSOR_FRESH && scan->parallel == NULL);
+	scan->hasTidRange = true;
+	scan->minTid = *min;
+	scan->maxTid = *max;
+	scan->minRowNumber = RowNumberAtTid(min, 1);
+	scan->endRowNumber = RowNumberAtTid(max, 0);
 }
 
 /*
@@ -253,7 +299,8 @@ RetlTableScanRescan(RetlTableScan *scan)
 	if (!IsMVCCSnapshot(scan->snapshot))
 		scan->started = false;
 	scan->stretchNext = scan->stretchEnd = 0;
-	scan->state = CURSOR_BEFORE;
+	scan->state = CURSOR_FRESH;
+	scan->openUnitItem = -1;
 	scan->stamp++;
 }
 
@@ -521,6 +568,22 @@ RowStoreBlock(RetlTableScan *scan, uint64 n)
 }
 
 /*
+ * Leave out the rows of the open block that are outside the range of TIDs.
+ */
+static void
+ClipBlock(RetlTableScan *scan)
+{
+	while (scan->firstRow < scan->endRow &&
+		   ItemPointerCompare(&RetlRowStorePageGetTuple(&scan->page, scan->firstRow)->t_self,
+							  &scan->minTid) < 0)
+		scan->firstRow++;
+	while (scan->endRow > scan->firstRow &&
+		   ItemPointerCompare(&RetlRowStorePageGetTuple(&scan->page, scan->endRow - 1)->t_self,
+							  &scan->maxTid) > 0)
+		scan->endRow--;
+}
+
+/*
  * Open a block of the row store.  Returns the number of its visible rows.
  */
 static int64
@@ -528,7 +591,25 @@ OpenBlock(RetlTableScan *scan, BlockNumber block)
 {
 	RetlRowStorePageRead(&scan->page, block);
 	scan->state = CURSOR_IN_ROW_STORE;
+	scan->firstRow = 0;
+	scan->endRow = scan->page.tupleCount;
+	if (scan->hasTidRange)
+		ClipBlock(scan);
 	return scan->page.tupleCount;
+}
+
+/*
+ * Leave out the rows of the open group that are outside the range of TIDs.
+ */
+static void
+ClipGroup(RetlTableScan *scan)
+{
+	uint64		rowBase = scan->group->entry.rowBase;
+
+	if (scan->minRowNumber > rowBase)
+		scan->firstRow = Min(scan->minRowNumber - rowBase, (uint64) scan->groupRows);
+	if (scan->endRowNumber < rowBase + scan->groupRows)
+		scan->endRow = scan->endRowNumber > rowBase ? scan->endRowNumber - rowBase : 0;
 }
 
 /*
@@ -616,6 +697,10 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 	PrefetchNextGroup(scan, group);
 	scan->groupRows = RetlGroupReaderRowCount(scan->reader);
 	scan->vectorShift = pg_leftmost_one_pos32(RetlGroupReaderVectorRows(scan->reader));
+	scan->firstRow = 0;
+	scan->endRow = scan->groupRows;
+	if (scan->hasTidRange)
+		ClipGroup(scan);
 	return scan->groupRows;
 }
 
@@ -634,6 +719,27 @@ OpenItem(RetlTableScan *scan, int64 item)
 }
 
 /*
+ * May an item have rows in the range of TIDs?
+ */
+static bool
+ItemInTidRange(RetlTableScan *scan, int64 item)
+{
+	uint64		blocks = scan->runsBefore[scan->runCount];
+	const RetlGroupEntry *entry;
+
+	if (item < blocks)
+	{
+		BlockNumber block = RowStoreBlock(scan, item);
+
+		return block >= ItemPointerGetBlockNumberNoCheck(&scan->minTid) &&
+			block <= ItemPointerGetBlockNumberNoCheck(&scan->maxTid);
+	}
+	entry = &scan->directory->groups[item - blocks].entry;
+	return entry->rowBase < scan->endRowNumber &&
+		entry->rowBase + entry->rowCount > scan->minRowNumber;
+}
+
+/*
  * Open the next or previous item that has rows.  False at the end of the scan.
  */
 static bool
@@ -642,6 +748,8 @@ StepItem(RetlTableScan *scan, int step)
 	int64		count = scan->runsBefore[scan->runCount] + scan->directory->groupCount;
 	int64		item;
 
+	if (scan->state == CURSOR_FRESH)
+		scan->state = step > 0 ? CURSOR_BEFORE : CURSOR_AFTER;
 	if (scan->state == CURSOR_BEFORE)
 		item = step > 0 ? 0 : -1;
 	else if (scan->state == CURSOR_AFTER)
@@ -651,12 +759,15 @@ StepItem(RetlTableScan *scan, int step)
 
 	for (; item >= 0 && item < count; item += step)
 	{
-		int64		rows = OpenItem(scan, item);
+		int64		rows;
 
+		if (scan->hasTidRange && !ItemInTidRange(scan, item))
+			continue;
+		rows = OpenItem(scan, item);
 		if (rows > 0)
 		{
 			scan->item = item;
-			scan->rowInItem = step > 0 ? -1 : rows;
+			scan->rowInItem = step > 0 ? scan->firstRow - 1 : scan->endRow;
 			return true;
 		}
 	}
@@ -730,22 +841,32 @@ ClaimItem(RetlTableScan *scan)
  */
 
 /*
+ * Make a row of the open block the current one.
+ */
+static void
+SetPageRow(RetlTableScan *scan, int64 index)
+{
+	RetlScanRow *row = &scan->row;
+
+	scan->rowInItem = index;
+	scan->stats.rowStoreRows++;
+	row->inRowStore = true;
+	row->tuple = RetlRowStorePageGetTuple(&scan->page, index);
+	row->buffer = scan->page.buffer;
+	row->tid = row->tuple->t_self;
+}
+
+/*
  * Move to the next row within the open block of the row store.
  */
 static bool
 StepInPage(RetlTableScan *scan, int step)
 {
 	int64		next = scan->rowInItem + step;
-	RetlScanRow *row = &scan->row;
 
-	if (next < 0 || next >= scan->page.tupleCount)
+	if (next < scan->firstRow || next >= scan->endRow)
 		return false;
-	scan->rowInItem = next;
-	scan->stats.rowStoreRows++;
-	row->inRowStore = true;
-	row->tuple = RetlRowStorePageGetTuple(&scan->page, next);
-	row->buffer = scan->page.buffer;
-	row->tid = row->tuple->t_self;
+	SetPageRow(scan, next);
 	return true;
 }
 
@@ -776,7 +897,7 @@ NearestSelected(RetlTableScan *scan, uint32 vectorIndex, int64 row, int step)
 static int64
 FindRow(RetlTableScan *scan, int64 row, int step)
 {
-	while (row >= 0 && row < scan->groupRows)
+	while (row >= scan->firstRow && row < scan->endRow)
 	{
 		uint32		vectorIndex = row >> scan->vectorShift;
 		int64		first = (int64) vectorIndex << scan->vectorShift;
@@ -788,11 +909,31 @@ FindRow(RetlTableScan *scan, int64 row, int step)
 		else
 		{
 			row = NearestSelected(scan, vectorIndex, row, step);
-			if (row >> scan->vectorShift == vectorIndex)
+			if (row >> scan->vectorShift == vectorIndex &&
+				row >= scan->firstRow && row < scan->endRow)
 				return row;
 		}
 	}
 	return -1;
+}
+
+/*
+ * Make a row of the open group the current one.
+ */
+static inline void
+SetGroupRow(RetlTableScan *scan, int64 index)
+{
+	uint32		vectorIndex = index >> scan->vectorShift;
+	RetlScanRow *row = &scan->row;
+
+	if (row->inRowStore || row->vectorIndex != vectorIndex)
+		scan->stamp++;
+	scan->rowInItem = index;
+	row->inRowStore = false;
+	row->vectorIndex = vectorIndex;
+	row->vectorRow = index - ((int64) vectorIndex << scan->vectorShift);
+	row->anchor = scan->anchor;
+	RetlTidFromRowNumber(&row->tid, scan->group->entry.rowBase + index);
 }
 
 /*
@@ -802,22 +943,10 @@ static bool
 StepInGroup(RetlTableScan *scan, int step)
 {
 	int64		next = FindRow(scan, scan->rowInItem + step, step);
-	uint32		vectorIndex;
-	uint64		rowNumber;
-	RetlScanRow *row = &scan->row;
 
 	if (next < 0)
 		return false;
-	vectorIndex = next >> scan->vectorShift;
-	if (row->inRowStore || row->vectorIndex != vectorIndex)
-		scan->stamp++;
-	scan->rowInItem = next;
-	row->inRowStore = false;
-	row->vectorIndex = vectorIndex;
-	row->vectorRow = next - ((int64) vectorIndex << scan->vectorShift);
-	row->anchor = scan->anchor;
-	rowNumber = scan->group->entry.rowBase + next;
-	RetlTidFromRowNumber(&row->tid, rowNumber);
+	SetGroupRow(scan, next);
 	return true;
 }
 
@@ -876,6 +1005,123 @@ Datum
 RetlTableScanGetColumn(RetlTableScan *scan, AttrNumber attnum, bool *isnull)
 {
 	return RetlVectorGetDatum(RetlTableScanGetVector(scan, attnum), scan->row.vectorRow, isnull);
+}
+
+/* ---------------------------------------------------------------------
+ * Sampling
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * How many units there are.  Groups that the snapshot does not see have theirs,
+ * too, as blocks have that are all dead.
+ */
+uint64
+RetlTableScanCountUnits(RetlTableScan *scan)
+{
+	RetlDirectory *directory;
+
+	if (!scan->started)
+		StartScan(scan);
+	directory = scan->directory;
+	if (scan->unitsBefore == NULL)
+	{
+		scan->unitsBefore = MemoryContextAlloc(scan->startContext,
+											   sizeof(uint64) * (directory->groupCount + 1));
+		scan->unitsBefore[0] = 0;
+		for (int i = 0; i < directory->groupCount; i++)
+		{
+			const RetlGroupEntry *entry = &directory->groups[i].entry;
+			uint32		rows = entry->state == RETL_GROUP_COMPLETE ? entry->rowCount : 0;
+
+			scan->unitsBefore[i + 1] = scan->unitsBefore[i] +
+				(rows + RETLDB_ROWS_PER_BLOCK - 1) / RETLDB_ROWS_PER_BLOCK;
+		}
+	}
+	return scan->runsBefore[scan->runCount] + scan->unitsBefore[directory->groupCount];
+}
+
+/*
+ * The group that has a unit, counted from the first one of all groups.
+ */
+static int
+GroupOfUnit(RetlTableScan *scan, uint64 unit)
+{
+	int			low = 0;
+	int			high = scan->directory->groupCount - 1;
+
+	while (low < high)
+	{
+		int			middle = (low + high + 1) / 2;
+
+		if (scan->unitsBefore[middle] <= unit)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low;
+}
+
+/*
+ * Turn to a unit, one of those counted.
+ */
+uint32
+RetlTableScanOpenUnit(RetlTableScan *scan, uint64 unit, BlockNumber *block)
+{
+	uint64		blocks = scan->runsBefore[scan->runCount];
+	int			index;
+	int64		item;
+	RetlGroup  *group;
+
+	if (unit < blocks)
+	{
+		*block = RowStoreBlock(scan, unit);
+		scan->openUnitItem = -1;
+		(void) OpenBlock(scan, *block);
+		return PageGetMaxOffsetNumber(BufferGetPage(scan->page.buffer));
+	}
+
+	RetlRowStorePageRelease(&scan->page);
+	index = GroupOfUnit(scan, unit - blocks);
+	item = blocks + index;
+	group = &scan->directory->groups[index];
+	scan->unitFirstRow = (unit - blocks - scan->unitsBefore[index]) * RETLDB_ROWS_PER_BLOCK;
+	*block = RETLDB_FIRST_ROW_BLOCK +
+		(BlockNumber) ((group->entry.rowBase + scan->unitFirstRow) / RETLDB_ROWS_PER_BLOCK);
+
+	/* the last one's group is often this one's, too */
+	if (scan->openUnitItem != item)
+	{
+		scan->openUnitItem = item;
+		scan->endRow = 0;
+		(void) OpenGroup(scan, group);
+	}
+	return scan->endRow > scan->unitFirstRow ?
+		Min(scan->endRow - scan->unitFirstRow, RETLDB_ROWS_PER_BLOCK) : 0;
+}
+
+/*
+ * The row at an offset of the open unit.
+ */
+RetlScanRow *
+RetlTableScanGetUnitRow(RetlTableScan *scan, OffsetNumber offset)
+{
+	if (scan->state == CURSOR_IN_GROUP)
+	{
+		SetGroupRow(scan, scan->unitFirstRow + offset - 1);
+		return &scan->row;
+	}
+	for (int i = 0; i < scan->page.tupleCount; i++)
+	{
+		if (scan->page.offsets[i] >= offset)
+		{
+			if (scan->page.offsets[i] > offset)
+				break;
+			SetPageRow(scan, i);
+			return &scan->row;
+		}
+	}
+	return NULL;
 }
 
 /* ---------------------------------------------------------------------

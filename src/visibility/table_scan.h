@@ -100,6 +100,23 @@ extern void RetlTableScanEnd(RetlTableScan *scan);
 /* Go to the next row in a direction; NULL at the end. */
 extern RetlScanRow *RetlTableScanNext(RetlTableScan *scan, ScanDirection direction);
 
+/*
+ * Return rows with TIDs from min to max only, whose blocks and groups alone are
+ * read; before the first row, or after a rescan.  Not for parallel scans.
+ */
+extern void RetlTableScanSetTidRange(RetlTableScan *scan, ItemPointer min, ItemPointer max);
+
+/*
+ * For sampling, a table is a row of units: the blocks of the row store, then
+ * stretches of RETLDB_ROWS_PER_BLOCK rows of the row groups, one for each block
+ * number of their TIDs.  OpenUnit turns to one of them and returns how many
+ * offsets there are, from 1 on, and the block number; GetUnitRow the row at an
+ * offset, or NULL if the snapshot sees none there.
+ */
+extern uint64 RetlTableScanCountUnits(RetlTableScan *scan);
+extern uint32 RetlTableScanOpenUnit(RetlTableScan *scan, uint64 unit, BlockNumber *block);
+extern RetlScanRow *RetlTableScanGetUnitRow(RetlTableScan *scan, OffsetNumber offset);
+
 /* A column of the current row, which is one of a row group. */
 extern Datum RetlTableScanGetColumn(RetlTableScan *scan, AttrNumber attnum, bool *isnull);
 
