@@ -176,28 +176,6 @@ retldb_index_validate_scan(Relation table_rel, Relation index_rel,
 }
 
 /*
- * VACUUM FULL and CLUSTER.
- */
-void
-retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation OldIndex,
-								 bool use_sort, TransactionId OldestXmin,
-								 TransactionId *xid_cutoff, MultiXactId *multi_cutoff,
-								 double *num_tuples, double *tups_vacuumed,
-								 double *tups_recently_dead)
-{
-	(void) NewTable;
-	(void) OldIndex;
-	(void) use_sort;
-	(void) OldestXmin;
-	(void) xid_cutoff;
-	(void) multi_cutoff;
-	(void) num_tuples;
-	(void) tups_vacuumed;
-	(void) tups_recently_dead;
-	ReportUnsupported(OldTable, "VACUUM FULL or CLUSTER");
-}
-
-/*
  * Refuse utility commands that would leave something behind if the access
  * method refused them: CREATE INDEX CONCURRENTLY has committed an invalid index
  * by the time it asks for the rows.

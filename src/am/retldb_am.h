@@ -75,7 +75,7 @@ extern void retldb_multi_insert(Relation rel, TupleTableSlot **slots, int nslots
 								struct BulkInsertStateData *bistate);
 extern void retldb_finish_bulk_insert(Relation rel, int options);
 
-/* am_maintain.c */
+/* am_rewrite.c */
 extern void retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable,
 											 Relation OldIndex, bool use_sort,
 											 TransactionId OldestXmin,
@@ -83,6 +83,8 @@ extern void retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTabl
 											 MultiXactId *multi_cutoff,
 											 double *num_tuples, double *tups_vacuumed,
 											 double *tups_recently_dead);
+
+/* am_maintain.c */
 extern void retldb_relation_nontransactional_truncate(Relation rel);
 extern void retldb_relation_vacuum(Relation rel, struct VacuumParams *params,
 								   BufferAccessStrategy bstrategy);

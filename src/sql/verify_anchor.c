@@ -197,14 +197,15 @@ AddSuspect(RowStoreScan *scan, const HeapTupleData *tuple, uint64 groupId)
 
 /*
  * Can the inserter of an anchor be the writer of its group, or a
- * subtransaction of it, whose id then is larger?
+ * subtransaction of it, whose id then is larger?  VACUUM FULL makes groups of
+ * rows that have had several writers.
  */
 static bool
 IsOfWriter(TransactionId xmin, uint64 writerXid)
 {
 	uint64		fullXmin = writerXid + (TransactionId) (xmin - (TransactionId) writerXid);
 
-	return fullXmin < U64FromFullTransactionId(ReadNextFullTransactionId());
+	return xmin == FrozenTransactionId || fullXmin < U64FromFullTransactionId(ReadNextFullTransactionId());
 }
 
 /*

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/generic_xlog.h"
 #include "access/heapam.h"
 #include "access/xact.h"
 #include "pgstat.h"
@@ -88,6 +89,38 @@ RetlAnchorInsert(Relation rel, uint64 groupId, CommandId cid, bool frozen)
 	tid = tuple->t_self;
 	pfree(tuple);
 	AnnounceFreeSpace(rel, ItemPointerGetBlockNumber(&tid));
+	return tid;
+}
+
+/*
+ * Insert the anchor of a group in a table that nobody else sees yet, as if
+ * whoever is named in another tuple's header had done it; with NULL, as one that
+ * has always been there.
+ */
+ItemPointerData
+RetlAnchorInsertAs(Relation rel, uint64 groupId, const HeapTupleHeaderData *inserter)
+{
+	ItemPointerData tid = RetlAnchorInsert(rel, groupId, GetCurrentCommandId(true), true);
+	Buffer		buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&tid));
+	GenericXLogState *state;
+	Page		page;
+	HeapTupleHeader header;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	state = GenericXLogStart(rel);
+	page = GenericXLogRegisterBuffer(state, buffer, 0);
+	header = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, ItemPointerGetOffsetNumber(&tid)));
+	if (inserter != NULL)
+	{
+		header->t_choice.t_heap = inserter->t_choice.t_heap;
+		header->t_infomask = (header->t_infomask & ~HEAP_XACT_MASK) |
+			(inserter->t_infomask & HEAP_XACT_MASK);
+		header->t_infomask2 |= inserter->t_infomask2 & HEAP2_XACT_MASK;
+	}
+	else
+		HeapTupleHeaderSetXmin(header, FrozenTransactionId);
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
 	return tid;
 }
 

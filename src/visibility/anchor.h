@@ -23,6 +23,13 @@ RetlTupleIsMarked(HeapTupleHeader tuple)
 	return (tuple->t_infomask2 & RETLDB_MARK_BITS) != 0;
 }
 
+/*
+ * Same, in a table that nobody else sees yet: as if the inserter named in a
+ * tuple's header had done it, or, with NULL, an anchor that everybody sees.
+ */
+extern ItemPointerData RetlAnchorInsertAs(Relation rel, uint64 groupId,
+										  const HeapTupleHeaderData *inserter);
+
 /* Has a marked tuple the form and the checksum of an anchor? */
 extern bool RetlAnchorIsSound(HeapTuple tuple);
 
