@@ -28,6 +28,7 @@ bool		retldb_enable_columnar_scan = true;
 bool		retldb_enable_skipping = true;
 int			retldb_cache_size = 32 * 1024;
 bool		retldb_enable_vector_filter = true;
+bool		retldb_enable_runtime_filters = true;
 bool		retldb_skip_damaged_groups = false;
 int			retldb_force_encoding = -1;
 bool		retldb_autocompact = true;
@@ -152,6 +153,11 @@ DefineReadSettings(void)
 							 "Enables the evaluation of conditions on vectors.",
 							 "It acts on plans that are made while it is set.",
 							 &retldb_enable_vector_filter, true,
+							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	DefineCustomBoolVariable("retldb.enable_runtime_filters",
+							 "Lets scans below hash joins pass over rows whose keys the hash table does not have.",
+							 "It acts on queries that start while it is set.",
+							 &retldb_enable_runtime_filters, true,
 							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	DefineCustomBoolVariable("retldb.skip_damaged_groups",
 							 "Passes over damaged row groups with a warning instead of an error.",

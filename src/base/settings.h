@@ -25,6 +25,7 @@ extern int	retldb_row_store_rows;	/* rows of a command that stay in the row stor
 extern bool retldb_enable_columnar_scan;
 extern bool retldb_enable_skipping;
 extern bool retldb_enable_vector_filter;
+extern bool retldb_enable_runtime_filters;
 extern bool retldb_skip_damaged_groups;
 extern int	retldb_cache_size;	/* kB; 0: no cache */
 extern bool retldb_autocompact;

@@ -696,3 +696,19 @@ RetlColumnTestFuse(RetlColumnTest *test, const RetlColumnTest *other)
 		SetFilter(test, state);
 	return true;
 }
+
+/* See exec.h. */
+void
+RetlColumnTestSetPredicate(RetlColumnTest *test, AttrNumber attnum,
+						   bool (*predicate) (void *context, const uint8 *value, size_t length),
+						   void *context)
+{
+	memset(test, 0, sizeof(*test));
+	test->kind = RETL_COLUMN_FILTER;
+	test->attnum = attnum;
+	test->filter.op = RETL_PREDICATE;
+	test->filter.order = RETL_ORDER_NONE;
+	test->filter.predicate = predicate;
+	test->filter.predicateContext = context;
+	test->generation = ++lastGeneration;
+}

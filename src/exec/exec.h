@@ -13,6 +13,7 @@
  *	scan_plan.c		path -> CustomScan
  *	scan_exec.c		the node
  *	scan_parallel.c the node's shared state
+ *	runtime_filter.c keys of hash joins -> conditions, while the scan runs
  *	explain.c		what EXPLAIN shows of it
  *
  * A condition is "pushed" if it is evaluated on vectors: rows of row groups that
@@ -121,6 +122,13 @@ extern RetlClauseTest *RetlMakeClauseTests(PlannerInfo *root, RelOptInfo *rel, L
 /* The root of a tree of tests, an AND, without arguments. */
 extern List *RetlMakeAndNode(void);
 
+/*
+ * The kind of keys by which a hash and zone maps know whether a value of a
+ * column's type and one of another type are equal in the sense of an operator;
+ * RETL_KEY_NONE if they do not know it.  Types may be domains.
+ */
+extern RetlKeyKind RetlEqualityKeyKind(Oid opno, Oid collation, Oid columnType, Oid keyType);
+
 /* ---- clause_push.c ---- */
 
 /*
@@ -207,6 +215,12 @@ extern void RetlColumnTestSetList(RetlColumnTest *test, RetlComparison *comparis
 extern void RetlColumnTestSetKind(RetlColumnTest *test, RetlColumnTestKind kind,
 								  AttrNumber attnum);
 
+/* Make a test that is a predicate (RetlFilter.predicate) and nothing else. */
+extern void RetlColumnTestSetPredicate(RetlColumnTest *test, AttrNumber attnum,
+									   bool (*predicate) (void *context, const uint8 *value,
+														  size_t length),
+									   void *context);
+
 /*
  * Make the first test the AND of both, if together they are a range of one
  * column.  False if they are not; then nothing has changed.
@@ -252,6 +266,7 @@ typedef struct RetlScanColumn
 } RetlScanColumn;
 
 typedef struct RetlSharedScan RetlSharedScan;
+typedef struct RetlRuntimeFilter RetlRuntimeFilter;
 
 typedef struct RetlScanState
 {
@@ -277,6 +292,8 @@ typedef struct RetlScanState
 	AttrNumber	lastAttnum;		/* among all columns */
 	TupleTableSlot *rowStoreSlot;	/* to take tuples of the row store apart */
 
+	RetlRuntimeFilter *runtimeFilter;	/* NULL: no hash join has any use for one */
+
 	/* the scan */
 	RetlTableScan *scan;		/* NULL: not begun */
 	bool		keysValid;		/* the filter has the keys of this (re)scan */
@@ -299,8 +316,31 @@ typedef struct RetlScanState
 
 extern Node *RetlScanCreateState(CustomScan *plan);
 
+/* Is this a node of ours? */
+extern bool RetlIsScanState(PlanState *node);
+
+/* Number of nodes that this backend has begun. */
+extern uint64 RetlScansBegun(void);
+
 /* End the running scan, if any; what it counted is kept. */
 extern void RetlScanEndScan(RetlScanState *state);
+
+/* ---- runtime_filter.c ---- */
+
+/* Called once at load time. */
+extern void RetlInstallRuntimeFilters(void);
+
+/* Are there hash tables to be looked at, as soon as they are there? */
+extern bool RetlRuntimeFilterIsPending(const RetlRuntimeFilter *filter);
+
+/* Do so; the table scan has begun. */
+extern void RetlRuntimeFilterLook(RetlScanState *state);
+
+/* Forget all that came from hash tables, before the scan starts over. */
+extern void RetlRuntimeFilterForget(RetlScanState *state);
+
+/* Columns that may get conditions. */
+extern Bitmapset *RetlRuntimeFilterColumns(const RetlRuntimeFilter *filter);
 
 /* ---- scan_parallel.c ---- */
 

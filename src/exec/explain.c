@@ -5,6 +5,8 @@
  *
  *	Vector Filter: (a > 10)			pushed conditions (exec.h)
  *	Columns: a, b (2 of 39)			read, of those the table has
+ *	Runtime Filter: b				compared with keys of hash joins above, once
+ *									these are known
  *	Skip Cond: (a > 10)				what zone maps are asked
  *	Not Pushed: (b + 1 > a): why	with VERBOSE: why a condition is in "Filter"
  *
@@ -12,6 +14,7 @@
  *
  *	Row Groups: 25 total, 22 skipped, 3 read
  *	Vectors: 1600 total, 1500 skipped, 60 filtered empty, 40 read
+ *	Rows Removed by Runtime Filter: 7
  *	Encoded Filters: 100			column tests x vectors on encoded data
  *	Values Fetched: 12				one by one
  *	Row Store Rows: 12
@@ -35,14 +38,14 @@
 
 #include "exec/exec.h"
 
-/* Names of the columns that are read, in the table's order. */
+/* Names of columns, in the table's order. */
 static List *
-ColumnNames(RetlScanState *state, TupleDesc tupdesc)
+ColumnNames(Bitmapset *attnums, TupleDesc tupdesc)
 {
 	List	   *names = NIL;
 	int			attnum = -1;
 
-	while ((attnum = bms_next_member(state->attnums, attnum)) >= 0)
+	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
 		names = lappend(names, NameStr(TupleDescAttr(tupdesc, attnum - 1)->attname));
 	return names;
 }
@@ -62,15 +65,27 @@ CountColumns(TupleDesc tupdesc)
 	return count;
 }
 
+/* A list of names in text format. */
+static char *
+NamesAsText(List *names)
+{
+	StringInfoData text;
+	ListCell   *lc;
+
+	initStringInfo(&text);
+	foreach(lc, names)
+		appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "", quote_identifier(lfirst(lc)));
+	return text.data;
+}
+
 /* "Columns": a list of names, which in text is cut short where it is all. */
 static void
 ShowColumns(RetlScanState *state, ExplainState *es)
 {
 	TupleDesc	tupdesc = RelationGetDescr(state->css.ss.ss_currentRelation);
-	List	   *names = ColumnNames(state, tupdesc);
+	List	   *names = ColumnNames(state->attnums, tupdesc);
 	int			total = CountColumns(tupdesc);
-	StringInfoData text;
-	ListCell   *lc;
+	const char *text;
 
 	if (es->format != EXPLAIN_FORMAT_TEXT)
 	{
@@ -79,19 +94,29 @@ ShowColumns(RetlScanState *state, ExplainState *es)
 		return;
 	}
 
-	initStringInfo(&text);
 	if (names == NIL)
-		appendStringInfoString(&text, "none");
+		text = "none";
 	else if (list_length(names) == total && total > 1)
-		appendStringInfoString(&text, "all");
+		text = "all";
 	else
-	{
-		foreach(lc, names)
-			appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "",
-							 quote_identifier(lfirst(lc)));
-	}
-	appendStringInfo(&text, " (%d of %d)", list_length(names), total);
-	ExplainPropertyText("Columns", text.data, es);
+		text = NamesAsText(names);
+	ExplainPropertyText("Columns", psprintf("%s (%d of %d)", text, list_length(names), total), es);
+}
+
+/* "Runtime Filter": columns whose values hash joins may turn away. */
+static void
+ShowRuntimeFilter(RetlScanState *state, ExplainState *es)
+{
+	TupleDesc	tupdesc = RelationGetDescr(state->css.ss.ss_currentRelation);
+	List	   *names;
+
+	if (state->runtimeFilter == NULL)
+		return;
+	names = ColumnNames(RetlRuntimeFilterColumns(state->runtimeFilter), tupdesc);
+	if (es->format == EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyText("Runtime Filter", NamesAsText(names), es);
+	else
+		ExplainPropertyList("Runtime Filter", names, es);
 }
 
 /* Conditions of the plan as text. */
@@ -228,6 +253,7 @@ ShowCountersAsText(const RetlScanStats *stats, ExplainState *es)
 {
 	ShowGroupsAsText(stats, es);
 	ShowVectorsAsText(stats, es);
+	ShowCounterAsText("Rows Removed by Runtime Filter", stats->rowsRuntimeFiltered, es);
 	ShowCounterAsText("Encoded Filters", stats->read.vectorsFiltered, es);
 	ShowCounterAsText("Values Fetched", stats->read.valuesFetched, es);
 	ExplainPropertyUInteger("Row Store Rows", NULL, stats->rowStoreRows, es);
@@ -253,6 +279,7 @@ ShowCounters(const RetlScanStats *stats, ExplainState *es)
 	ExplainPropertyUInteger("Vectors Decoded", NULL, read->vectorsDecoded, es);
 	ExplainPropertyUInteger("Encoded Filters", NULL, read->vectorsFiltered, es);
 	ExplainPropertyUInteger("Rows Filtered on Vectors", NULL, stats->rowsFiltered, es);
+	ExplainPropertyUInteger("Rows Removed by Runtime Filter", NULL, stats->rowsRuntimeFiltered, es);
 	ExplainPropertyUInteger("Values Fetched", NULL, read->valuesFetched, es);
 	ExplainPropertyUInteger("Row Store Rows", NULL, stats->rowStoreRows, es);
 	ExplainPropertyUInteger("Cache Hits", NULL, read->cacheHits, es);
@@ -269,6 +296,7 @@ RetlScanExplain(CustomScanState *node, List *ancestors, ExplainState *es)
 	ShowPushedConditions(state, ancestors, es);
 	ShowColumns(state, es);
 	ShowSkipCondition(state, ancestors, es);
+	ShowRuntimeFilter(state, es);
 	if (es->verbose || es->format != EXPLAIN_FORMAT_TEXT)
 		ShowNotPushed(state, ancestors, es);
 

@@ -662,7 +662,7 @@ AddScanPaths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	AddParameterisedPaths(&context);
 }
 
-/* Install planner hooks and custom scan methods; called once at load time. */
+/* Install hooks and custom scan methods; called once at load time. */
 void
 RetlInstallExecHooks(void)
 {
@@ -670,4 +670,5 @@ RetlInstallExecHooks(void)
 
 	previousPathlistHook = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = AddScanPaths;
+	RetlInstallRuntimeFilters();
 }

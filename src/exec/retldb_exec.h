@@ -8,7 +8,7 @@
 #ifndef RETLDB_RETLDB_EXEC_H
 #define RETLDB_RETLDB_EXEC_H
 
-/* Install planner hooks and custom scan methods; called once at load time. */
+/* Install hooks and custom scan methods; called once at load time. */
 extern void RetlInstallExecHooks(void);
 
 #endif							/* RETLDB_RETLDB_EXEC_H */

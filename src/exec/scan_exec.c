@@ -52,6 +52,9 @@ static const CustomExecMethods ScanExecMethods = {
 	.ExplainCustomScan = RetlScanExplain
 };
 
+/* Number of nodes that this backend has begun. */
+static uint64 scansBegun = 0;
+
 /* Make the state of a node, to be filled by BeginScanNode. */
 Node *
 RetlScanCreateState(CustomScan *plan)
@@ -60,6 +63,20 @@ RetlScanCreateState(CustomScan *plan)
 
 	state->css.methods = &ScanExecMethods;
 	return (Node *) state;
+}
+
+/* Is this a node of ours? */
+bool
+RetlIsScanState(PlanState *node)
+{
+	return IsA(node, CustomScanState) && ((CustomScanState *) node)->methods == &ScanExecMethods;
+}
+
+/* Number of nodes that this backend has begun. */
+uint64
+RetlScansBegun(void)
+{
+	return scansBegun;
 }
 
 /* ---------------------------------------------------------------------
@@ -160,6 +177,7 @@ BeginScanNode(CustomScanState *node, EState *estate, int eflags)
 	List	   *tests = (List *) list_nth(plan->custom_private, RETL_PRIVATE_TESTS);
 	List	   *pushed = PushedConditions(plan);
 
+	scansBegun++;
 	SetColumns(state);
 	SetSlots(state, estate);
 
@@ -418,6 +436,8 @@ NextRow(RetlScanState *state)
 	ResetExprContext(econtext);
 	if (unlikely(state->scan == NULL || !state->keysValid))
 		StartScan(state);
+	if (unlikely(state->runtimeFilter != NULL) && RetlRuntimeFilterIsPending(state->runtimeFilter))
+		RetlRuntimeFilterLook(state);
 
 	OpenSlot(state, slot);
 	for (;;)
@@ -574,6 +594,8 @@ RescanScanNode(CustomScanState *node)
 
 	if (state->skipKeys != NULL && RetlSkipKeysMayChange(state->skipKeys))
 		state->keysValid = false;
+	if (state->runtimeFilter != NULL)
+		RetlRuntimeFilterForget(state);
 
 	if (state->scan != NULL)
 	{

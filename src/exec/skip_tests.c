@@ -173,7 +173,7 @@ StrategyInFamily(Oid opno, Oid family)
 
 /* Strategy number of an operator for keys of a column; 0 = not testable. */
 static int
-KeyStrategy(MatchContext *context, Oid opno, Oid collation, Oid columnType, RetlKeyKind keyKind)
+KeyStrategy(Oid opno, Oid collation, Oid columnType, RetlKeyKind keyKind)
 {
 	Oid			family = lookup_type_cache(columnType, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
 	int			strategy = 0;
@@ -196,6 +196,21 @@ KeyStrategy(MatchContext *context, Oid opno, Oid collation, Oid columnType, Retl
 	if (strategy == BTEqualStrategyNumber || strategy == -1)
 		return get_collation_isdeterministic(collation) ? strategy : 0;
 	return lc_collate_is_c(collation) ? strategy : 0;
+}
+
+/* See exec.h. */
+RetlKeyKind
+RetlEqualityKeyKind(Oid opno, Oid collation, Oid columnType, Oid keyType)
+{
+	RetlKeyKind keyKind = RetlKeyKindOfType(columnType);
+
+	columnType = getBaseType(columnType);
+	keyType = getBaseType(keyType);
+	if (keyKind == RETL_KEY_NONE || !KeyTypesAgree(columnType, keyType) ||
+		RetlKeyKindOfType(keyType) != keyKind || RetlAreTimeTypes(columnType, keyType) ||
+		KeyStrategy(opno, collation, columnType, keyKind) != BTEqualStrategyNumber)
+		return RETL_KEY_NONE;
+	return keyKind;
 }
 
 /* The test that a strategy is, and the comparison. */
@@ -323,8 +338,7 @@ MatchKeyComparison(MatchContext *context, Var *var, Oid opno, const Match *match
 	if (!KeyTypesAgree(columnType, keyType) || RetlKeyKindOfType(keyType) != keyKind)
 		return NIL;
 
-	kind = TestKindOfStrategy(KeyStrategy(context, opno, match->collation, columnType, keyKind),
-							  &op);
+	kind = TestKindOfStrategy(KeyStrategy(opno, match->collation, columnType, keyKind), &op);
 	if (kind == RETL_TEST_ALWAYS)
 		return NIL;
 

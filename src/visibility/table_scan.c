@@ -36,6 +36,10 @@
 /* Blocks of the row store that a process of a parallel scan claims at once. */
 #define PARALLEL_STRETCH	32
 
+/* A runtime condition that turned away less than 1/16 of so many rows is given up. */
+#define RUNTIME_TRIAL_ROWS	32768
+#define RUNTIME_MIN_SHARE	16
+
 /* What is known of a group's visibility. */
 #define VISIBILITY_UNKNOWN	0
 #define VISIBILITY_YES		1
@@ -59,6 +63,8 @@ struct RetlTableScan
 	Bitmapset  *columns;
 	const RetlZoneFilter *filter;
 	const RetlScanConditions *conditions;	/* NULL: none on vectors */
+	RetlRuntimeConditions *runtime; /* NULL: none so far */
+	bool		selects;		/* there are some of either kind */
 	RetlParallelScan *parallel;
 	MemoryContext context;		/* of the scan */
 	MemoryContext startContext; /* of what a (re)scan makes, reset by the next */
@@ -101,6 +107,8 @@ struct RetlTableScan
 	int64		checkedVector;	/* whose zones were looked at last, -1 = none */
 	bool		checkedSkip;
 	RetlSelection selection;	/* of checkedVector: rows that pass the conditions */
+	int64		countedVector;	/* of the group, in the statistics already, or -1 */
+	uint64		countedRuntime; /* its part of rowsRuntimeFiltered */
 	HeapTupleHeader anchor;		/* of the open group */
 	bool		anchorIsRead;	/* since we turned to the group */
 	RetlScanRow row;
@@ -256,6 +264,23 @@ RetlTableScanSetConditions(RetlTableScan *scan, const RetlScanConditions *condit
 {
 	Assert(scan->state == CURSOR_FRESH);
 	scan->conditions = conditions != NULL && conditions->count > 0 ? conditions : NULL;
+	scan->selects = scan->conditions != NULL;
+}
+
+/*
+ * See table_scan.h.  The current vector is looked at again, with the new
+ * conditions in addition: its columns have values at least for the rows that
+ * were selected before.
+ */
+void
+RetlTableScanSetRuntimeConditions(RetlTableScan *scan, RetlRuntimeConditions *conditions)
+{
+	scan->runtime = conditions;
+	if (conditions == NULL || conditions->count == 0)
+		return;
+	scan->selects = true;
+	if (scan->state == CURSOR_IN_GROUP && !scan->checkedSkip)
+		scan->checkedVector = -1;
 }
 
 /*
@@ -368,15 +393,25 @@ VectorZone(void *context, AttrNumber attnum, RetlZone *zone, uint32 *rowCount)
 }
 
 /*
+ * What runtime conditions imply for zones; NULL if nothing.
+ */
+static const RetlZoneFilter *
+RuntimeZones(const RetlTableScan *scan)
+{
+	return scan->runtime != NULL ? scan->runtime->zones : NULL;
+}
+
+/*
  * Can no row of the current group match?
  */
 static bool
 SkipGroup(RetlTableScan *scan)
 {
 	/* zone maps may be what is damaged */
-	if (!retldb_enable_skipping || retldb_skip_damaged_groups || scan->filter == NULL)
+	if (!retldb_enable_skipping || retldb_skip_damaged_groups)
 		return false;
-	return !RetlZoneFilterMayMatch(scan->filter, GroupZone, scan);
+	return !RetlZoneFilterMayMatch(scan->filter, GroupZone, scan) ||
+		!RetlZoneFilterMayMatch(RuntimeZones(scan), GroupZone, scan);
 }
 
 /*
@@ -391,36 +426,104 @@ GroupBloom(void *context, AttrNumber attnum, RetlKeyKind keyKind, uint64 hash)
 }
 
 /*
+ * Do Bloom filters of the current group rule out a match?
+ */
+static bool
+BloomsExclude(RetlTableScan *scan, const RetlZoneFilter *filter)
+{
+	return filter != NULL && RetlZoneFilterHasHash(filter) &&
+		!RetlZoneFilterMayMatchBloom(filter, GroupZone, GroupBloom, scan);
+}
+
+/*
  * Same as SkipGroup, for an open group that zone maps do not rule out: do its
  * Bloom filters?
  */
 static bool
 SkipGroupByBlooms(RetlTableScan *scan)
 {
-	if (!retldb_enable_skipping || retldb_skip_damaged_groups || scan->filter == NULL ||
-		!RetlZoneFilterHasHash(scan->filter))
+	if (!retldb_enable_skipping || retldb_skip_damaged_groups)
 		return false;
-	return !RetlZoneFilterMayMatchBloom(scan->filter, GroupZone, GroupBloom, scan);
+	return BloomsExclude(scan, scan->filter) || BloomsExclude(scan, RuntimeZones(scan));
+}
+
+/*
+ * Let runtime conditions deselect rows of checkedVector.  A vector that is looked
+ * at again must not get rows back, so all of them are asked then.
+ */
+static void
+ApplyRuntimeTests(RetlTableScan *scan, bool again)
+{
+	RetlSelection *selection = &scan->selection;
+	uint32		before = selection->count;
+
+	for (int i = 0; i < scan->runtime->count && selection->count > 0; i++)
+	{
+		RetlRuntimeTest *test = &scan->runtime->tests[i];
+		uint32		tested = selection->count;
+
+		if (test->useless && !again)
+			continue;
+		RetlGroupReaderFilter(scan->reader, &test->test, (uint32) scan->checkedVector, selection);
+		test->rowsTested += tested;
+		test->rowsRemoved += tested - selection->count;
+		test->useless = test->rowsTested >= RUNTIME_TRIAL_ROWS &&
+			test->rowsRemoved * RUNTIME_MIN_SHARE < test->rowsTested;
+	}
+	if (again)
+		scan->stats.rowsRuntimeFiltered -= scan->countedRuntime;
+	scan->countedRuntime = before - selection->count;
+	scan->stats.rowsRuntimeFiltered += scan->countedRuntime;
+}
+
+/*
+ * Is there a condition of either kind that is worth asking?
+ */
+static bool
+HasConditions(const RetlTableScan *scan)
+{
+	if (scan->conditions != NULL)
+		return true;
+	for (int i = 0; scan->runtime != NULL && i < scan->runtime->count; i++)
+	{
+		if (!scan->runtime->tests[i].useless)
+			return true;
+	}
+	return false;
 }
 
 /*
  * Find the rows of checkedVector that pass the conditions.  False if none does.
  */
 static bool
-SelectRows(RetlTableScan *scan)
+SelectRows(RetlTableScan *scan, bool again)
 {
 	RetlSelection *selection = &scan->selection;
 	uint32		firstRow = (uint32) scan->checkedVector << scan->vectorShift;
 
 	CHECK_FOR_INTERRUPTS();
 	RetlSelectAll(selection, Min(1U << scan->vectorShift, scan->groupRows - firstRow));
-	for (int i = 0; i < scan->conditions->count && selection->count > 0; i++)
+	for (int i = 0; scan->conditions != NULL && i < scan->conditions->count && selection->count > 0; i++)
 		RetlGroupReaderFilterTree(scan->reader, scan->conditions->trees[i],
 								  (uint32) scan->checkedVector, selection);
-	scan->stats.rowsFiltered += selection->rowCount - selection->count;
-	if (selection->count == 0)
+	if (!again)
+		scan->stats.rowsFiltered += selection->rowCount - selection->count;
+	if (scan->runtime != NULL)
+		ApplyRuntimeTests(scan, again);
+	if (selection->count == 0 && !again)
 		scan->stats.vectorsEmptied++;
 	return selection->count > 0;
+}
+
+/*
+ * Do statistics of checkedVector rule out a match?
+ */
+static bool
+ZonesExcludeVector(RetlTableScan *scan)
+{
+	return retldb_enable_skipping &&
+		(!RetlZoneFilterMayMatch(scan->filter, VectorZone, scan) ||
+		 !RetlZoneFilterMayMatch(RuntimeZones(scan), VectorZone, scan));
 }
 
 /*
@@ -429,19 +532,21 @@ SelectRows(RetlTableScan *scan)
 static bool
 SkipVector(RetlTableScan *scan, uint32 vectorIndex)
 {
+	bool		again = scan->countedVector == vectorIndex;
+
 	if (scan->checkedVector == vectorIndex)
 		return scan->checkedSkip;
 	scan->checkedVector = vectorIndex;
-	scan->checkedSkip = retldb_enable_skipping && scan->filter != NULL &&
-		!RetlZoneFilterMayMatch(scan->filter, VectorZone, scan);
-	if (scan->checkedSkip)
+	scan->checkedSkip = ZonesExcludeVector(scan);
+	if (!again && scan->checkedSkip)
 		scan->stats.vectorsSkipped++;
-	else
-	{
+	else if (!again)
 		scan->stats.vectorsRead++;
-		if (scan->conditions != NULL)
-			scan->checkedSkip = !SelectRows(scan);
-	}
+	if (!again)
+		scan->countedRuntime = 0;
+	scan->countedVector = vectorIndex;
+	if (!scan->checkedSkip && scan->selects)
+		scan->checkedSkip = !SelectRows(scan, again);
 	return scan->checkedSkip;
 }
 
@@ -661,6 +766,8 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 	scan->state = CURSOR_IN_GROUP;
 	scan->group = group;
 	scan->checkedVector = -1;
+	scan->countedVector = -1;
+	scan->selects = HasConditions(scan);
 	scan->stamp++;
 
 	if (group->entry.state != RETL_GROUP_COMPLETE)
@@ -904,7 +1011,7 @@ FindRow(RetlTableScan *scan, int64 row, int step)
 
 		if (SkipVector(scan, vectorIndex))
 			row = step > 0 ? first + (INT64CONST(1) << scan->vectorShift) : first - 1;
-		else if (scan->conditions == NULL)
+		else if (!scan->selects)
 			return row;
 		else
 		{
@@ -990,7 +1097,7 @@ RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum)
 	{
 		uint32		index = scan->row.vectorIndex;
 
-		scan->vectors[i] = scan->conditions == NULL ?
+		scan->vectors[i] = !scan->selects ?
 			RetlGroupReaderGetVector(scan->reader, attnum, index) :
 			RetlGroupReaderGetSelected(scan->reader, attnum, index, &scan->selection);
 		scan->vectorStamps[i] = scan->stamp;

@@ -20,6 +20,7 @@
 #include "port/atomics.h"
 #include "utils/snapshot.h"
 
+#include "rowgroup/column_test.h"
 #include "rowgroup/group_reader.h"
 #include "rowgroup/zone_filter.h"
 
@@ -48,6 +49,7 @@ typedef struct RetlScanStats
 	uint64		bloomGroups;	/* of groupsSkipped: by blooms */
 	uint64		rowsFiltered;	/* rows of row groups that conditions on vectors
 								 * turned away */
+	uint64		rowsRuntimeFiltered;	/* ... and that runtime conditions did */
 	RetlReadStats read;
 } RetlScanStats;
 
@@ -82,6 +84,35 @@ typedef struct RetlScanConditions
  */
 extern void RetlTableScanSetConditions(RetlTableScan *scan,
 									   const RetlScanConditions *conditions);
+
+/* A condition on a column that became known while the scan ran. */
+typedef struct RetlRuntimeTest
+{
+	RetlColumnTest test;
+
+	/* kept by the scan, which gives it up if it does not turn away enough */
+	bool		useless;
+	uint64		rowsTested;
+	uint64		rowsRemoved;
+} RetlRuntimeTest;
+
+/*
+ * Conditions that the caller would rather have, but does not rely on: rows that
+ * fail one may be returned or not.
+ */
+typedef struct RetlRuntimeConditions
+{
+	RetlZoneFilter *zones;		/* what they imply for zones; NULL: nothing */
+	int			count;
+	RetlRuntimeTest *tests;
+} RetlRuntimeConditions;
+
+/*
+ * Take these into account from the next row on; NULL: no longer.  They must live
+ * as long as the scan or until the next call, for there may be several.
+ */
+extern void RetlTableScanSetRuntimeConditions(RetlTableScan *scan,
+											  RetlRuntimeConditions *conditions);
 
 /*
  * Begin.  filter may be NULL and may be changed in place before a rescan.

@@ -454,6 +454,31 @@ class Round:
                   'FROM (SELECT i, (%s)::%s AS v FROM (VALUES %s) n(i)) k ORDER BY 1, 2'
                   % (condition, self.expression(column_type, 'i'), plain, numbers))
 
+    def joins(self):
+        """Joins by hash with some of the twin's values, whose keys scans get to know."""
+        name, column_type = self.random.choice([c for c in self.columns if c[1] in ORDERED])
+        types = next((types for types in OTHER_TYPES if column_type in types), [column_type])
+        other = self.random.choice([c for c in self.columns if c[1] in types])[0]
+        keys = ('(SELECT DISTINCT %s AS k FROM twin WHERE %s ORDER BY 1 LIMIT %d)'
+                % (other, self.predicate(), self.random.choice([0, 1, 3, 20, 100, 3000])))
+        where = ' WHERE ' + self.predicate() if self.random.random() < 0.5 else ''
+        self.psql.must('SET enable_nestloop = off; SET enable_mergejoin = off; SET work_mem = %s; SET retldb.enable_runtime_filters = %s'
+                       % (self.random.choice(["'64kB'", "'4MB'", "'4MB'"]), self.random.choice(['on', 'on', 'on', 'off'])))
+        for kind in self.random.sample(['JOIN', 'JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN', 'EXISTS', 'NOT EXISTS', 'IN', 'partners', 'each'], 3):
+            source = '{t} x %s %s y ON x.%s = y.k%s' % (kind, keys, name, where)
+            if kind in ('EXISTS', 'NOT EXISTS'):
+                source = '{t} x WHERE %s (SELECT FROM %s y WHERE x.%s = y.k)' % (kind, keys, name)
+            elif kind == 'IN':
+                source = '{t} x WHERE %s IN %s' % (name, keys)
+            elif kind == 'partners':
+                source = '(SELECT x.* FROM {t} x LEFT JOIN {t} z USING (id)) x JOIN %s y ON x.%s = y.k%s' % (keys, name, where)
+            elif kind == 'each':
+                source = ('generate_series(1, 4) g, LATERAL (SELECT x.* FROM {t} x JOIN (SELECT k FROM %s y OFFSET g) y ON x.%s = y.k) x%s'
+                          % (keys, name, where))
+            self.same('SELECT count(*), md5(string_agg(x, \'\' ORDER BY x COLLATE "C")) FROM (SELECT %s AS x FROM %s) q'
+                      % (self.columns_as_text(self.random.sample(self.columns, min(3, len(self.columns)))), source))
+        self.psql.must('RESET enable_nestloop; RESET enable_mergejoin; RESET work_mem')
+
     def scroll(self):
         """A cursor there and back, and turned round on the way."""
         def fetch(how):
@@ -496,6 +521,8 @@ class Round:
             self.rescans()
         elif kind < 0.5:
             self.scroll()
+        elif kind < 0.9:
+            self.joins()
 
     def verify(self):
         faults = self.psql.run("SELECT * FROM retldb.verify('columnar')")
