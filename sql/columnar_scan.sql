@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
         CONTINUE WHEN line ~ '^ *(Buckets|Memory|Sort Method|Cache Mode|Hits):?';
-        RETURN NEXT regexp_replace(line, 'Bytes Read: \d+ kB', 'Bytes Read: N kB');
+        RETURN NEXT regexp_replace(plan_line(line), 'Bytes Read: \d+ kB', 'Bytes Read: N kB');
     END LOOP;
 END $$;
 
@@ -210,10 +210,12 @@ SELECT count(*) FROM parted a JOIN parted_1 b USING (id) WHERE b.id < 3;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 RESET enable_material;
-SET force_parallel_mode = on;
+-- force_parallel_mode, debug_parallel_query from 16 on
+SELECT name AS parallel_mode FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
+SET :parallel_mode = on;
 SELECT sum(id) FROM sales;
 SELECT id FROM sales ORDER BY id LIMIT 2;
-RESET force_parallel_mode;
+RESET :parallel_mode;
 SELECT count(*) FROM parted WHERE what > 'what 2';
 SELECT count(*) FROM (SELECT id FROM sales LIMIT 10) s;
 RESET parallel_setup_cost;

@@ -98,8 +98,8 @@ ALTER MATERIALIZED VIEW o4 SET (compression = snappy);
 ALTER MATERIALIZED VIEW o4 ALTER COLUMN b SET (compression = zstd);
 REFRESH MATERIALIZED VIEW o4;
 SELECT options, columns, s.* FROM options, storage('o4') s WHERE relation = 'o4';
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-    CREATE TABLE o5 USING retldb WITH (compression = zstd, row_store_rows = 0) AS SELECT a FROM o3;
+SELECT plan('CREATE TABLE o5 USING retldb WITH (compression = zstd, row_store_rows = 0) AS SELECT a FROM o3',
+            'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF');
 SELECT options, s.* FROM options, storage('o5') s WHERE relation = 'o5';
 PREPARE p AS SELECT a FROM o3;
 CREATE TABLE o6 USING retldb WITH (compression = zstd) AS EXECUTE p;
@@ -308,7 +308,7 @@ CREATE TABLE p8 PARTITION OF p FOR VALUES FROM (7000) TO (8000);
 ALTER TABLE p SET (access_method = retldb, compression = zstd);
 CREATE TABLE p9 PARTITION OF p FOR VALUES FROM (8000) TO (9000);
 SELECT relation, amname, options FROM options WHERE relation IN ('p', 'p7', 'p8', 'p9') ORDER BY 1;
-ALTER TABLE p SET (fillfactor = 90);
+SELECT refused('ALTER TABLE p SET (fillfactor = 90)');
 ALTER TABLE p SET (compression = gzip);
 DROP TABLE p;
 -- the form in which pg_dump writes a parent
@@ -321,11 +321,11 @@ SET default_table_access_method = retldb;
 CREATE TABLE p (a int) PARTITION BY RANGE (a);
 SELECT options FROM options WHERE relation = 'p';
 RESET default_table_access_method;
-CREATE TABLE bad (a int) PARTITION BY RANGE (a) USING heap;
-CREATE TABLE bad (a int) PARTITION BY RANGE (a) USING no_such_method;
-CREATE TABLE bad (a int) PARTITION BY RANGE (a) WITH (compression = zstd);
-CREATE TABLE bad (a int) PARTITION BY RANGE (a) USING retldb WITH (fillfactor = 90);
-ALTER TABLE p SET (compression = zstd);
+SELECT refused('CREATE TABLE bad (a int) PARTITION BY RANGE (a) USING heap') = (current_setting('server_version_num')::int < 170000) AS refused_before_17;
+SELECT refused('CREATE TABLE bad (a int) PARTITION BY RANGE (a) USING no_such_method');
+SELECT refused('CREATE TABLE bad (a int) PARTITION BY RANGE (a) WITH (compression = zstd)');
+SELECT refused('CREATE TABLE bad (a int) PARTITION BY RANGE (a) USING retldb WITH (fillfactor = 90)');
+SELECT refused('ALTER TABLE p SET (compression = zstd)');
 DROP TABLE p;
 
 DROP TABLE o1, o2, o3;

@@ -29,3 +29,31 @@ CREATE FUNCTION groups(t regclass) RETURNS bigint
 LANGUAGE sql AS 'SELECT count(*) FROM retldb.row_groups(t)';
 CREATE FUNCTION faults(t regclass) RETURNS bigint
 LANGUAGE sql AS 'SELECT count(*) FROM retldb.verify(t)';
+
+-- A line of EXPLAIN as PostgreSQL 15 writes it: from 16 on equalities of joins
+-- have the scanned column first, from 18 on numbers of rows have decimals.
+CREATE FUNCTION plan_line(line text) RETURNS text
+LANGUAGE sql AS $$
+    SELECT regexp_replace(regexp_replace(line, 'rows=(\d+)\.00', 'rows=\1'), '\((\w+) = (\w+\.\w+)\)', '(\2 = \1)')
+$$;
+CREATE FUNCTION plan(query text, options text DEFAULT 'COSTS OFF') RETURNS SETOF text
+LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE format('EXPLAIN (%s) %s', options, query) LOOP
+        RETURN NEXT plan_line(line);
+    END LOOP;
+END $$;
+
+-- Is a command refused for what it asks of a table?  The message is that of the
+-- server's version.
+CREATE FUNCTION refused(command text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE command;
+    RAISE EXCEPTION 'undo' USING ERRCODE = 'RT001';
+EXCEPTION
+    WHEN SQLSTATE 'RT001' THEN RETURN false;
+    WHEN invalid_parameter_value OR wrong_object_type OR undefined_object OR feature_not_supported THEN RETURN true;
+END $$;

@@ -46,7 +46,7 @@ DECLARE
 BEGIN
     FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
         CONTINUE WHEN line ~ '^ *(Buckets|Memory|Sort Method|Cache Mode|Hits):?';
-        RETURN NEXT regexp_replace(line, 'Bytes Read: \d+ kB', 'Bytes Read: N kB');
+        RETURN NEXT regexp_replace(plan_line(line), 'Bytes Read: \d+ kB', 'Bytes Read: N kB');
     END LOOP;
 END $$;
 

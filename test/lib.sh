@@ -20,8 +20,8 @@ PG_MAJOR=${PG_MAJOR:-15}
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 PACKAGES_BUILD="postgresql-$PG_MAJOR postgresql-server-dev-$PG_MAJOR gcc make libc6-dev
-    liblz4-dev libsnappy-dev libzstd-dev xz-utils"
-PACKAGES_TEST="build-essential clang llvm libclang-rt-14-dev libcmocka-dev valgrind libc6-dbg lcov
+    libicu-dev liblz4-dev libsnappy-dev libzstd-dev xz-utils"
+PACKAGES_TEST="build-essential clang llvm libclang-rt-dev libcmocka-dev valgrind libc6-dbg lcov
     libipc-run-perl python3 zstd"
 
 say()
@@ -75,12 +75,10 @@ as_user()
     fi
 }
 
-# retldb_begin NAME: make the work directory and the private server.
-# KEEP=1 keeps the directory at the end; RETLDB_WORK names one to use again.
-retldb_begin()
+# work_begin NAME: make the work directory.
+# KEEP=1 keeps it at the end; RETLDB_WORK names one to use again.
+work_begin()
 {
-    RUNAS=$(id -un)
-    [ "$RUNAS" != root ] || RUNAS=postgres
     KEEP=${KEEP:-}
     if [ -n "${RETLDB_WORK:-}" ]; then
         WORK=$RETLDB_WORK
@@ -90,15 +88,22 @@ retldb_begin()
         WORK=$(mktemp -d "${TMPDIR:-/tmp}/retldb-$1.XXXXXX") || die "cannot make a work directory"
     fi
     WORK=$(cd "$WORK" && pwd)
-    [ "$(id -u)" != 0 ] || chown "$RUNAS" "$WORK"
+    RUNAS=$(id -un)
+    [ "$RUNAS" != root ] || RUNAS=postgres
+    # (the user comes with the server)
+    [ "$(id -u)" != 0 ] || ! id "$RUNAS" >/dev/null 2>&1 || chown "$RUNAS" "$WORK"
     chmod 755 "$WORK"
     trap retldb_end EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
+}
 
-    PREFIX=$WORK/server
+# private_server DIR: a copy of the installed server there, unless it has a
+# server already.  Sets PREFIX and PGBIN.
+private_server()
+{
+    PREFIX=$1
     PGBIN=$PREFIX/usr/lib/postgresql/$PG_MAJOR/bin
-    as_user mkdir -p "$WORK/log" "$WORK/run"
     if [ ! -x "$PGBIN/postgres" ]; then
         as_user mkdir -p "$PREFIX/usr/lib/postgresql" "$PREFIX/usr/share/postgresql"
         as_user cp -rL "/usr/lib/postgresql/$PG_MAJOR" "$PREFIX/usr/lib/postgresql/" ||
@@ -106,6 +111,14 @@ retldb_begin()
         as_user cp -rL "/usr/share/postgresql/$PG_MAJOR" "$PREFIX/usr/share/postgresql/"
         as_user ln -s /usr/include "$PREFIX/usr/include"
     fi
+}
+
+# retldb_begin NAME: make the work directory and its private server.
+retldb_begin()
+{
+    work_begin "$1"
+    as_user mkdir -p "$WORK/log" "$WORK/run"
+    private_server "$WORK/server"
 }
 
 # Stop the servers of this run and remove its files.
@@ -168,6 +181,7 @@ free_port()
 }
 
 # start_cluster NAME [line of postgresql.conf]...: a fresh private cluster.
+# A file that TEMP_CONFIG names (as for PostgreSQL's own tests) is added.
 # Sets PGHOST, PGPORT, PGUSER, PGDATABASE for those who connect.
 start_cluster()
 {
@@ -188,6 +202,7 @@ start_cluster()
         echo "shared_preload_libraries = 'retldb'"
         echo "retldb.autocompact = off"
         printf '%s\n' "$@"
+        [ -z "${TEMP_CONFIG:-}" ] || cat "$TEMP_CONFIG"
     } | as_user tee -a "$dir/data/postgresql.conf" >/dev/null
     as_user "$PGBIN/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -s start ||
         { tail -n 20 "$dir/server.log" >&2; return 1; }

@@ -48,7 +48,6 @@ typedef struct RetlAnalyzeScan
 	bool	   *isnull;
 
 	/* the current block */
-	BlockNumber blockno;
 	PageOwner  *owner;			/* NULL: a block of the row store */
 	uint32		nextRow;
 	uint32		endRow;
@@ -158,24 +157,44 @@ FindOwner(RetlAnalyzeScan *scan, BlockNumber blockno)
 }
 
 /*
- * Turn to a block.
+ * Hand a pinned block of the row store to heap's function for its rows, which
+ * gives it up after the last one; see heapam_scan_analyze_next_block.
+ */
+static void
+TurnToHeapBlock(RetlAnalyzeScan *scan, Buffer buffer)
+{
+	HeapScanDesc heapScan = (HeapScanDesc) scan->heapScan;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	heapScan->rs_cbuf = buffer;
+	heapScan->rs_cblock = BufferGetBlockNumber(buffer);
+	heapScan->rs_cindex = FirstOffsetNumber;
+}
+
+/*
+ * Turn to the next block; false if there is none.
  */
 bool
-retldb_scan_analyze_next_block(TableScanDesc sscan, BlockNumber blockno,
-							   BufferAccessStrategy bstrategy)
+retldb_scan_analyze_next_block(TableScanDesc sscan, RETL_ANALYZE_BLOCK_ARGS)
 {
 	RetlAnalyzeScan *scan = (RetlAnalyzeScan *) sscan;
+	Buffer		buffer = RetlAnalyzeNextBuffer(sscan->rs_rd);
 	const RetlGroupEntry *entry;
 	uint64		page;
 	uint64		pages;
 
-	scan->blockno = blockno;
-	scan->owner = FindOwner(scan, blockno);
+	if (!BufferIsValid(buffer))
+		return false;
+	scan->owner = FindOwner(scan, BufferGetBlockNumber(buffer));
 	if (scan->owner == NULL)
-		return RetlHeapRoutine()->scan_analyze_next_block(scan->heapScan, blockno, bstrategy);
+	{
+		TurnToHeapBlock(scan, buffer);
+		return true;
+	}
 
 	entry = &scan->owner->group->entry;
-	page = scan->owner->firstPage + (blockno - scan->owner->run.start);
+	page = scan->owner->firstPage + (BufferGetBlockNumber(buffer) - scan->owner->run.start);
+	ReleaseBuffer(buffer);
 	pages = (entry->dataLength + RETLDB_PAYLOAD_SIZE - 1) / RETLDB_PAYLOAD_SIZE;
 	if (page >= pages)
 		scan->nextRow = scan->endRow = 0;

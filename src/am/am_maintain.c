@@ -121,6 +121,7 @@ UpdateStatistics(Relation rel)
 	RetlDirectory *directory = RetlDirectoryRead(rel);
 	double		tuples = EstimateRowStore(rel, directory);
 	BlockNumber allVisible;
+	BlockNumber allFrozen;
 
 	for (int i = 0; i < directory->groupCount; i++)
 	{
@@ -129,9 +130,8 @@ UpdateStatistics(Relation rel)
 		if (entry->state == RETL_GROUP_COMPLETE && RetlAnchorExists(rel, entry))
 			tuples += entry->rowCount;
 	}
-	visibilitymap_count(rel, &allVisible, NULL);
-	vac_update_relstats(rel, RelationGetNumberOfBlocks(rel), tuples, allVisible, false,
-						InvalidTransactionId, InvalidMultiXactId, NULL, NULL, false);
+	visibilitymap_count(rel, &allVisible, &allFrozen);
+	RetlUpdateRelstats(rel, RelationGetNumberOfBlocks(rel), tuples, allVisible, allFrozen);
 }
 
 /*

@@ -335,7 +335,7 @@ retldb_parallelscan_initialize(Relation rel, ParallelTableScanDesc pscan)
 	RetlParallelScanDescData *parallel = (RetlParallelScanDescData *) pscan;
 
 	RetlWriteFlushForRead(rel);
-	parallel->base.phs_relid = RelationGetRelid(rel);
+	RetlParallelSetRelation(&parallel->base, rel);
 	parallel->base.phs_syncscan = false;
 	RetlParallelScanInit(&parallel->scan, rel);
 	return sizeof(RetlParallelScanDescData);

@@ -18,8 +18,9 @@
 #include "utils/rel.h"
 
 #include "am/retldb_am.h"
+#include "base/compat.h"
 
-static void ReportUnsupported(Relation rel, const char *what) pg_attribute_noreturn();
+pg_noreturn static void ReportUnsupported(Relation rel, const char *what);
 
 /*
  * "UPDATE is not supported on retldb table ..."
@@ -52,7 +53,7 @@ retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snaps
 static TM_Result
 retldb_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId cid,
 					Snapshot snapshot, Snapshot crosscheck, bool wait,
-					TM_FailureData *tmfd, LockTupleMode *lockmode, bool *update_indexes)
+					TM_FailureData *tmfd, LockTupleMode *lockmode, RETL_UPDATE_INDEXES_ARG)
 {
 	(void) otid;
 	(void) slot;

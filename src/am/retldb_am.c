@@ -119,7 +119,7 @@ static TableAmRoutine retldb_methods = {
 	.multi_insert = retldb_multi_insert,
 	.finish_bulk_insert = retldb_finish_bulk_insert,
 
-	.relation_set_new_filenode = retldb_relation_set_new_filenode,
+	.RETL_AM_SET_NEW_FILE = retldb_relation_set_new_filenode,
 	.relation_nontransactional_truncate = retldb_relation_nontransactional_truncate,
 	.relation_copy_data = retldb_relation_copy_data,
 	.relation_copy_for_cluster = retldb_relation_copy_for_cluster,

@@ -14,6 +14,8 @@
 #include "access/tableam.h"
 #include "executor/tuptable.h"
 
+#include "base/compat.h"
+
 /* The one routine table; compare rel->rd_tableam with it. */
 extern const TableAmRoutine *RetlGetTableAmRoutine(void);
 
@@ -61,8 +63,7 @@ extern bool retldb_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot,
 /* am_analyze.c */
 extern TableScanDesc RetlAnalyzeBegin(Relation rel);
 extern void RetlAnalyzeEnd(TableScanDesc scan);
-extern bool retldb_scan_analyze_next_block(TableScanDesc scan, BlockNumber blockno,
-										   BufferAccessStrategy bstrategy);
+extern bool retldb_scan_analyze_next_block(TableScanDesc scan, RETL_ANALYZE_BLOCK_ARGS);
 extern bool retldb_scan_analyze_next_tuple(TableScanDesc scan, TransactionId OldestXmin,
 										   double *liverows, double *deadrows,
 										   TupleTableSlot *slot);

@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "am/slot.h"
+#include "base/compat.h"
 
 /* Room for copied values: at first, and at most while the slot is empty. */
 #define FIRST_DATA_SIZE		256
@@ -323,14 +324,14 @@ SlotGetHeapTuple(TupleTableSlot *slot)
 
 /* TupleTableSlotOps.copy_minimal_tuple */
 static MinimalTuple
-SlotCopyMinimalTuple(TupleTableSlot *slot)
+SlotCopyMinimalTuple(TupleTableSlot *slot RETL_MINIMAL_TUPLE_PARAM)
 {
 	Assert(!TTS_EMPTY(slot));
 	if (HasTuple(slot))
-		return HEAP_SLOT_OPS->copy_minimal_tuple(slot);
+		return HEAP_SLOT_OPS->copy_minimal_tuple(slot RETL_MINIMAL_TUPLE_ARG);
 	slot_getallattrs(slot);
 	return heap_form_minimal_tuple(slot->tts_tupleDescriptor, slot->tts_values,
-								   slot->tts_isnull);
+								   slot->tts_isnull RETL_MINIMAL_TUPLE_ARG);
 }
 
 /*

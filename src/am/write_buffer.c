@@ -577,7 +577,8 @@ QueryIgnoresTids(QueryDesc *queryDesc)
 }
 
 static void
-RetlExecutorRun(QueryDesc *queryDesc, ScanDirection direction, uint64 count, bool executeOnce)
+RetlExecutorRun(QueryDesc *queryDesc, ScanDirection direction,
+				uint64 count RETL_EXECUTE_ONCE_PARAM)
 {
 	bool		outerIgnoredTids = commandIgnoresTids;
 
@@ -586,9 +587,9 @@ RetlExecutorRun(QueryDesc *queryDesc, ScanDirection direction, uint64 count, boo
 	PG_TRY();
 	{
 		if (prevExecutorRun)
-			prevExecutorRun(queryDesc, direction, count, executeOnce);
+			prevExecutorRun(queryDesc, direction, count RETL_EXECUTE_ONCE_ARG);
 		else
-			standard_ExecutorRun(queryDesc, direction, count, executeOnce);
+			standard_ExecutorRun(queryDesc, direction, count RETL_EXECUTE_ONCE_ARG);
 	}
 	PG_FINALLY();
 	{

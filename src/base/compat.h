@@ -10,21 +10,41 @@
 
 #include "postgres.h"
 
+#include "storage/bufmgr.h"
 #include "storage/lockdefs.h"
 #include "storage/smgr.h"
 #include "utils/rel.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+#if PG_VERSION_NUM >= 170000
+#include "storage/read_stream.h"
+#endif
+
+/* 18 took these out of commands/explain.h: for those who have included that. */
+#if PG_VERSION_NUM >= 180000 && defined(EXPLAIN_H)
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
 
 #if PG_VERSION_NUM < 150000
 #error "retldb needs PostgreSQL 15 or later"
 #endif
 
+/* 18 put it before the declaration. */
+#ifndef pg_noreturn
+#define pg_noreturn		_Noreturn
+#endif
+
 /* 16 renamed RelFileNode to RelFileLocator. */
 #if PG_VERSION_NUM >= 160000
+#define RETL_AM_SET_NEW_FILE		relation_set_new_filelocator
 typedef RelFileLocator RetlFileLocator;
 #define RetlSmgrLocator(smgr)		(&(smgr)->smgr_rlocator.locator)
 #define RetlRelationLocator(rel)	((rel)->rd_locator)
 #define RetlLocatorEquals(a, b)		RelFileLocatorEquals(a, b)
 #else
+#define RETL_AM_SET_NEW_FILE		relation_set_new_filenode
 typedef RelFileNode RetlFileLocator;
 #define RetlSmgrLocator(smgr)		(&(smgr)->smgr_rnode.node)
 #define RetlRelationLocator(rel)	((rel)->rd_node)
@@ -83,6 +103,77 @@ typedef RelFileNode RetlFileLocator;
 #define RetlGetBackendEntry(i)		pgstat_fetch_stat_local_beentry(i)
 #define RetlVacuum(relations, params, strategy)		vacuum(relations, params, strategy, true)
 #define RETLDB_VACOPT_PROCESS_MAIN	0
+#endif
+
+/* 16 can read and write without the kernel's cache, which wants aligned memory. */
+#if PG_VERSION_NUM >= 160000
+typedef PGIOAlignedBlock RetlIOBlock;
+#else
+typedef PGAlignedBlock RetlIOBlock;
+#endif
+
+/* 16 tells which indexes an update has to do with; indexes are not supported yet. */
+#if PG_VERSION_NUM >= 160000
+#define RETL_UPDATE_INDEXES_ARG		TU_UpdateIndexes *update_indexes
+#else
+#define RETL_UPDATE_INDEXES_ARG		bool *update_indexes
+#endif
+
+/*
+ * The arguments by which ANALYZE gives a block, and the block, pinned; invalid
+ * after the last one.  17 hands over a stream of buffers and asks until it ends,
+ * older versions name block by block.
+ */
+#if PG_VERSION_NUM >= 170000
+#define RETL_ANALYZE_BLOCK_ARGS		ReadStream *stream
+#define RetlAnalyzeNextBuffer(rel)	read_stream_next_buffer(stream, NULL)
+#else
+#define RETL_ANALYZE_BLOCK_ARGS		BlockNumber blockno, BufferAccessStrategy bstrategy
+#define RetlAnalyzeNextBuffer(rel) \
+	ReadBufferExtended(rel, MAIN_FORKNUM, blockno, RBM_NORMAL, bstrategy)
+#endif
+
+/* 18 counts frozen pages in pg_class. */
+#if PG_VERSION_NUM >= 180000
+#define RetlUpdateRelstats(rel, pages, tuples, allVisible, allFrozen) \
+	vac_update_relstats(rel, pages, tuples, allVisible, allFrozen, false, \
+						InvalidTransactionId, InvalidMultiXactId, NULL, NULL, false)
+#else
+#define RetlUpdateRelstats(rel, pages, tuples, allVisible, allFrozen) \
+	vac_update_relstats(rel, pages, tuples, allVisible, false, \
+						InvalidTransactionId, InvalidMultiXactId, NULL, NULL, false)
+#endif
+
+/* 18 names the file that a parallel scan reads, older versions the table. */
+#if PG_VERSION_NUM >= 180000
+#define RetlParallelSetRelation(pscan, rel)		((pscan)->phs_locator = (rel)->rd_locator)
+#else
+#define RetlParallelSetRelation(pscan, rel)		((pscan)->phs_relid = RelationGetRelid(rel))
+#endif
+
+/* 18 can make minimal tuples with room in front: one more argument. */
+#if PG_VERSION_NUM >= 180000
+#define RETL_MINIMAL_TUPLE_PARAM	, Size extra
+#define RETL_MINIMAL_TUPLE_ARG		, extra
+#else
+#define RETL_MINIMAL_TUPLE_PARAM
+#define RETL_MINIMAL_TUPLE_ARG
+#endif
+
+/* 18 lost the argument that says whether a plan is run only once. */
+#if PG_VERSION_NUM >= 180000
+#define RETL_EXECUTE_ONCE_PARAM
+#define RETL_EXECUTE_ONCE_ARG
+#else
+#define RETL_EXECUTE_ONCE_PARAM		, bool executeOnce
+#define RETL_EXECUTE_ONCE_ARG		, executeOnce
+#endif
+
+/* 18 shows what it knows of a collation's order (include utils/pg_locale.h, which needs ICU's headers). */
+#if PG_VERSION_NUM >= 180000
+#define RetlCollatesAsC(collation)	(pg_newlocale_from_collation(collation)->collate_is_c)
+#else
+#define RetlCollatesAsC(collation)	lc_collate_is_c(collation)
 #endif
 
 /* Minor releases of November 2024 began to lock tuples of pg_class that are updated. */

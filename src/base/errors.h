@@ -13,15 +13,17 @@
 #include "storage/block.h"
 #include "utils/relcache.h"
 
+#include "base/compat.h"
+
 /* Damaged page: raises ERRCODE_DATA_CORRUPTED. */
-extern void RetlReportDamagedPage(Relation rel, BlockNumber blkno, const char *problem)
-			pg_attribute_noreturn();
+pg_noreturn extern void RetlReportDamagedPage(Relation rel, BlockNumber blkno,
+											  const char *problem);
 
 /*
  * Damaged row group: raises ERRCODE_DATA_CORRUPTED.  columnName may be NULL
  * (footer and the like).
  */
-extern void RetlReportDamagedGroup(Relation rel, uint64 groupId, const char *columnName,
-								   const char *problem) pg_attribute_noreturn();
+pg_noreturn extern void RetlReportDamagedGroup(Relation rel, uint64 groupId,
+											   const char *columnName, const char *problem);
 
 #endif							/* RETLDB_ERRORS_H */

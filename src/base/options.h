@@ -17,6 +17,8 @@
 #include "nodes/parsenodes.h"
 #include "utils/relcache.h"
 
+#include "base/compat.h"
+
 /* An option that is not set: a column's is then the table's, a table's the setting. */
 #define RETLDB_UNSET	(-2)
 
@@ -70,8 +72,7 @@ extern bool RetlStoredOptionIsOurs(const char *name, RetlOptionTarget target);
 extern bool RetlOptionIsCore(const char *name);
 
 /* Raise PostgreSQL's error for an option nobody knows, with a hint. */
-extern void RetlReportUnknownOption(const char *name, RetlOptionTarget target)
-			pg_attribute_noreturn();
+pg_noreturn extern void RetlReportUnknownOption(const char *name, RetlOptionTarget target);
 
 /* Raise an error unless this is a value for an option of ours. */
 extern void RetlOptionCheck(const char *name, const char *value, RetlOptionTarget target);

@@ -36,6 +36,7 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
+#include "base/compat.h"
 #include "exec/exec.h"
 
 /* Names of columns, in the table's order. */

@@ -47,6 +47,7 @@
 #include "utils/pg_locale.h"
 #include "utils/typcache.h"
 
+#include "base/compat.h"
 #include "exec/exec.h"
 #include "rowgroup/column_type.h"
 
@@ -195,7 +196,7 @@ KeyStrategy(Oid opno, Oid collation, Oid columnType, RetlKeyKind keyKind)
 		return 0;
 	if (strategy == BTEqualStrategyNumber || strategy == -1)
 		return get_collation_isdeterministic(collation) ? strategy : 0;
-	return lc_collate_is_c(collation) ? strategy : 0;
+	return RetlCollatesAsC(collation) ? strategy : 0;
 }
 
 /* See exec.h. */

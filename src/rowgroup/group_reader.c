@@ -58,7 +58,7 @@ RetlGroupReaderSetDescriptor(RetlGroupReader *reader, TupleDesc tupdesc)
 }
 
 /* Raise what is wrong with the footer or a column. */
-static void pg_attribute_noreturn()
+pg_noreturn static void
 ReportProblem(RetlGroupReader *reader, const char *columnName, const char *problem,
 			  bool unsupported)
 {

@@ -83,8 +83,7 @@ extern bool RetlGroupReaderFindColumn(RetlGroupReader *reader, uint32 columnId,
 extern RetlColumnReader *RetlGroupReaderUseColumn(RetlGroupReader *reader, AttrNumber attnum);
 
 /* Raise what is wrong with a column's chunk. */
-extern void pg_attribute_noreturn() RetlGroupReaderReportColumn(RetlGroupReader *reader,
-																AttrNumber attnum,
-																const char *problem);
+pg_noreturn extern void RetlGroupReaderReportColumn(RetlGroupReader *reader, AttrNumber attnum,
+													const char *problem);
 
 #endif							/* RETLDB_GROUP_READER_STATE_H */

@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/sortsupport.h"
 
+#include "base/compat.h"
 #include "rowgroup/group_sort.h"
 
 /* Rows between looks at whether the user wants us to stop. */

@@ -21,6 +21,7 @@
 #include "catalog/pg_type.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "rowgroup/vector_builder.h"
 
 #define MAX_WORDS	(RETLDB_MAX_VECTOR_ROWS / 64)

@@ -21,6 +21,7 @@
 #include "fmgr.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "base/settings.h"
 #include "encoding/filtering.h"
 #include "rowgroup/group_reader_state.h"

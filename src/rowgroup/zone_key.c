@@ -14,6 +14,7 @@
 #include "utils/cash.h"
 #include "utils/uuid.h"
 
+#include "base/compat.h"
 #include "rowgroup/column_type.h"
 #include "rowgroup/key_bytes.h"
 #include "rowgroup/value_hash.h"

@@ -24,6 +24,7 @@
 
 #include "storage/block.h"
 #include "storage/bufmgr.h"
+#include "storage/itemptr.h"
 #include "utils/relcache.h"
 
 #include "format/format.h"

@@ -90,7 +90,7 @@ InitHeaderPage(Page page, TupleDesc tupdesc)
 void
 RetlHeaderCreate(SMgrRelation smgr, ForkNumber fork, char persistence, TupleDesc tupdesc)
 {
-	PGAlignedBlock block;
+	RetlIOBlock block;
 	Page		page = (Page) block.data;
 	bool		log = fork == INIT_FORKNUM ||
 		(persistence == RELPERSISTENCE_PERMANENT && XLogIsNeeded());
