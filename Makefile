@@ -4,6 +4,7 @@
 #   make install             install into the server that pg_config names
 #   make installcheck        pg_regress, isolation and TAP tests on a running server
 #   make unit fuzz-replay    tests of the pure C layers, no server needed
+#   make dist                an archive for PGXN
 #
 # Variables: PG_CONFIG, CC, WERROR=1 (warnings are errors), COVERAGE=1 (gcov).
 # test/run runs everything, on private clusters.
@@ -15,7 +16,7 @@ DATA = $(wildcard sql/retldb--*.sql)
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
 
 REGRESS = setup basics loading own_rows slots tables unsupported types decimals wide \
-	skipping columnar_scan physical_access vacuum_full estimates runtime_filters vector_reading blooms options order_by compaction verify cleanup
+	skipping columnar_scan physical_access vacuum_full estimates runtime_filters vector_reading blooms options order_by compaction inspection verify cleanup
 ISOLATION = recheck loaders readers rollback truncate prepared serializable serializable_loading vacuum vacuum_full compaction
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=retldb
 TAP_TESTS = 1
@@ -58,10 +59,15 @@ endif
 
 -include $(OBJS:.o=.d)
 
-.PHONY: unit fuzz-replay
+.PHONY: unit fuzz-replay dist
 
 unit:
 	$(MAKE) -C test/unit check
 
 fuzz-replay:
 	$(MAKE) -C test/fuzz replay
+
+# what PGXN takes
+dist: VERSION = $(shell sed -n 's/^   "version": "\(.*\)",/\1/p' META.json)
+dist:
+	git archive --format=zip --prefix=retldb-$(VERSION)/ --output=retldb-$(VERSION).zip HEAD

@@ -191,7 +191,9 @@ CREATE TABLE heap_table (a int PRIMARY KEY) USING heap;
 CREATE VIEW a_view AS SELECT 1 AS a;
 CREATE SEQUENCE a_sequence;
 SELECT * FROM retldb.verify('heap_table');
+\set VERBOSITY sqlstate
 SELECT * FROM retldb.verify('heap_table_pkey');
+\set VERBOSITY default
 SELECT * FROM retldb.verify('a_view');
 SELECT * FROM retldb.verify('a_sequence');
 SELECT * FROM retldb.verify('partitioned');

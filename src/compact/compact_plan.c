@@ -276,7 +276,7 @@ ZonesFollowOrder(Relation rel, AttrNumber attnum, uint8 keyKind)
 			return false;
 		case RETL_KEY_TEXT:
 		case RETL_KEY_BPCHAR:
-			return lc_collate_is_c(att->attcollation);
+			return RetlCollatesAsC(att->attcollation);
 		default:
 			return true;
 	}

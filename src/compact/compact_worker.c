@@ -54,7 +54,7 @@
 #include "compact/compact_stats.h"
 #include "compact/compact_worker.h"
 
-extern PGDLLEXPORT void RetlCompactLauncherMain(Datum arg) pg_attribute_noreturn();
+pg_noreturn extern PGDLLEXPORT void RetlCompactLauncherMain(Datum arg);
 extern PGDLLEXPORT void RetlCompactWorkerMain(Datum arg);
 
 /* ---------------------------------------------------------------------

@@ -37,7 +37,7 @@ PG_FUNCTION_INFO_V1(retldb_table_info);
 PG_FUNCTION_INFO_V1(retldb_row_groups);
 PG_FUNCTION_INFO_V1(retldb_column_chunks);
 
-#define RETLDB_EXTENSION_VERSION	"0.1"
+#define RETLDB_EXTENSION_VERSION	"0.2"
 
 /* A row of a result under construction. */
 #define MAX_RESULT_COLUMNS	16

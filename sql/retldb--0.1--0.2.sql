@@ -1,0 +1,225 @@
+/* sql/retldb--0.1--0.2.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "ALTER EXTENSION retldb UPDATE TO '0.2'" to load this file. \quit
+
+--
+-- Looking inside.  Views need no right on the tables; functions have the
+-- checks of those that they use.
+--
+
+CREATE VIEW retldb.tables AS
+SELECT c.oid::regclass AS name,
+       c.relkind = 'm' AS materialized_view,
+       c.relpersistence AS persistence,
+       c.reltuples AS rows_estimate,
+       pg_relation_size(c.oid) AS bytes,
+       pg_total_relation_size(c.oid) AS total_bytes,
+       c.reloptions AS options
+  FROM pg_class c JOIN pg_am a ON a.oid = c.relam
+ WHERE a.amname = 'retldb' AND c.relkind IN ('r', 'm');
+COMMENT ON VIEW retldb.tables IS 'retldb tables and materialized views of this database';
+GRANT SELECT ON retldb.tables TO PUBLIC;
+
+CREATE VIEW retldb.settings AS
+SELECT name, setting, unit, source, boot_val AS default_setting, short_desc AS description
+  FROM pg_settings
+ WHERE name LIKE 'retldb.%';
+COMMENT ON VIEW retldb.settings IS 'settings of retldb in this session';
+GRANT SELECT ON retldb.settings TO PUBLIC;
+
+CREATE FUNCTION retldb.columns(rel regclass,
+    OUT column_name text,
+    OUT attnum integer,
+    OUT type regtype,
+    OUT row_groups bigint,
+    OUT encodings text[],
+    OUT compressions text[],
+    OUT rows bigint,
+    OUT nulls bigint,
+    OUT raw_bytes bigint,
+    OUT bytes bigint,
+    OUT ratio numeric)
+RETURNS SETOF record
+LANGUAGE sql VOLATILE STRICT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT min(c.column_name), c.attnum, c.type, count(*),
+           array_agg(DISTINCT c.encoding ORDER BY c.encoding),
+           array_agg(DISTINCT c.compression ORDER BY c.compression),
+           sum(c.rows)::bigint, sum(c.nulls)::bigint, sum(c.raw_bytes)::bigint, sum(c.bytes)::bigint,
+           round(sum(c.raw_bytes) / nullif(sum(c.bytes), 0), 2)
+      FROM retldb.column_chunks(rel) c
+     GROUP BY c.attnum, c.type
+     ORDER BY c.attnum, c.type
+$$;
+COMMENT ON FUNCTION retldb.columns(regclass)
+    IS 'columns of a retldb table, added up over its visible row groups';
+
+-- Text for a page of HTML and XML alike, in ASCII where the encoding tells
+-- what the characters are.
+CREATE FUNCTION retldb.escape_html(value text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(string_agg(CASE
+               WHEN c IN ('<', '>', '&', '"', '''') THEN '&#' || ascii(c) || ';'
+               WHEN c = '' THEN c
+               WHEN c < ' ' COLLATE "C" OR c = chr(127) THEN '?'
+               WHEN c > '~' COLLATE "C" AND getdatabaseencoding() = 'UTF8' THEN '&#' || ascii(c) || ';'
+               ELSE c END, '' ORDER BY i), '')
+      FROM regexp_split_to_table(value, '') WITH ORDINALITY s(c, i)
+$$;
+COMMENT ON FUNCTION retldb.escape_html(text) IS 'a text as it must be written in a page of HTML';
+
+-- Pictures are SVG: 0..900 from left to right.
+CREATE FUNCTION retldb.storage_report(rel regclass)
+RETURNS text
+LANGUAGE sql VOLATILE STRICT PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $report$
+WITH info AS MATERIALIZED (
+    SELECT i.*, greatest(i.pages, 1) AS all_pages FROM retldb.table_info(rel) i
+), chunks AS MATERIALIZED (
+    SELECT * FROM retldb.column_chunks(rel)
+), groups AS MATERIALIZED (
+    SELECT row_group, rows, row_number() OVER (ORDER BY row_number) - 1 AS place, count(*) OVER () AS total
+      FROM retldb.row_groups(rel)
+     WHERE visible
+), columns AS MATERIALIZED (
+    SELECT attnum, coalesce(min(column_name), '(dropped column ' || attnum || ')') AS name,
+           string_agg(DISTINCT format_type(type, NULL), ', ') AS types,
+           string_agg(DISTINCT encoding, ', ') AS encodings, string_agg(DISTINCT compression, ', ') AS compressions,
+           sum(nulls) AS nulls, sum(raw_bytes) AS raw, sum(bytes) AS bytes,
+           row_number() OVER (ORDER BY sum(bytes) DESC, attnum) - 1 AS place,
+           max(sum(bytes)) OVER () AS largest, sum(sum(bytes)) OVER () AS total,
+           count(*) OVER () AS columns
+      FROM chunks
+     GROUP BY attnum
+),
+-- use of pages
+uses AS (
+    SELECT u.*, coalesce(sum(u.pages) OVER (ORDER BY u.place ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW), 0) AS before,
+           info.all_pages
+      FROM info, LATERAL (VALUES (0, 'row groups', 'g', info.row_group_pages),
+                                 (1, 'row store', 's', info.row_store_pages),
+                                 (2, 'directory', 'd', info.directory_pages),
+                                 (3, 'being loaded', 'l', info.loading_pages),
+                                 (4, 'free', 'f', info.free_pages)) u(place, name, class, pages)
+), use_picture AS (
+    SELECT string_agg(format(
+               '<rect class="%1$s" x="%2$s" y="0" width="%3$s" height="30"><title>%4$s: %5$s pages</title></rect>'
+               '<rect class="%1$s" x="%6$s" y="40" width="12" height="12"/><text x="%7$s" y="51">%4$s %8$s %%</text>',
+               class, round(900.0 * before / all_pages, 2), round(900.0 * pages / all_pages, 2), name, pages,
+               place * 180, place * 180 + 18, round(100.0 * pages / all_pages, 1)), E'\n' ORDER BY place) AS svg
+      FROM uses
+),
+-- bytes by column
+column_picture AS (
+    SELECT string_agg(format(
+               '<text class="name" x="195" y="%1$s">%2$s</text>'
+               '<rect class="g" x="200" y="%3$s" width="%4$s" height="14"><title>%2$s: %5$s</title></rect>'
+               '<text x="%6$s" y="%1$s">%5$s, %7$s %%</text>',
+               place * 20 + 13, retldb.escape_html(left(name, 30)), place * 20 + 2,
+               greatest(round(540.0 * bytes / greatest(largest, 1), 2), 1), pg_size_pretty(bytes),
+               206 + greatest(round(540.0 * bytes / greatest(largest, 1), 2), 1),
+               round(100.0 * bytes / greatest(total, 1), 1)), E'\n' ORDER BY place) AS svg,
+           coalesce(max(columns), 0) * 20 + 5 AS height
+      FROM columns
+), column_table AS (
+    SELECT string_agg(format('<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td class="n">%s</td><td class="n">%s</td><td class="n">%s</td><td class="n">%s</td></tr>',
+               retldb.escape_html(name), retldb.escape_html(types), encodings, compressions, nulls,
+               pg_size_pretty(raw), pg_size_pretty(bytes), round(raw / nullif(bytes, 0), 1)), E'\n' ORDER BY place) AS html
+      FROM columns
+),
+-- clustering: bounds in the order of their keys
+bounds AS (
+    SELECT attnum, row_group, min_key AS key, true AS is_min FROM chunks WHERE min_key IS NOT NULL
+    UNION ALL
+    SELECT attnum, row_group, max_key, false FROM chunks WHERE min_key IS NOT NULL
+), ranked AS (
+    SELECT *, dense_rank() OVER by_key - 1 AS rank,
+           count(*) FILTER (WHERE is_min) OVER by_key AS begun,
+           count(*) FILTER (WHERE NOT is_min) OVER (by_key RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS ended
+      FROM bounds
+    WINDOW by_key AS (PARTITION BY attnum ORDER BY key)
+), ranges AS (
+    SELECT attnum, row_group, min(rank) AS low, max(rank) AS high, max(begun) - min(ended) AS overlapping
+      FROM ranked
+     GROUP BY attnum, row_group
+),
+-- at most 300 bars: neighbours are drawn as one
+bars AS (
+    SELECT attnum, g.place * least(g.total, 300) / g.total AS bar, least(g.total, 300) AS bars, g.total,
+           min(low) AS low, max(high) AS high, sum(overlapping) AS overlapping, count(*) AS with_range,
+           max(max(high)) OVER (PARTITION BY attnum) + 1 AS ranks
+      FROM ranges JOIN groups g USING (row_group)
+     GROUP BY attnum, bar, bars, g.total
+), cluster_columns AS (
+    SELECT attnum, string_agg(format('<rect class="g" x="%s" y="%s" width="%s" height="%s"/>',
+               round(500.0 * bar / bars, 2), round(60 - 60.0 * (high + 1) / ranks, 2),
+               round(greatest(500.0 / bars - CASE WHEN bars > 100 THEN 0 ELSE 1 END, 0.5), 2),
+               round(60.0 * (high - low + 1) / ranks, 2)), '' ORDER BY bar) AS svg,
+           sum(overlapping) / sum(with_range) AS overlapping, max(total) AS total
+      FROM bars
+     GROUP BY attnum
+), cluster_picture AS (
+    SELECT string_agg(format('<tr><td>%s</td><td><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 500 60" width="500" height="60">'
+               '<rect class="b" x="0" y="0" width="500" height="60"/>%s</svg></td><td class="n">%s of %s</td></tr>',
+               retldb.escape_html(name), svg, round(overlapping, 1), c.total), E'\n' ORDER BY columns.attnum) AS html
+      FROM cluster_columns c JOIN columns USING (attnum)
+)
+SELECT format($page$<!DOCTYPE html>
+<html xmlns="http://www.w3.org/1999/xhtml" lang="en">
+<head>
+<meta charset="utf-8"/>
+<title>Storage of %1$s</title>
+<style>
+body { font: 14px sans-serif; margin: 2em auto; max-width: 940px; color: #222; }
+h1 { font-size: 22px; } h2 { font-size: 17px; margin-top: 2em; }
+table { border-collapse: collapse; } th, td { padding: 2px 10px 2px 0; text-align: left; }
+th { border-bottom: 1px solid #999; } .n { text-align: right; }
+svg text { font: 12px sans-serif; fill: #222; } svg .name { text-anchor: end; }
+.g { fill: #2a6f97; } .s { fill: #e09f3e; } .d { fill: #777; } .l { fill: #9e2a2b; } .f { fill: #ccc; } .b { fill: #f2f2f2; }
+</style>
+</head>
+<body>
+<h1>Storage of %1$s</h1>
+<p>%2$s rows in %3$s row groups; %4$s pages, %5$s. Columns: %6$s as they are, %7$s stored. Row store: %8$s %% of the pages. Made %9$s.</p>
+<h2>What the pages are used for</h2>
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 56" width="900" height="56">
+%10$s
+</svg>
+<h2>Bytes by column</h2>
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 %11$s" width="900" height="%11$s">
+%12$s
+</svg>
+<table>
+<tr><th>column</th><th>type</th><th>encodings</th><th>compression</th><th class="n">nulls</th><th class="n">raw</th><th class="n">stored</th><th class="n">ratio</th></tr>
+%13$s
+</table>
+<h2>Clustering by row group</h2>
+<p>Row groups from left to right; a bar reaches from a group's smallest value to its largest, in the order of all groups' bounds.
+Short bars are good: a query for one value must look at the groups whose bars are at its height. The last column says how many groups' ranges
+overlap that of a group on average, its own included.
+Columns without an order that statistics follow are not shown, nor is any to those who may not read the table.</p>
+<table>
+<tr><th>column</th><th>ranges</th><th class="n">overlapping groups</th></tr>
+%14$s
+</table>
+</body>
+</html>
+$page$,
+    retldb.escape_html(rel::text),
+    (SELECT coalesce(sum(rows), 0) FROM groups), (SELECT count(*) FROM groups),
+    coalesce((SELECT pages FROM info), 0), pg_size_pretty(pg_relation_size(rel)),
+    pg_size_pretty(coalesce((SELECT sum(raw) FROM columns), 0)), pg_size_pretty(coalesce((SELECT sum(bytes) FROM columns), 0)),
+    coalesce((SELECT round(100.0 * row_store_pages / all_pages, 1) FROM info), 0),
+    to_char(now(), 'YYYY-MM-DD HH24:MI'),
+    (SELECT svg FROM use_picture),
+    (SELECT height FROM column_picture), (SELECT svg FROM column_picture),
+    (SELECT html FROM column_table), (SELECT html FROM cluster_picture))
+$report$;
+COMMENT ON FUNCTION retldb.storage_report(regclass)
+    IS 'how a retldb table is stored: a page of HTML with pictures, complete in itself';
