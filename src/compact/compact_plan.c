@@ -25,6 +25,7 @@
 #include "utils/pg_locale.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "compact/compact.h"
 #include "rowgroup/group_reader.h"
 #include "rowgroup/write_options.h"
