@@ -15,7 +15,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     line text;
 BEGIN
-    FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+    FOR line IN EXECUTE 'EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
         CONTINUE WHEN line ~ '^ *(Buckets|Memory|Sort Method|Cache Mode|Hits):?';
         RETURN NEXT regexp_replace(plan_line(line), 'Bytes Read: \d+ kB', 'Bytes Read: N kB');
     END LOOP;
@@ -48,13 +48,13 @@ DECLARE
     plan jsonb;
     line record;
 BEGIN
-    EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) SELECT id FROM sales WHERE at > ''2021-01-01'' AND id > 0' INTO plan;
-    FOR line IN SELECT key, value FROM jsonb_each(plan->0->'Plan') WHERE key NOT IN ('Bytes Read') ORDER BY key COLLATE "C" LOOP
-        RAISE NOTICE '%: %', line.key, line.value;
+    EXECUTE 'EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) SELECT id FROM sales WHERE at > ''2021-01-01'' AND id > 0' INTO plan;
+    FOR line IN SELECT key, value FROM jsonb_each(plan->0->'Plan') WHERE key NOT IN ('Bytes Read', 'Disabled') ORDER BY key COLLATE "C" LOOP
+        RAISE NOTICE '%: %', line.key, regexp_replace(line.value::text, '\.00$', '');
     END LOOP;
 END $$;
-EXPLAIN (COSTS OFF, FORMAT YAML) SELECT id FROM sales WHERE id = 5;
-EXPLAIN (COSTS OFF, FORMAT XML) SELECT count(*) FROM sales;
+SELECT plan('SELECT id FROM sales WHERE id = 5', 'COSTS OFF, FORMAT YAML');
+SELECT plan('SELECT count(*) FROM sales', 'COSTS OFF, FORMAT XML');
 
 -- values
 SELECT count(*), count(customer), sum(amount), min(at), max(at), sum(length(note)), count(DISTINCT customer) FROM sales;

@@ -99,7 +99,7 @@ ALTER MATERIALIZED VIEW o4 ALTER COLUMN b SET (compression = zstd);
 REFRESH MATERIALIZED VIEW o4;
 SELECT options, columns, s.* FROM options, storage('o4') s WHERE relation = 'o4';
 SELECT plan('CREATE TABLE o5 USING retldb WITH (compression = zstd, row_store_rows = 0) AS SELECT a FROM o3',
-            'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF');
+            'ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF');
 SELECT options, s.* FROM options, storage('o5') s WHERE relation = 'o5';
 PREPARE p AS SELECT a FROM o3;
 CREATE TABLE o6 USING retldb WITH (compression = zstd) AS EXECUTE p;

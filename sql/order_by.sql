@@ -109,7 +109,7 @@ DROP TABLE large, large_source;
 -- queries skip more
 CREATE TABLE skip (n int, k int) USING retldb WITH (row_store_rows = 0, order_by = 'k');
 INSERT INTO skip SELECT n, (n * 7919) % 50000 FROM generate_series(1, 50000) n;
-SELECT plan('SELECT sum(n) FROM skip WHERE k BETWEEN 100 AND 200', 'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF');
+SELECT plan('SELECT sum(n) FROM skip WHERE k BETWEEN 100 AND 200', 'ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF');
 DROP TABLE skip;
 
 -- wherever rows come in bulk: each group by itself
@@ -142,7 +142,7 @@ SELECT misplaced('parted_1', 'i'), misplaced('parted_2', 'f');
 CREATE FUNCTION fill() RETURNS void LANGUAGE sql AS 'INSERT INTO parted SELECT n, i, f FROM source ORDER BY n';
 TRUNCATE parted;
 SELECT fill();
-SELECT plan('INSERT INTO parted_1 SELECT n, i, f FROM source WHERE n < 0', 'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF');
+SELECT plan('INSERT INTO parted_1 SELECT n, i, f FROM source WHERE n < 0', 'ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF');
 SELECT misplaced('parted_1', 'i'), misplaced('parted_2', 'f');
 
 -- but not where somebody knows their TIDs: RETURNING

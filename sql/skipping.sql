@@ -44,7 +44,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     line text;
 BEGIN
-    FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+    FOR line IN EXECUTE 'EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
         CONTINUE WHEN line ~ '^ *(Buckets|Memory|Sort Method|Cache Mode|Hits):?';
         RETURN NEXT regexp_replace(plan_line(line), 'Bytes Read: \d+ kB', 'Bytes Read: N kB');
     END LOOP;
