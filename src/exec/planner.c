@@ -145,7 +145,15 @@ IsColumnarTable(PathContext *context, Bitmapset *attnums)
 			context->columnCount++;
 		}
 	}
-	RetlGetTableSize(relation, &context->size);
+	if (!retldb_skip_damaged_groups)
+		RetlGetTableSize(relation, &context->size);
+	else
+	{
+		/* core has been warned of a damaged header, which is enough */
+		context->size.pages = rel->pages;
+		context->size.groups = 1;
+		context->size.groupRows = rel->tuples;
+	}
 	table_close(relation, NoLock);
 
 	context->rowStoreRows = Max(rel->tuples - context->size.groupRows, 0);
@@ -370,7 +378,7 @@ GroupsCost(const PathContext *context, const ScanWork *work)
 	double		rowsPassed;
 	double		operations;
 
-	if (groups == 0)
+	if (groups == 0 || vectors == 0)
 		return 0;
 	rowsRead = context->size.groupRows * vectorsRead / vectors;
 	rowsPassed = Min(rowsRead, context->size.groupRows * work->passShare);
