@@ -75,6 +75,13 @@
 /* Parameterised paths are made only if they read less than this share. */
 #define RETLDB_MAX_PARAMETERISED_SHARE	0.5
 
+/*
+ * ... and are taken to cost this many times what they are thought to: how often
+ * they run is often underestimated, by orders of magnitude, and then a hash join
+ * would have been far better.
+ */
+#define RETLDB_PARAMETERISED_CAUTION	4
+
 /* ... and no more of them for a table than this. */
 #define RETLDB_MAX_PARAMETERISED_PATHS	8
 
@@ -623,6 +630,7 @@ AddParameterisedPaths(const PathContext *context)
 		path = MakePath(context, requiredOuter, 0);
 		EstimateWork(context, path->path.param_info->ppi_clauses, &work);
 		CostScan(context, &path->path, &work);
+		path->path.total_cost *= RETLDB_PARAMETERISED_CAUTION;
 		add_path(rel, &path->path);
 
 		if (list_length(made) >= RETLDB_MAX_PARAMETERISED_PATHS)
