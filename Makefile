@@ -16,7 +16,7 @@ DATA = $(wildcard sql/retldb--*.sql)
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
 
 REGRESS = setup basics loading own_rows slots tables unsupported types decimals wide \
-	skipping columnar_scan physical_access vacuum_full estimates runtime_filters vector_reading blooms options order_by compaction inspection verify cleanup
+	skipping columnar_scan physical_access vacuum_space vacuum_full estimates runtime_filters vector_reading blooms options order_by compaction inspection verify cleanup
 ISOLATION = recheck loaders readers rollback truncate prepared serializable serializable_loading vacuum vacuum_full compaction
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=retldb
 TAP_TESTS = 1

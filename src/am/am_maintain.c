@@ -13,10 +13,13 @@
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "utils/pgstat_internal.h"
 #include "utils/rel.h"
 
 #include "am/retldb_am.h"
+#include "am/vacuum_truncate.h"
 #include "am/write_buffer.h"
+#include "base/compat.h"
 #include "storage/column_page.h"
 #include "storage/directory.h"
 #include "storage/table_header.h"
@@ -112,8 +115,25 @@ EstimateRowStore(Relation rel, const RetlDirectory *directory)
 }
 
 /*
+ * Put right how many rows the cumulative statistics take the table to have.
+ * Reporting a VACUUM once more would count it twice.
+ */
+static void
+SetLiveTuples(Relation rel, double tuples)
+{
+	PgStat_EntryRef *entry;
+
+	if (!pgstat_track_counts || rel->rd_rel->relisshared)
+		return;
+	entry = pgstat_get_entry_ref_locked(PGSTAT_KIND_RELATION, MyDatabaseId,
+										RelationGetRelid(rel), false);
+	RetlLiveTuples(&((PgStatShared_Relation *) entry->shared_stats)->stats) = (PgStat_Counter) tuples;
+	pgstat_unlock_entry(entry);
+}
+
+/*
  * Heap's VACUUM has counted anchors and extrapolated over column pages: put
- * right what it wrote to pg_class.
+ * right what it wrote to pg_class and to the cumulative statistics.
  */
 static void
 UpdateStatistics(Relation rel)
@@ -132,12 +152,13 @@ UpdateStatistics(Relation rel)
 	}
 	visibilitymap_count(rel, &allVisible, &allFrozen);
 	RetlUpdateRelstats(rel, RelationGetNumberOfBlocks(rel), tuples, allVisible, allFrozen);
+	SetLiveTuples(rel, tuples);
 }
 
 /*
  * VACUUM: the row store, anchors and freezing are heap's; then the pages of
- * dead groups are given back.  Heap's truncation must not happen: to it column
- * pages look empty.
+ * dead groups are given back, to other groups or to the operating system.  Heap's
+ * truncation must not happen: to it column pages look empty.
  */
 void
 retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy bstrategy)
@@ -147,5 +168,7 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	heapParams.truncate = VACOPTVALUE_DISABLED;
 	heap_vacuum_rel(rel, &heapParams, bstrategy);
 	FreeDeadGroups(rel);
+	if (params->truncate != VACOPTVALUE_DISABLED)
+		RetlVacuumTruncate(rel);
 	UpdateStatistics(rel);
 }

@@ -85,6 +85,16 @@ typedef RelFileNode RetlFileLocator;
 	} while (0)
 #endif
 
+/*
+ * Set the number of live tuples in the cumulative statistics.  16 renamed the
+ * counter.  Needs pgstat.h and utils/pgstat_internal.h.
+ */
+#if PG_VERSION_NUM >= 160000
+#define RetlLiveTuples(stats)		((stats)->live_tuples)
+#else
+#define RetlLiveTuples(stats)		((stats)->n_live_tuples)
+#endif
+
 /* 17 renamed the counters of transaction ids. */
 #if PG_VERSION_NUM >= 170000
 #define RetlOldestClogXid()			(TransamVariables->oldestClogXid)

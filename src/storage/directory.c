@@ -605,3 +605,74 @@ RetlDirectoryFree(Relation rel, const RetlGroup *group)
 	FinishChange(&change);
 	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 }
+
+/*
+ * Let a FREE entry go of its pages from block "end" on.  An entry that has no
+ * page left, not even a run list, becomes an unused slot.
+ */
+static void
+CutFreeEntry(Relation rel, RetlGroup *group, BlockNumber end)
+{
+	RetlGroupEntry *entry = &group->entry;
+	uint32		before = entry->pageCount;
+	int			count;
+	int			kept = 0;
+	RetlRun    *runs = RetlGroupGetRuns(rel, entry, &count);
+	DirectoryChange change;
+	RetlFileHeader *header;
+	RetlGroupEntry *onPage;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (runs[i].start >= end)
+			continue;
+		runs[kept].start = runs[i].start;
+		runs[kept].length = Min(runs[i].length, end - runs[i].start);
+		kept++;
+	}
+
+	BeginChange(&change, rel);
+	header = ChangeHeader(&change);
+	onPage = ChangeEntry(&change, &group->slot);
+	StoreRuns(entry, ChangeRunList(&change, entry), runs, kept);
+	header->ownedPages -= before - entry->pageCount;
+	if (kept == 0 && entry->runListBlock == RETLDB_NO_BLOCK)
+		memset(onPage, 0, sizeof(RetlGroupEntry));
+	else
+		*onPage = *entry;
+	FinishChange(&change);
+	pfree(runs);
+}
+
+/*
+ * Let FREE entries go of all pages from block "end" on, which are about to be
+ * cut off.  Caller holds AccessExclusiveLock.
+ */
+void
+RetlDirectoryCutFree(Relation rel, BlockNumber end)
+{
+	RetlDirectory *directory;
+
+	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	directory = RetlDirectoryRead(rel);
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		RetlGroup  *group = &directory->groups[i];
+		int			count;
+		RetlRun    *runs;
+
+		if (group->entry.state != RETL_GROUP_FREE)
+			continue;
+		runs = RetlGroupGetRuns(rel, &group->entry, &count);
+		for (int j = 0; j < count; j++)
+		{
+			if (runs[j].start + runs[j].length > end)
+			{
+				CutFreeEntry(rel, group, end);
+				break;
+			}
+		}
+		pfree(runs);
+	}
+	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+}

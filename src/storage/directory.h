@@ -107,6 +107,12 @@ extern void RetlDirectoryComplete(Relation rel, RetlGroup *group, uint32 usedPag
 /* Release the pages of a group whose anchor is gone (VACUUM only). */
 extern void RetlDirectoryFree(Relation rel, const RetlGroup *group);
 
+/*
+ * Let FREE entries go of all pages from block "end" on, which are about to be
+ * cut off (VACUUM, under AccessExclusiveLock).
+ */
+extern void RetlDirectoryCutFree(Relation rel, BlockNumber end);
+
 /* ---- zone maps ---- */
 
 /*

@@ -1,0 +1,198 @@
+/*-------------------------------------------------------------------------
+ *
+ * vacuum_truncate.c
+ *	  VACUUM gives the end of a table back to the operating system.
+ *
+ * What may go are pages at the end of the fork that nobody needs: free ones of
+ * dead groups, pages of the row store without a tuple, and column pages that
+ * nobody owns, which crashes leave.  The header is never among them, nor is the
+ * directory.
+ *
+ * As in heap's VACUUM the table is locked exclusively for it, if that can be had
+ * soon.  Under that lock nobody appends pages or has unwritten groups, so a page
+ * without an owner is nobody's.  Entries of the directory let go of the pages
+ * before the file does: a crash between the two leaves pages without an owner.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/storage.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+#include "utils/wait_event.h"
+
+#include "am/vacuum_truncate.h"
+#include "storage/column_page.h"
+#include "storage/directory.h"
+
+/* As for heap: pages that make it worth the lock, and how long to wait for it. */
+#define MINIMUM_PAGES		1000
+#define MINIMUM_FRACTION	16
+#define LOCK_ATTEMPTS		100
+#define LOCK_WAIT_MS		50
+
+/* Runs of FREE entries, by start. */
+typedef struct FreeRuns
+{
+	int			count;
+	RetlRun    *runs;
+} FreeRuns;
+
+static int
+CompareRuns(const void *a, const void *b)
+{
+	const RetlRun *left = a;
+	const RetlRun *right = b;
+
+	return left->start < right->start ? -1 : left->start > right->start;
+}
+
+/*
+ * The first block behind all that are owned by the header, the directory and
+ * groups that are not FREE.  The runs of those that are go to *freeRuns.
+ */
+static BlockNumber
+OwnedEnd(Relation rel, const RetlDirectory *directory, FreeRuns *freeRuns)
+{
+	BlockNumber end = RETLDB_HEADER_BLOCK + 1;
+
+	freeRuns->count = 0;
+	freeRuns->runs = palloc(sizeof(RetlRun));
+	for (int i = 0; i < directory->pageCount; i++)
+	{
+		end = Max(end, directory->header->directoryBlocks[i] + 1);
+		end = Max(end, directory->pages[i].zoneStart + directory->pages[i].zonePageCount);
+	}
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		const RetlGroupEntry *entry = &directory->groups[i].entry;
+		int			count;
+		RetlRun    *runs = RetlGroupGetRuns(rel, entry, &count);
+
+		if (entry->runListBlock != RETLDB_NO_BLOCK)
+			end = Max(end, entry->runListBlock + 1);
+		if (entry->state == RETL_GROUP_FREE)
+		{
+			freeRuns->runs = repalloc(freeRuns->runs, sizeof(RetlRun) * (freeRuns->count + count + 1));
+			memcpy(freeRuns->runs + freeRuns->count, runs, sizeof(RetlRun) * count);
+			freeRuns->count += count;
+		}
+		else
+		{
+			for (int j = 0; j < count; j++)
+				end = Max(end, runs[j].start + runs[j].length);
+		}
+		pfree(runs);
+	}
+	qsort(freeRuns->runs, freeRuns->count, sizeof(RetlRun), CompareRuns);
+	return end;
+}
+
+/*
+ * Is there no tuple on a page?  True for column pages, too: the caller knows
+ * that they have no owner.
+ */
+static bool
+PageIsBare(Relation rel, BlockNumber block)
+{
+	Buffer		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_NORMAL, NULL);
+	Page		page;
+	bool		bare = true;
+
+	CHECK_FOR_INTERRUPTS();
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	if (!PageIsNew(page))
+	{
+		for (OffsetNumber offset = FirstOffsetNumber; offset <= PageGetMaxOffsetNumber(page); offset++)
+		{
+			if (ItemIdIsUsed(PageGetItemId(page, offset)))
+				bare = false;
+		}
+	}
+	UnlockReleaseBuffer(buffer);
+	return bare;
+}
+
+/*
+ * How many blocks of the table are needed.  What has just been found FREE is not
+ * read.
+ */
+static BlockNumber
+FindNeeded(Relation rel)
+{
+	RetlDirectory *directory = RetlDirectoryRead(rel);
+	FreeRuns	freeRuns;
+	BlockNumber end = OwnedEnd(rel, directory, &freeRuns);
+	BlockNumber needed = RelationGetNumberOfBlocks(rel);
+	int			i = freeRuns.count - 1;
+
+	while (needed > end)
+	{
+		while (i >= 0 && freeRuns.runs[i].start >= needed)
+			i--;
+		if (i >= 0 && freeRuns.runs[i].start + freeRuns.runs[i].length >= needed)
+			needed = Max(freeRuns.runs[i].start, end);
+		else if (PageIsBare(rel, needed - 1))
+			needed--;
+		else
+			break;
+	}
+	return needed;
+}
+
+/*
+ * Get the exclusive lock, unless others have the table for too long.
+ */
+static bool
+LockTable(Relation rel)
+{
+	for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++)
+	{
+		if (ConditionalLockRelation(rel, AccessExclusiveLock))
+			return true;
+		CHECK_FOR_INTERRUPTS();
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 LOCK_WAIT_MS, WAIT_EVENT_VACUUM_TRUNCATE);
+		ResetLatch(MyLatch);
+	}
+	return false;
+}
+
+/* See vacuum_truncate.h. */
+void
+RetlVacuumTruncate(Relation rel)
+{
+	BlockNumber before = RelationGetNumberOfBlocks(rel);
+	BlockNumber removable = before - FindNeeded(rel);
+	BlockNumber needed;
+
+	if (removable < MINIMUM_PAGES && removable < Max(before / MINIMUM_FRACTION, 1))
+		return;
+	if (!LockTable(rel))
+	{
+		ereport(DEBUG1,
+				(errmsg_internal("table \"%s\": stopping truncate due to conflicting lock request",
+								 RelationGetRelationName(rel))));
+		return;
+	}
+
+	/* others may have used it meanwhile */
+	before = RelationGetNumberOfBlocks(rel);
+	needed = FindNeeded(rel);
+	if (needed < before)
+	{
+		RetlDirectoryCutFree(rel, needed);
+		RelationTruncate(rel, needed);
+		ereport(DEBUG1,
+				(errmsg_internal("table \"%s\": truncated %u to %u pages",
+								 RelationGetRelationName(rel), before, needed)));
+	}
+	/* kept no longer than needed; a standby replays the truncation under its lock */
+	UnlockRelation(rel, AccessExclusiveLock);
+}
