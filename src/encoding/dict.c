@@ -276,14 +276,18 @@ BuildState(const RetlDistinct *distinct, const RetlValues *values, uint32_t *cod
 {
 	RetlEncodingState *state = RetlArenaAlloc(arena, sizeof(RetlEncodingState));
 	uint32_t   *order = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) distinct->count + 1));
-	uint32_t   *rank = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) distinct->count + 1));
+	uint32_t   *rank;
 	uint32_t	i;
 
 	RetlDistinctSort(distinct, values, order, arena);
-	for (i = 0; i < distinct->count; i++)
-		rank[order[i]] = i;
-	for (i = 0; i < values->count; i++)
-		codes[i] = rank[codes[i]];
+	if (!distinct->inOrder)
+	{
+		rank = RetlArenaAlloc(arena, sizeof(uint32_t) * ((size_t) distinct->count + 1));
+		for (i = 0; i < distinct->count; i++)
+			rank[order[i]] = i;
+		for (i = 0; i < values->count; i++)
+			codes[i] = rank[codes[i]];
+	}
 
 	memset(state, 0, sizeof(*state));
 	state->codes = codes;
@@ -325,7 +329,7 @@ MayPay(const RetlValues *values, const RetlValues *sample, uint32_t pieceRows,
 	return EntriesSize(&distinct, values) + codesSize < maxBytes;
 }
 
-/* RetlEncoding.attempt. */
+/* RetlEncoding.attempt.  If there is no sample, somebody has judged it. */
 static RetlEncodingState *
 DictAttempt(const RetlValues *values, const RetlValues *sample, uint32_t pieceRows,
 			uint64_t maxBytes, const RetlArena *arena, RetlBytes *out)
@@ -336,7 +340,7 @@ DictAttempt(const RetlValues *values, const RetlValues *sample, uint32_t pieceRo
 	uint32_t   *codes;
 
 	if (values->count == 0 || values->count > RETLDB_MAX_GROUP_ROWS ||
-		!MayPay(values, sample, pieceRows, maxBytes, arena))
+		(sample != NULL && !MayPay(values, sample, pieceRows, maxBytes, arena)))
 		return NULL;
 	codes = RetlArenaAlloc(arena, sizeof(uint32_t) * values->count);
 	if (!RetlDistinctCollect(&distinct, values, maxEntries, codes, arena) ||
@@ -355,38 +359,65 @@ RetlDictGetWritten(const RetlEncodingState *state, RetlValues *entries, const ui
 	*codes = state->codes;
 }
 
-/* Smallest and largest of at least one number. */
-static void
-RangeOf(const uint32_t *numbers, uint32_t count, uint32_t *smallest, uint32_t *largest)
+/* What a writer looks at before it chooses the kind of a piece. */
+typedef struct CodesSummary
 {
+	uint32_t	smallest;
+	uint32_t	largest;
+	uint32_t	runCount;
+} CodesSummary;
+
+/* Look at the codes of a piece, at least one; a loop that compilers vectorise. */
+static CodesSummary
+SummariseCodes(const uint32_t *codes, uint32_t count)
+{
+	CodesSummary summary = {codes[0], codes[0], 1};
 	uint32_t	i;
 
-	*smallest = UINT32_MAX;
-	*largest = 0;
-	for (i = 0; i < count; i++)
+	for (i = 1; i < count; i++)
 	{
-		*smallest = numbers[i] < *smallest ? numbers[i] : *smallest;
-		*largest = numbers[i] > *largest ? numbers[i] : *largest;
+		summary.smallest = codes[i] < summary.smallest ? codes[i] : summary.smallest;
+		summary.largest = codes[i] > summary.largest ? codes[i] : summary.largest;
+		summary.runCount += codes[i] != codes[i - 1];
 	}
+	return summary;
 }
 
-/* How many runs have the codes, and how long is the longest? */
+/* How long is the longest run of equal codes? */
 static uint32_t
-CountRuns(const uint32_t *codes, uint32_t count, uint32_t *longest)
+LongestRun(const uint32_t *codes, uint32_t count)
 {
-	uint32_t	runCount = 0;
+	uint32_t	longest = 0;
 	uint32_t	start = 0;
 	uint32_t	i;
 
-	*longest = 0;
 	for (i = 1; i <= count; i++)
 		if (i == count || codes[i] != codes[i - 1])
 		{
-			*longest = i - start > *longest ? i - start : *longest;
+			longest = i - start > longest ? i - start : longest;
 			start = i;
-			runCount++;
 		}
-	return runCount;
+	return longest;
+}
+
+/*
+ * Is the piece smaller as runs?  Unless each code is a run of its own, a length
+ * takes a bit at least where there are more runs than half the codes; that
+ * answers it for most pieces.
+ */
+static bool
+RunsAreSmaller(const CodesSummary *summary, const uint32_t *codes, uint32_t count)
+{
+	uint64_t	asCodes = RetlPackedSize(count, summary->smallest, summary->largest);
+	uint64_t	width = RetlBitWidth(summary->largest - summary->smallest);
+	uint64_t	runCount = summary->runCount;
+
+	if (runCount > count / 2 &&
+		(runCount == count || runCount * (width + 1) >= count * width))
+		return false;
+	return sizeof(summary->runCount) +
+		RetlPackedSize(summary->runCount, 1, LongestRun(codes, count)) +
+		RetlPackedSize(summary->runCount, summary->smallest, summary->largest) < asCodes;
 }
 
 /* Append a piece of kind 1. */
@@ -420,21 +451,14 @@ DictEncode(RetlEncodingState *state, const RetlValues *values, uint32_t first,
 {
 	const uint32_t *codes = state->codes + first;
 	const uint8_t kind = PIECE_CODES;
-	uint32_t	smallest;
-	uint32_t	largest;
-	uint32_t	longest;
-	uint32_t	runCount;
-	uint64_t	asRuns;
+	CodesSummary summary;
 
 	if (values->count == 0)
 		return;
-	RangeOf(codes, values->count, &smallest, &largest);
-	runCount = CountRuns(codes, values->count, &longest);
-	asRuns = sizeof(runCount) + RetlPackedSize(runCount, 1, longest) +
-		RetlPackedSize(runCount, smallest, largest);
-	if (asRuns < RetlPackedSize(values->count, smallest, largest))
+	summary = SummariseCodes(codes, values->count);
+	if (RunsAreSmaller(&summary, codes, values->count))
 	{
-		AppendRuns(codes, values->count, runCount, out);
+		AppendRuns(codes, values->count, summary.runCount, out);
 		return;
 	}
 	RetlBytesAppend(out, &kind, PIECE_KIND_SIZE);

@@ -10,12 +10,10 @@
  * A value is looked up by its key, a number of 64 bits.  Integers and short
  * strings are their keys, so that no two of them have the same one, and most
  * columns never touch a value twice.  The key of anything longer is a hash, and
- * the values decide.
+ * the values decide.  A value like the one before is not looked up at all.
  *
- * Sorted are pairs of a sort key (the start of the value as a number) and the
- * value's number, so that most comparisons do not touch the values: few of them
- * by a bottom-up merge sort; many by the bytes of their keys, and then those with
- * equal keys by merge sorts.
+ * Integers that lie close together need neither keys nor hash table, see
+ * distinct_range.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,11 +27,13 @@
 #define SAMPLE_VALUES		4096
 #define SAMPLE_MAX_DISTINCT	(SAMPLE_VALUES / 32 * 31)
 
-/* So many items are sorted by the bytes of their keys. */
-#define RADIX_MIN			256
-
 /* Distinct values after which the size so far is looked at. */
 #define CHECK_INTERVAL		1024
+
+/* Keys that are made before any of them is looked up. */
+#define BLOCK_KEYS			64
+/* A table with more slots than 2 to this is not in the nearest cache. */
+#define FAR_SLOT_BITS		12
 
 #define HASH_MULTIPLIER		UINT64_C(0x9FB21C651E98DF25)
 #define HASH_SEED			UINT64_C(0xD6E8FEB86659FD93)
@@ -56,13 +56,6 @@ typedef struct HashTable
 	unsigned	slotBits;		/* there are 2^slotBits */
 	uint32_t	capacity;		/* entries that "firsts" has room for */
 } HashTable;
-
-/* Value with its sort key. */
-typedef struct SortItem
-{
-	uint64_t	key;
-	uint32_t	number;
-} SortItem;
 
 /* How the keys of an array's values are made. */
 typedef enum KeyKind
@@ -263,13 +256,56 @@ FindOrAdd(RetlDistinct *distinct, HashTable *table, const RetlValues *values,
 	return AddNew(distinct, table, values, index, key, at, arena);
 }
 
-/* Is a dictionary of what was found already larger than maxBytes? */
-static bool
-IsTooLarge(const RetlDistinct *distinct, uint64_t maxBytes)
+/* Is byte string "index" the same as the one before? */
+static inline bool
+RepeatsBytes(const RetlValues *values, uint32_t index)
 {
-	uint64_t	codeWidth = RetlBitWidth(distinct->count - 1);
+	const uint32_t *offsets = values->offsets + index;
+	uint32_t	length = offsets[1] - offsets[0];
+	const uint8_t *value = values->bytes + offsets[0];
 
-	return distinct->bytes + distinct->changes * codeWidth / 8 > maxBytes;
+	if (offsets[0] - offsets[-1] != length)
+		return false;
+	if (length < 8)
+		return length == 0 || memcmp(value - length, value, length) == 0;
+	return RetlLoad64(value - length) == RetlLoad64(value) &&
+		RetlLoad64(value - 8) == RetlLoad64(value + length - 8) &&
+		(length <= 16 || memcmp(value - length + 8, value + 8, length - 16) == 0);
+}
+
+/* Is value "index", which has this key, the same as the one before with its key? */
+static inline __attribute__((always_inline)) bool
+Repeats(const RetlValues *values, KeyKind kind, uint32_t index, uint64_t key, uint64_t before)
+{
+	return key == before &&
+		(KeyIsExact(kind, key) || RetlValuesSame(values, index - 1, index));
+}
+
+/*
+ * The keys of "count" values from "first" on, and whether each repeats the value
+ * before it.
+ */
+static inline __attribute__((always_inline)) void
+MakeKeys(const RetlValues *values, KeyKind kind, uint32_t first, uint32_t count,
+		 uint64_t *keys, bool *repeats)
+{
+	uint32_t	i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (kind == KEY_BYTES)
+		{
+			repeats[i] = first + i > 0 && RepeatsBytes(values, first + i);
+			if (!repeats[i])
+				keys[i] = KeyOf(values, kind, first + i);
+			continue;
+		}
+		keys[i] = KeyOf(values, kind, first + i);
+		if (i > 0)
+			repeats[i] = Repeats(values, kind, first + i, keys[i], keys[i - 1]);
+		else
+			repeats[i] = first > 0 && RetlValuesSame(values, first - 1, first);
+	}
 }
 
 /* RetlDistinctCollect for one kind of keys, which is a constant. */
@@ -278,33 +314,42 @@ CollectKind(RetlDistinct *distinct, const RetlValues *values, KeyKind kind,
 			uint64_t maxBytes, uint32_t *codes, const RetlArena *arena)
 {
 	HashTable	table = {NULL, 0, 0};
-	uint64_t	before = 0;
+	uint64_t	keys[BLOCK_KEYS];
+	bool		repeats[BLOCK_KEYS];
 	uint32_t	number = 0;
 	uint32_t	checkAt = CHECK_INTERVAL;
+	uint32_t	first;
 	uint32_t	i;
 
 	GrowTable(&table, arena);
 	GrowFirsts(distinct, &table, arena);
-	for (i = 0; i < values->count; i++)
+	for (first = 0; first < values->count; first += BLOCK_KEYS)
 	{
-		uint64_t	key = KeyOf(values, kind, i);
+		uint32_t	rest = values->count - first;
+		uint32_t	count = rest < BLOCK_KEYS ? rest : BLOCK_KEYS;
 
-		if (i == 0 || key != before ||
-			(!KeyIsExact(kind, key) && !RetlValuesSame(values, i - 1, i)))
+		MakeKeys(values, kind, first, count, keys, repeats);
+		if (table.slotBits > FAR_SLOT_BITS)
+			for (i = 0; i < count; i++)
+				if (!repeats[i])
+					__builtin_prefetch(&table.slots[FirstSlot(keys[i], table.slotBits)]);
+		for (i = 0; i < count; i++)
 		{
-			number = FindOrAdd(distinct, &table, values, kind, i, key, arena);
-			distinct->changes++;
-			before = key;
-			if (distinct->count >= checkAt)
+			if (!repeats[i])
 			{
-				if (IsTooLarge(distinct, maxBytes))
-					return false;
-				checkAt = distinct->count + CHECK_INTERVAL;
+				number = FindOrAdd(distinct, &table, values, kind, first + i, keys[i], arena);
+				distinct->changes++;
 			}
+			codes[first + i] = number;
 		}
-		codes[i] = number;
+		if (distinct->count >= checkAt)
+		{
+			if (RetlDistinctIsTooLarge(distinct, maxBytes))
+				return false;
+			checkAt = distinct->count + CHECK_INTERVAL;
+		}
 	}
-	return !IsTooLarge(distinct, maxBytes);
+	return !RetlDistinctIsTooLarge(distinct, maxBytes);
 }
 
 /* See distinct.h. */
@@ -312,9 +357,18 @@ bool
 RetlDistinctCollect(RetlDistinct *distinct, const RetlValues *values,
 					uint64_t maxBytes, uint32_t *codes, const RetlArena *arena)
 {
+	uint32_t   *numbers;
+
 	memset(distinct, 0, sizeof(*distinct));
 	if (values->count == 0)
 		return true;
+	if (RetlDistinctInRange(distinct, values, &numbers, arena))
+	{
+		if (RetlDistinctIsTooLarge(distinct, maxBytes))
+			return false;
+		RetlDistinctRangeCodes(distinct, values, numbers, codes);
+		return true;
+	}
 	switch (KeyKindOf(values))
 	{
 		case KEY_FIXED1:
@@ -353,170 +407,47 @@ RetlDistinctHopeless(const RetlValues *values, const RetlArena *arena)
 	return distinct.count > SAMPLE_MAX_DISTINCT;
 }
 
-/* See distinct.h. */
-uint32_t
-RetlValueHash(const RetlValues *values, uint32_t index)
+/* RetlDistinctSketch for one kind of keys, which is a constant. */
+static inline __attribute__((always_inline)) void
+SketchKind(const RetlValues *values, KeyKind kind, uint8_t *registers, unsigned bits)
 {
-	uint64_t	key = KeyOf(values, KeyKindOf(values), index);
-
-	return (uint32_t) (HashMix(HashMix(HASH_SEED, key), 0) >> 32);
-}
-
-/* Is item a to stand before item b?  Distinct values are never equal. */
-static inline bool
-SortsBefore(const SortItem *a, const SortItem *b, const RetlDistinct *distinct,
-			const RetlValues *values)
-{
-	const uint8_t *aValue;
-	const uint8_t *bValue;
-	uint32_t	aLength;
-	uint32_t	bLength;
-
-	if (a->key != b->key)
-		return a->key < b->key;
-	aValue = RetlValueAt(values, distinct->firsts[a->number], &aLength);
-	bValue = RetlValueAt(values, distinct->firsts[b->number], &bLength);
-	return RetlCompareBytes(aValue, aLength, bValue, bLength) < 0;
-}
-
-/* Merge the sorted items [0, middle) and [middle, count) of "from" into "to". */
-static void
-Merge(SortItem *to, const SortItem *from, uint32_t middle, uint32_t count,
-	  const RetlDistinct *distinct, const RetlValues *values)
-{
-	uint32_t	left = 0;
-	uint32_t	right = middle;
 	uint32_t	i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < values->count; i++)
 	{
-		bool		takeRight;
+		uint64_t	hash = HashMix(HashMix(HASH_SEED, KeyOf(values, kind, i)), 0);
+		uint32_t	mixed = (uint32_t) (hash >> 32);
+		uint32_t	rest = mixed << bits | UINT32_C(1) << (bits - 1);
+		uint8_t		rank = (uint8_t) (1 + __builtin_clz(rest));
+		uint8_t    *at = &registers[mixed >> (32 - bits)];
 
-		if (left == middle)
-			takeRight = true;
-		else if (right == count)
-			takeRight = false;
-		else
-			takeRight = SortsBefore(&from[right], &from[left], distinct, values);
-		to[i] = takeRight ? from[right++] : from[left++];
+		*at = rank > *at ? rank : *at;
 	}
-}
-
-/*
- * Sort items by a merge sort from runs of one on.  Returns where they are: in
- * "items" or in "spare".
- */
-static SortItem *
-MergeSort(SortItem *items, SortItem *spare, uint32_t count, const RetlDistinct *distinct,
-		  const RetlValues *values)
-{
-	uint32_t	run;
-	uint32_t	i;
-
-	for (run = 1; run < count; run *= 2)
-	{
-		SortItem   *sorted = spare;
-
-		for (i = 0; i < count; i += 2 * run)
-		{
-			uint32_t	rest = count - i;
-
-			Merge(spare + i, items + i, run < rest ? run : rest,
-				  2 * run < rest ? 2 * run : rest, distinct, values);
-		}
-		spare = items;
-		items = sorted;
-	}
-	return items;
-}
-
-/*
- * Sort items by one byte of their keys, keeping the order of equal ones.  Returns
- * false, having done nothing, if that byte is the same in all of them.
- */
-static bool
-SortByByte(SortItem *to, const SortItem *from, uint32_t count, unsigned shift)
-{
-	uint32_t	starts[256] = {0};
-	uint32_t	sum = 0;
-	uint32_t	i;
-
-	for (i = 0; i < count; i++)
-		starts[(from[i].key >> shift) & 0xFF]++;
-	if (starts[(from[0].key >> shift) & 0xFF] == count)
-		return false;
-	for (i = 0; i < 256; i++)
-	{
-		uint32_t	here = starts[i];
-
-		starts[i] = sum;
-		sum += here;
-	}
-	for (i = 0; i < count; i++)
-		to[starts[(from[i].key >> shift) & 0xFF]++] = from[i];
-	return true;
-}
-
-/*
- * Sort many items: by the bytes of their keys, the last one first, then what has
- * the same key by the values.  Returns where they are.
- */
-static SortItem *
-RadixSort(SortItem *items, SortItem *spare, uint32_t count, const RetlDistinct *distinct,
-		  const RetlValues *values)
-{
-	unsigned	shift;
-	uint32_t	start;
-	uint32_t	end;
-
-	for (shift = 0; shift < 64; shift += 8)
-		if (SortByByte(spare, items, count, shift))
-		{
-			SortItem   *sorted = spare;
-
-			spare = items;
-			items = sorted;
-		}
-	for (start = 0; start < count; start = end)
-	{
-		SortItem   *sorted;
-
-		end = start + 1;
-		while (end < count && items[end].key == items[start].key)
-			end++;
-		sorted = MergeSort(items + start, spare + start, end - start, distinct, values);
-		if (sorted != items + start)
-			memcpy(items + start, sorted, sizeof(SortItem) * (end - start));
-	}
-	return items;
 }
 
 /* See distinct.h. */
 void
-RetlDistinctSort(const RetlDistinct *distinct, const RetlValues *values,
-				 uint32_t *order, const RetlArena *arena)
+RetlDistinctSketch(const RetlValues *values, uint8_t *registers, unsigned bits)
 {
-	uint32_t	count = distinct->count;
-	SortItem   *items;
-	SortItem   *spare;
-	uint32_t	i;
-
-	if (count == 0)
-		return;
-	items = RetlArenaAlloc(arena, sizeof(SortItem) * count);
-	spare = RetlArenaAlloc(arena, sizeof(SortItem) * count);
-	for (i = 0; i < count; i++)
+	switch (KeyKindOf(values))
 	{
-		uint32_t	length;
-		const uint8_t *value = RetlValueAt(values, distinct->firsts[i], &length);
-
-		items[i].key = RetlSortKey(values->type, values->width, value, length);
-		items[i].number = i;
+		case KEY_FIXED1:
+			SketchKind(values, KEY_FIXED1, registers, bits);
+			return;
+		case KEY_FIXED2:
+			SketchKind(values, KEY_FIXED2, registers, bits);
+			return;
+		case KEY_FIXED4:
+			SketchKind(values, KEY_FIXED4, registers, bits);
+			return;
+		case KEY_FIXED8:
+			SketchKind(values, KEY_FIXED8, registers, bits);
+			return;
+		case KEY_FIXED_HASH:
+			SketchKind(values, KEY_FIXED_HASH, registers, bits);
+			return;
+		default:
+			SketchKind(values, KEY_BYTES, registers, bits);
+			return;
 	}
-	if (count < RADIX_MIN)
-		items = MergeSort(items, spare, count, distinct, values);
-	else
-		items = RadixSort(items, spare, count, distinct, values);
-	for (i = 0; i < count; i++)
-		order[i] = items[i].number;
 }

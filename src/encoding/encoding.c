@@ -39,6 +39,12 @@
 /* DELTA is counted with so large a part of its size more. */
 #define DELTA_PENALTY_PART		8
 
+/*
+ * FSST is not looked at where a dictionary takes a smaller part of the text than
+ * this: it never does as well.
+ */
+#define FSST_BEST_PART			6
+
 /* Pieces that are encoded to estimate a size. */
 #define SAMPLE_PIECES			4
 
@@ -251,10 +257,13 @@ TakeSample(const RetlValues *values, const RetlArena *arena)
 	return sample;
 }
 
-/* The best encoding of a sample, those left out that have to see all values. */
+/*
+ * The best encoding of a sample, those left out that have to see all values, and
+ * FSST if it is not wanted.
+ */
 static const RetlEncoding *
-BestOfSample(const RetlValues *sample, uint32_t pieceRows, const RetlArena *arena,
-			 uint64_t *bestScore)
+BestOfSample(const RetlValues *sample, uint32_t pieceRows, bool withFsst,
+			 const RetlArena *arena, uint64_t *bestScore)
 {
 	const RetlEncoding *best = &RetlPlainEncoding;
 	int			id;
@@ -265,7 +274,7 @@ BestOfSample(const RetlValues *sample, uint32_t pieceRows, const RetlArena *aren
 		uint64_t	score;
 
 		if (encodings[id] == NULL || encodings[id] == &RetlConstantEncoding ||
-			encodings[id]->attempt != NULL)
+			encodings[id]->attempt != NULL || (id == RETL_ENCODING_FSST && !withFsst))
 			continue;
 		score = ScoreOf(encodings[id], sample, pieceRows, arena);
 		if (score < *bestScore)
@@ -275,6 +284,15 @@ BestOfSample(const RetlValues *sample, uint32_t pieceRows, const RetlArena *aren
 		}
 	}
 	return best;
+}
+
+/* Does a sample of text say that a dictionary is the thing, whatever FSST would do? */
+static bool
+DictionarySuits(const RetlValues *sample, uint32_t pieceRows, const RetlArena *arena)
+{
+	return sample->type == RETL_PHYS_BYTES && !sample->isNumeric && sample->count > 0 &&
+		RetlDictEncoding.analyse(sample, pieceRows, arena) <
+		RetlValuesRawSize(sample) / FSST_BEST_PART;
 }
 
 /* Prepare the encoding, if it needs that. */
@@ -295,6 +313,7 @@ RetlEncodingChooseAndPrepare(const RetlValues *values, uint32_t pieceRows, int f
 	const RetlEncoding *best = RetlEncodingById(forced);
 	RetlValues	sample;
 	uint64_t	bestScore;
+	bool		suits;
 	int			id;
 
 	if (best != NULL && CanHold(best, values, pieceRows, scratch))
@@ -306,7 +325,8 @@ RetlEncodingChooseAndPrepare(const RetlValues *values, uint32_t pieceRows, int f
 	sample = TakeSample(values, scratch);
 	if (sample.count < values->count && pieceRows > SAMPLE_RUN_VALUES)
 		pieceRows = SAMPLE_RUN_VALUES;
-	best = BestOfSample(&sample, pieceRows, scratch, &bestScore);
+	suits = DictionarySuits(&sample, pieceRows, scratch);
+	best = BestOfSample(&sample, pieceRows, !suits, scratch, &bestScore);
 	if (sample.count > 0)
 		bestScore = (uint64_t) ((double) bestScore * values->count / sample.count);
 	for (id = 0; id < RETL_ENCODING_COUNT; id++)
@@ -314,10 +334,15 @@ RetlEncodingChooseAndPrepare(const RetlValues *values, uint32_t pieceRows, int f
 		if (encodings[id] == NULL || encodings[id]->attempt == NULL ||
 			!encodings[id]->applies(values->type, values->width))
 			continue;
-		*state = encodings[id]->attempt(values, &sample, pieceRows, bestScore, arena, out);
+		*state = encodings[id]->attempt(values, suits ? NULL : &sample, pieceRows, bestScore,
+										arena, out);
 		if (*state != NULL)
 			return encodings[id];
 	}
+
+	/* The sample was wrong: then FSST has its chance. */
+	if (suits)
+		best = BestOfSample(&sample, pieceRows, true, scratch, &bestScore);
 	return Prepare(best, values, arena, state, out);
 }
 

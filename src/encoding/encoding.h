@@ -130,7 +130,8 @@ typedef struct RetlEncoding
 	 * Optional, for an encoding that can tell its size only by doing what
 	 * prepare does: analyse and prepare in one.  NULL, with nothing appended,
 	 * if all pieces and the state together would take maxBytes or more.
-	 * "sample" is a part of the values (or all of them) to judge by first.
+	 * "sample" is a part of the values (or all of them) to judge by first, or
+	 * NULL if analyse has already been asked about it.
 	 */
 	RetlEncodingState *(*attempt) (const RetlValues *values, const RetlValues *sample,
 								   uint32_t pieceRows, uint64_t maxBytes,

@@ -60,15 +60,34 @@ RleApplies(RetlPhysType type, uint16_t width)
 	return RunValueEncoding(type)->applies(type, width);
 }
 
+/* RunEnd for one width, which is a constant. */
+#define RUN_END(W) \
+	while (i < values->count && \
+		   memcmp(values->fixed + (size_t) (i - 1) * (W), values->fixed + (size_t) i * (W), (W)) == 0) \
+		i++; \
+	return i
+
 /* First value at or after "from" that differs from the one before it, or count. */
 static uint32_t
 RunEnd(const RetlValues *values, uint32_t from)
 {
 	uint32_t	i = from;
 
-	while (i < values->count && RetlValuesSame(values, i - 1, i))
-		i++;
-	return i;
+	switch (values->width)
+	{
+		case 1:
+			RUN_END(1);
+		case 2:
+			RUN_END(2);
+		case 4:
+			RUN_END(4);
+		case 8:
+			RUN_END(8);
+		default:
+			while (i < values->count && RetlValuesSame(values, i - 1, i))
+				i++;
+			return i;
+	}
 }
 
 /* Look at the runs of at least one value. */

@@ -18,7 +18,7 @@ typedef struct RetlBloomSubject
 {
 	RetlBloomChoice choice;
 	RetlKeyKind keyKind;
-	const RetlValues *values;	/* none of them in the overflow area */
+	const RetlValues *values;	/* none of them in the overflow area; each once will do */
 	uint32		distinct;		/* of them, about */
 	uint32		rowCount;
 	Size		storedLength;	/* of the units */

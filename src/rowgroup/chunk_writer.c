@@ -580,8 +580,7 @@ CountDistinct(const ChunkWriter *writer)
 		hyperLogLogState state;
 
 		initHyperLogLog(&state, DISTINCT_BITS);
-		for (uint32 i = 0; i < writer->values.count; i++)
-			addHyperLogLog(&state, RetlValueHash(&writer->values, i));
+		RetlDistinctSketch(&writer->values, state.hashesArr, DISTINCT_BITS);
 		distinct = (uint32) (estimateHyperLogLog(&state) + 0.5);
 		freeHyperLogLog(&state);
 		distinct = Max(Min(distinct, inBuffer), 1);
@@ -596,7 +595,7 @@ CountDistinct(const ChunkWriter *writer)
 static void
 AppendBloom(ChunkWriter *writer, const RetlZone *zones)
 {
-	const RetlBloomSubject subject = {
+	RetlBloomSubject subject = {
 		.choice = writer->options->bloom,
 		.keyKind = writer->buffer->type.keyKind,
 		.values = &writer->values,
@@ -606,11 +605,18 @@ AppendBloom(ChunkWriter *writer, const RetlZone *zones)
 		.zones = zones,
 		.zoneCount = RetlVectorCount(writer->rowCount, writer->options->vectorRows)
 	};
+	RetlValues	entries;
 	uint8	   *filter;
 	Size		size;
 
 	if (writer->buffer->overflowCount > 0)
 		return;
+	if (writer->encoding->id == RETL_ENCODING_DICT && writer->state != NULL)
+	{
+		/* each value once is enough */
+		RetlDictGetWritten(writer->state, &entries, &writer->codes);
+		subject.values = &entries;
+	}
 	filter = RetlBloomBuild(&subject, &writer->bloom);
 	if (filter == NULL)
 		return;

@@ -28,9 +28,13 @@
 #include "rowgroup/group_sort.h"
 #include "rowgroup/group_writer.h"
 #include "rowgroup/overflow.h"
+#include "rowgroup/row_batch.h"
 #include "rowgroup/row_size.h"
 #include "storage/group_bytes.h"
 #include "storage/table_header.h"
+
+/* Fewer rows are added one by one. */
+#define MIN_BATCH_ROWS	2
 
 /* Memory kept from write to write; larger pieces than it are had and freed. */
 #define GROUP_MEMORY	(4 * 1024 * 1024)
@@ -62,6 +66,8 @@ struct RetlGroupWriter
 	Datum	   *datums;			/* [natts], detoasted */
 	RowValue   *row;			/* [natts], variable-length columns only */
 	RetlOverflowList pending;	/* its overflow frames */
+
+	RetlRowBatch *batch;		/* the rows being added, if they are several */
 
 	/* all rows added */
 	uint32		rowCount;
@@ -148,6 +154,7 @@ RetlGroupWriterCreate(TupleDesc tupdesc, const RetlWriteOptions *options, Memory
 	writer->columns = palloc0(Max(tupdesc->natts, 1) * sizeof(RetlColumnBuffer));
 	writer->datums = palloc0(Max(tupdesc->natts, 1) * sizeof(Datum));
 	writer->row = palloc0(Max(tupdesc->natts, 1) * sizeof(RowValue));
+	writer->batch = RetlRowBatchCreate(tupdesc->natts);
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(writer->tupdesc, i);
@@ -300,169 +307,8 @@ RetlGroupWriterAppend(RetlGroupWriter *writer, const Datum *values, const bool *
 uint32
 RetlGroupWriterRoom(const RetlGroupWriter *writer, uint32 count)
 {
-	/* the group may exceed its size by the rows of one batch of these */
-	const uint32 batchRows = 64;
-
-	return Min(Min(count, batchRows), writer->options.groupRows - writer->rowCount);
-}
-
-/*
- * Make room in a variable-length column for the batch's values.  Returns false if
- * one of them cannot just be copied: it is compressed, out of line or large.
- */
-static bool
-ReserveBatchVariable(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
-					 uint32 count)
-{
-	RetlColumnBuffer *column = &writer->columns[columnIndex];
-	bool		isVarlena = column->type.typeLength == -1;
-	Size		bytes = 0;
-
-	for (uint32 i = 0; i < count; i++)
-	{
-		const char *pointer = DatumGetPointer(slots[i]->tts_values[columnIndex]);
-		Size		length;
-
-		if (slots[i]->tts_isnull[columnIndex])
-			continue;
-		if (!isVarlena)
-			length = strlen(pointer);
-		else if (VARATT_IS_EXTERNAL(pointer) || VARATT_IS_COMPRESSED(pointer))
-			return false;
-		else
-			length = VARSIZE_ANY_EXHDR(pointer);
-		if (length > RETLDB_OVERFLOW_THRESHOLD)
-			return false;
-		bytes += length;
-	}
-	RetlColumnBufferReserveMany(column, count, bytes);
-	return true;
-}
-
-/* Make room in a column for the batch's nulls. */
-static void
-ReserveBatchNulls(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
-				  uint32 count)
-{
-	for (uint32 i = count; i > 0; i--)
-		if (slots[i - 1]->tts_isnull[columnIndex])
-		{
-			RetlColumnBufferReserveNull(&writer->columns[columnIndex], writer->rowCount + i - 1);
-			return;
-		}
-}
-
-/* Is there a null in these rows? */
-static bool
-AnyNulls(TupleTableSlot **slots, uint32 count, int natts)
-{
-	for (uint32 i = 0; i < count; i++)
-		if (memchr(slots[i]->tts_isnull, true, natts) != NULL)
-			return true;
-	return false;
-}
-
-/* Copy the batch's values into a column of variable length. */
-static void
-StoreBatchVariable(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
-				   uint32 count)
-{
-	RetlColumnBuffer *column = &writer->columns[columnIndex];
-	bool		isVarlena = column->type.typeLength == -1;
-	Size		before = column->bytesLength;
-
-	for (uint32 i = 0; i < count; i++)
-	{
-		const char *pointer = DatumGetPointer(slots[i]->tts_values[columnIndex]);
-
-		if (slots[i]->tts_isnull[columnIndex])
-			RetlColumnBufferAddNull(column, writer->rowCount + i);
-		else if (isVarlena)
-			RetlColumnBufferAddBytes(column, VARDATA_ANY(pointer), VARSIZE_ANY_EXHDR(pointer));
-		else
-			RetlColumnBufferAddBytes(column, pointer, strlen(pointer));
-	}
-	writer->rawBytes += column->bytesLength - before;
-	writer->largestArena = Max(writer->largestArena, column->bytesLength);
-}
-
-/*
- * Copy the batch's values into an array of a C type.  A macro, for there is one
- * loop for each type.
- */
-#define STORE_BATCH(type) \
-	do { \
-		type	   *dst = (type *) column->fixed + column->valueCount; \
-		for (uint32 i = 0; i < count; i++) \
-		{ \
-			if (slots[i]->tts_isnull[columnIndex]) \
-				RetlColumnBufferAddNull(column, writer->rowCount + i); \
-			else \
-				*dst++ = (type) slots[i]->tts_values[columnIndex]; \
-		} \
-		column->valueCount = (uint32) (dst - (type *) column->fixed); \
-	} while (0)
-
-/* Copy the batch's values into a column of fixed width, by reference. */
-static void
-StoreBatchReferences(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots,
-					 uint32 count)
-{
-	RetlColumnBuffer *column = &writer->columns[columnIndex];
-
-	for (uint32 i = 0; i < count; i++)
-	{
-		if (slots[i]->tts_isnull[columnIndex])
-			RetlColumnBufferAddNull(column, writer->rowCount + i);
-		else
-			RetlColumnBufferAddFixed(column, DatumGetPointer(slots[i]->tts_values[columnIndex]));
-	}
-}
-
-/* Copy the batch's values into a column of fixed width. */
-static void
-StoreBatchFixed(RetlGroupWriter *writer, int columnIndex, TupleTableSlot **slots, uint32 count)
-{
-	RetlColumnBuffer *column = &writer->columns[columnIndex];
-	uint32		before = column->valueCount;
-
-	if (!column->type.byValue)
-		StoreBatchReferences(writer, columnIndex, slots, count);
-	else if (column->type.width == 1)
-		STORE_BATCH(uint8);
-	else if (column->type.width == 2)
-		STORE_BATCH(uint16);
-	else if (column->type.width == 4)
-		STORE_BATCH(uint32);
-	else
-		STORE_BATCH(uint64);
-	writer->rawBytes += (Size) (column->valueCount - before) * column->type.width;
-}
-
-/* Make room for a batch in all columns; false if it has to be added row by row. */
-static bool
-PrepareBatch(RetlGroupWriter *writer, TupleTableSlot **slots, uint32 count)
-{
-	int			natts = writer->tupdesc->natts;
-	bool		anyNulls;
-
-	if (count < 2)
-		return false;
-	anyNulls = AnyNulls(slots, count, natts);
-	for (int i = 0; i < natts; i++)
-	{
-		RetlColumnBuffer *column = &writer->columns[i];
-
-		if (column->context == NULL)
-			continue;			/* dropped */
-		if (column->type.typeLength >= 0)
-			RetlColumnBufferReserveMany(column, count, 0);
-		else if (!ReserveBatchVariable(writer, i, slots, count))
-			return false;
-		if (anyNulls)
-			ReserveBatchNulls(writer, i, slots, count);
-	}
-	return true;
+	/* the group may exceed its size by the rows of one batch */
+	return Min(Min(count, RETLDB_BATCH_ROWS), writer->options.groupRows - writer->rowCount);
 }
 
 /* See group_writer.h. */
@@ -473,7 +319,8 @@ RetlGroupWriterAppendMany(RetlGroupWriter *writer, TupleTableSlot **slots, uint3
 
 	for (uint32 i = 0; i < count; i++)
 		slot_getallattrs(slots[i]);
-	if (!PrepareBatch(writer, slots, count))
+	if (count < MIN_BATCH_ROWS ||
+		!RetlRowBatchStage(writer->batch, writer->columns, slots, count, writer->rowCount))
 	{
 		for (uint32 i = 0; i < count; i++)
 			RetlGroupWriterAppend(writer, slots[i]->tts_values, slots[i]->tts_isnull);
@@ -483,16 +330,10 @@ RetlGroupWriterAppendMany(RetlGroupWriter *writer, TupleTableSlot **slots, uint3
 		RetlRowSizeCheck(writer->tupdesc, slots[i]->tts_values, slots[i]->tts_isnull);
 
 	/* from here on nothing can fail */
-	for (int i = 0; i < writer->tupdesc->natts; i++)
-	{
-		if (writer->columns[i].context == NULL)
-			continue;			/* dropped */
-		if (writer->columns[i].type.typeLength < 0)
-			StoreBatchVariable(writer, i, slots, count);
-		else
-			StoreBatchFixed(writer, i, slots, count);
-	}
+	writer->rawBytes += RetlRowBatchCommit(writer->batch, writer->columns);
 	writer->rowCount += count;
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+		writer->largestArena = Max(writer->largestArena, writer->columns[i].bytesLength);
 }
 
 /* See group_writer.h. */
