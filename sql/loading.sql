@@ -23,6 +23,22 @@ SELECT differences('copy_text', 'source') AS text, differences('copy_csv', 'sour
 SELECT groups('copy_text'), groups('copy_csv'), groups('copy_binary');
 SELECT faults('copy_text'), faults('copy_csv'), faults('copy_binary');
 
+-- nulls in all places of a batch of rows, in columns of all widths: never, here and there, in stretches, always
+CREATE TABLE nulls_heap (a int, b bool, c "char", d int2, e int4, f int8, g uuid, h name, i text, j numeric, k text) USING heap;
+INSERT INTO nulls_heap
+SELECT n, CASE WHEN n % 2 = 0 THEN n % 3 = 0 END, CASE WHEN n % 3 <> 0 THEN chr(65 + n % 26)::"char" END,
+       CASE WHEN n % 64 <> 10 THEN n % 700 END, CASE WHEN n % 64 = 9 THEN n END, CASE WHEN n / 100 % 2 = 0 THEN n END,
+       CASE WHEN n / 70 % 3 = 0 THEN md5(n::text)::uuid END, CASE WHEN n % 65 > 1 THEN 'name ' || n END,
+       CASE WHEN n % 7 <> 0 THEN repeat('x', n % 40) END, CASE WHEN n / 64 % 2 = 0 THEN n / 8.0 END, NULL
+  FROM generate_series(1, 2000) n;
+CREATE TABLE nulls (LIKE nulls_heap) USING retldb;
+DO $$
+BEGIN
+    EXECUTE format('COPY nulls_heap TO %L', (SELECT file FROM copied));
+    EXECUTE format('COPY nulls FROM %L', (SELECT file FROM copied));
+END $$;
+SELECT differences('nulls', 'nulls_heap'), faults('nulls'), groups('nulls');
+
 -- COPY of some columns, with WHERE, with FREEZE, with an error
 CREATE TABLE partial (a int DEFAULT 42, b text DEFAULT 'default', x int, c float8) USING retldb;
 DO $$
@@ -326,7 +342,7 @@ SELECT count(*), count(DISTINCT b) FROM parts;
 SELECT sum(faults(oid)) FROM pg_class WHERE relname ~ '^parts_' AND relam = (SELECT oid FROM pg_am WHERE amname = 'retldb');
 
 DROP TABLE parts, detached, saved, self, child, child_later, parent, triggered, audit, domains, defaults, constrained,
-    ctas, ctas_empty, into_table, by_default, partial, frozen, copy_text, copy_csv, copy_binary, copied CASCADE;
+    ctas, ctas_empty, into_table, by_default, partial, frozen, nulls, nulls_heap, copy_text, copy_csv, copy_binary, copied CASCADE;
 DROP MATERIALIZED VIEW matview;
 DROP TABLE source;
 DROP DOMAIN positive;

@@ -183,7 +183,7 @@ RunValuesSize(const RetlValues *piece, uint32_t runCount, const RetlArena *arena
 
 /*
  * RetlEncoding.analyse: close to exact.  Gives up where most values begin a
- * run; the first few pieces are enough to see that.
+ * run; a quarter of them is enough to see that.
  */
 static uint64_t
 RleAnalyse(const RetlValues *values, uint32_t pieceRows, const RetlArena *arena)
@@ -202,7 +202,7 @@ RleAnalyse(const RetlValues *values, uint32_t pieceRows, const RetlArena *arena)
 		piece = RetlValuesSlice(values, first, part);
 		runs = SummariseRuns(&piece);
 		runCount += runs.runCount;
-		if (first >= 8 * RETLDB_MAX_VECTOR_ROWS && runCount > first / 8 * 7)
+		if (first > 0 && first + part > values->count / 4 && runCount > (first + part) / 8 * 7)
 			return RETLDB_NEVER;
 		size += RLE_HEADER + RetlPackedSize(runs.runCount, runs.shortest, runs.longest) +
 			RunValuesSize(&piece, runs.runCount, arena);

@@ -185,12 +185,22 @@ EncodeValues(ChunkWriter *writer, const RetlValues *values, uint32 first, RetlBy
 	return encoding;
 }
 
-/* Copy the null bits of rows [row, row + count), shifted to begin with bit 0. */
+/*
+ * Copy the null bits of rows [row, row + count), shifted to begin with bit 0.
+ * Only the smallest pieces begin in the middle of a byte.
+ */
 static void
 CopyNullBits(const RetlColumnBuffer *buffer, uint32 row, uint32 count, uint8 *bitmap)
 {
+	uint32		done = 0;
+
 	memset(bitmap, 0, (count + 7) / 8);
-	for (uint32 i = 0; i < count; i++)
+	if (row % 8 == 0 && row < buffer->nullCapacity)
+	{
+		done = Min(count, buffer->nullCapacity - row) / 8 * 8;
+		memcpy(bitmap, buffer->nulls + row / 8, done / 8);
+	}
+	for (uint32 i = done; i < count; i++)
 		if (RetlColumnBufferIsNull(buffer, row + i))
 			bitmap[i / 8] |= (uint8) (1 << (i % 8));
 }
