@@ -116,7 +116,7 @@ ScoreOfFsst(uint64_t estimate, RetlCompressionId compression)
 		case RETL_COMPRESSION_NONE:
 			return estimate + estimate / 5;
 		case RETL_COMPRESSION_ZSTD:
-			return estimate;
+			return estimate + estimate / 16;
 		default:
 			return estimate - estimate / 4;
 	}
