@@ -129,17 +129,8 @@ SlotGetSomeAttrs(TupleTableSlot *slot, int natts)
 		HEAP_SLOT_OPS->getsomeattrs(slot, natts);
 	else if (rslot->scan != NULL)
 	{
-		for (int i = slot->tts_nvalid; i < natts; i++)
-		{
-			if (TupleDescAttr(slot->tts_tupleDescriptor, i)->attisdropped)
-			{
-				slot->tts_values[i] = (Datum) 0;
-				slot->tts_isnull[i] = true;
-			}
-			else
-				slot->tts_values[i] = RetlTableScanGetColumn(rslot->scan, i + 1,
-															 &slot->tts_isnull[i]);
-		}
+		RetlTableScanGetColumns(rslot->scan, slot->tts_tupleDescriptor, slot->tts_nvalid, natts,
+								slot->tts_values, slot->tts_isnull);
 		slot->tts_nvalid = natts;
 	}
 }

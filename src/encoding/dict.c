@@ -796,7 +796,7 @@ GatherFixed(uint8_t *restrict dst, const uint8_t *restrict entries, uint16_t wid
 	}
 }
 
-/* RetlEncoding.decode.  Byte strings stay in the dictionary. */
+/* RetlEncoding.decode.  Byte strings stay in the dictionary, or codes will do. */
 static bool
 DictDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		   RetlPhysType type, uint16_t width, uint32_t count,
@@ -822,6 +822,11 @@ DictDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		GatherFixed(result->fixed, state->fixed, width, codes, count);
 		return true;
 	}
+	if (result->takesCodes)
+	{
+		result->hasCodes = true;
+		return true;
+	}
 	result->bytes = state->bytes;
 	for (i = 0; i < count; i++)
 	{
@@ -831,6 +836,16 @@ DictDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		result->starts[i] = state->starts[code];
 	}
 	return true;
+}
+
+/* See encoding.h. */
+void
+RetlDictGetEntries(const RetlEncodingState *state, RetlDictEntries *entries)
+{
+	entries->count = state->entryCount;
+	entries->bytes = state->bytes;
+	entries->starts = state->starts;
+	entries->lengths = state->lengths;
 }
 
 /* RetlEncoding.fetch. */

@@ -77,6 +77,9 @@ typedef struct RetlDecoded
 	uint32_t   *lengths;		/* room for count entries (the caller's) */
 	const uint64_t *wanted;		/* NULL, or bits of the values the caller is going
 								 * to use: decode may leave others undefined */
+	bool		takesCodes;		/* RETL_PHYS_BYTES: DICT is to answer with codes */
+	bool		hasCodes;		/* it does: value i is entry starts[i] of the
+								 * dictionary, lengths and bytes are not set */
 } RetlDecoded;
 
 /* A growing byte string in an arena. */
@@ -214,6 +217,18 @@ extern const RetlEncoding *RetlEncodingChooseAndPrepare(const RetlValues *values
  */
 extern void RetlDictGetWritten(const RetlEncodingState *state, RetlValues *entries,
 							   const uint32_t **codes);
+
+/* The entries of a dictionary of byte strings. */
+typedef struct RetlDictEntries
+{
+	uint32_t	count;
+	const uint8_t *bytes;		/* entry i: bytes[starts[i] .. + lengths[i]) */
+	const uint32_t *starts;
+	const uint32_t *lengths;
+} RetlDictEntries;
+
+/* What the reader's state of the dictionary encoding has, of type RETL_PHYS_BYTES. */
+extern void RetlDictGetEntries(const RetlEncodingState *state, RetlDictEntries *entries);
 
 /* Part of an array of values. */
 extern RetlValues RetlValuesSlice(const RetlValues *values, uint32_t first, uint32_t count);

@@ -231,7 +231,10 @@ EnsureBuffer(RetlChunkReader *chunk, uint8 **buffer, uint32 *capacity, uint32 si
 	*capacity = size;
 }
 
-/* Read, check and decompress a unit into dst, which has room for it. */
+/*
+ * Read, check and decompress a unit, which was prefetched if that is wanted, into
+ * dst, which has room for it.
+ */
 static const char *
 ReadUnit(RetlChunkReader *chunk, const RetlUnit *unit, uint8 *dst)
 {
@@ -243,8 +246,8 @@ ReadUnit(RetlChunkReader *chunk, const RetlUnit *unit, uint8 *dst)
 		EnsureBuffer(chunk, &chunk->stored, &chunk->storedCapacity, unit->storedLength);
 		stored = chunk->stored;
 	}
-	RetlBytesReaderRead(chunk->bytes, chunk->column.chunkOffset + unit->offset,
-						unit->storedLength, stored);
+	RetlBytesReaderReadPrefetched(chunk->bytes, chunk->column.chunkOffset + unit->offset,
+								  unit->storedLength, stored);
 	if (RetlCrc32c(0, stored, unit->storedLength) != unit->checksum)
 		return "unit has a wrong checksum";
 	if (stored != dst &&
@@ -254,6 +257,15 @@ ReadUnit(RetlChunkReader *chunk, const RetlUnit *unit, uint8 *dst)
 	chunk->stats->unitsRead++;
 	chunk->stats->bytesRead += unit->storedLength;
 	return NULL;
+}
+
+/* Ask for the pages of one unit. */
+static void
+PrefetchUnit(RetlChunkReader *chunk, const RetlUnit *unit)
+{
+	if (chunk->prefetchDistance > 0)
+		RetlBytesReaderPrefetch(chunk->bytes, chunk->column.chunkOffset + unit->offset,
+								unit->storedLength);
 }
 
 /* Read and open the dictionary with memory of "context". */
@@ -270,6 +282,7 @@ ReadDictionary(RetlChunkReader *chunk, MemoryContext context)
 
 	/* The state may refer to these bytes. */
 	bytes = MemoryContextAlloc(context, unit->rawLength);
+	PrefetchUnit(chunk, unit);
 	problem = ReadUnit(chunk, unit, bytes);
 	if (problem != NULL)
 		return problem;
@@ -404,14 +417,14 @@ ReadUnitToBuffer(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit)
 }
 
 /*
- * Units are being read one after the other: see to it that the next ones are
- * on the way, half the distance before they are needed.
+ * Units are being read one after the other: see to it that this and the next ones
+ * are on the way, half the distance before they are needed.
  */
 static void
 PrefetchAfter(RetlChunkReader *chunk, const RetlUnit *unit)
 {
 	uint64		end = (uint64) unit->offset + unit->storedLength;
-	uint64		from = Max(end, chunk->prefetchedTo);
+	uint64		from = Max(unit->offset, chunk->prefetchedTo);
 	uint64		to = Min(end + chunk->prefetchDistance, chunk->column.chunkLength);
 
 	if (from > end + chunk->prefetchDistance / 2 || from >= to)
@@ -420,13 +433,34 @@ PrefetchAfter(RetlChunkReader *chunk, const RetlUnit *unit)
 	chunk->prefetchedTo = to;
 }
 
+/*
+ * Prefetch a unit that is about to be read, and what is likely to follow: nothing
+ * before a second unit was read right after another, for scans that skip do not
+ * need what is between.
+ */
+static void
+PrefetchForUnit(RetlChunkReader *chunk, const RetlUnit *unit, bool isNext)
+{
+	uint64		end = (uint64) unit->offset + unit->storedLength;
+
+	if (chunk->prefetchDistance == 0)
+		return;
+	if (isNext)
+		PrefetchAfter(chunk, unit);
+	else
+	{
+		PrefetchUnit(chunk, unit);
+		chunk->prefetchedTo = end;
+	}
+}
+
 /* Make this the current unit. */
 static const char *
 LoadUnit(RetlChunkReader *chunk, uint32 unitIndex)
 {
 	const RetlUnit *unit = &chunk->view.units[chunk->view.dictionaryUnits + unitIndex];
 	uint64		part = RETLDB_CACHE_FIRST_UNIT + unitIndex;
-	bool		isNext = unitIndex == 0 || unitIndex == chunk->unitIndex + 1;
+	bool		isNext = chunk->unitIndex != UINT32_MAX && unitIndex == chunk->unitIndex + 1;
 	RetlCacheEntry *entry;
 	MemoryContext context;
 	const char *problem = NULL;
@@ -445,8 +479,7 @@ LoadUnit(RetlChunkReader *chunk, uint32 unitIndex)
 	}
 	else
 	{
-		if (isNext && chunk->prefetchDistance > 0)
-			PrefetchAfter(chunk, unit);
+		PrefetchForUnit(chunk, unit, isNext);
 		context = ContextToCache(chunk, part, unit->rawLength,
 								 unit->storedLength < unit->rawLength ?
 								 LOOKUPS_COMPRESSED : LOOKUPS_UNCOMPRESSED);
@@ -580,9 +613,12 @@ const char *
 RetlChunkReadBloom(RetlChunkReader *chunk, uint32 partition, uint8 *dst)
 {
 	const RetlChunkView *view = &chunk->view;
+	const RetlUnit *unit;
 
 	Assert(partition < view->bloomUnits);
-	return ReadUnit(chunk, &view->units[view->dictionaryUnits + view->unitCount + partition], dst);
+	unit = &view->units[view->dictionaryUnits + view->unitCount + partition];
+	PrefetchUnit(chunk, unit);
+	return ReadUnit(chunk, unit, dst);
 }
 
 /* See chunk_reader.h. */

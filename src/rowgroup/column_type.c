@@ -69,6 +69,27 @@ PhysTypeOf(int16 typeLength, bool byValue, Oid baseType)
 }
 
 /*
+ * Do the functions of a type take values with short headers as they are?  Those
+ * of other types, numeric first of all, make a copy with a long one.
+ */
+static bool
+TakesShortHeaders(Oid baseType)
+{
+	switch (baseType)
+	{
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case BYTEAOID:
+		case JSONOID:
+		case XMLOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
  * Describe an attribute.  Of a dropped one the type is no longer known; its
  * description serves to skip over it only.
  */
@@ -80,6 +101,7 @@ RetlColumnTypeInit(RetlColumnType *type, Form_pg_attribute attribute)
 	type->typeLength = attribute->attlen;
 	type->byValue = attribute->attbyval;
 	type->align = attribute->attalign;
+	type->shortHeader = TakesShortHeaders(type->baseType);
 	type->physType = PhysTypeOf(attribute->attlen, attribute->attbyval, type->baseType);
 	type->width = attribute->attlen > 0 ? (uint16) attribute->attlen : 0;
 	type->keyKind = KeyKindOfBaseType(type->baseType);

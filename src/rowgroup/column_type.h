@@ -24,6 +24,8 @@ typedef struct RetlColumnType
 	int16		typeLength;		/* attlen */
 	bool		byValue;
 	char		align;			/* attalign */
+	bool		shortHeader;	/* values are handed out with short varlena headers
+								 * where they are short enough */
 } RetlColumnType;
 
 /* Describe an attribute (dropped ones included: they look at attlen only). */

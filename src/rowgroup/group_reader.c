@@ -373,6 +373,27 @@ RetlGroupReaderUseColumn(RetlGroupReader *reader, AttrNumber attnum)
 	return column;
 }
 
+/* See group_reader.h.  What is wrong with the footer is said when the column is opened. */
+void
+RetlGroupReaderPrefetch(RetlGroupReader *reader, AttrNumber attnum)
+{
+	RetlColumnReader *column = GetColumn(reader, attnum);
+	uint64		distance = RetlPrefetchDistance(reader->rel);
+	RetlReadContext readContext;
+	RetlFooterColumn entry;
+	const char *problem;
+	bool		unsupported;
+
+	if (column->opened || distance == 0)
+		return;
+	RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
+						ColumnName(reader, attnum));
+	if (RetlGroupReaderFindColumn(reader, (uint32) attnum, &entry, &problem, &unsupported))
+		RetlBytesReaderPrefetch(&reader->bytes, entry.chunkOffset,
+								Min(distance, entry.chunkLength));
+	RetlReadContextPop(&readContext);
+}
+
 /*
  * Build the selected rows of the vector (NULL: all), with everything that must
  * be there before.

@@ -68,6 +68,12 @@ extern void RetlGroupReaderUseCache(RetlGroupReader *reader, const uint8 incarna
 /* Turn to a COMPLETE group: reads and checks its footer (header part only). */
 extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry);
 
+/*
+ * Of the group that is open, start reading a column's first bytes in the
+ * background, as many as are prefetched at once.  Nothing if it is open already.
+ */
+extern void RetlGroupReaderPrefetch(RetlGroupReader *reader, AttrNumber attnum);
+
 extern void RetlGroupReaderFree(RetlGroupReader *reader);
 
 extern uint32 RetlGroupReaderRowCount(const RetlGroupReader *reader);

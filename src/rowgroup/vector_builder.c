@@ -5,8 +5,11 @@
  *
  * Values of fixed width are decoded into their place and, where there are
  * nulls, spread out from the back.  Values of variable length get their header
- * and a place in one allocation for each piece.  Large values are either left
- * to be read when somebody needs them (see overflow.c) or read at once.
+ * (the short one where the type's functions take it as it is) and a place in one
+ * allocation for each piece; rows that have the same one may share it.  Entries
+ * of a dictionary become values once for the chunk, and rows point to them.
+ * Large values are either left to be read when somebody needs them (see
+ * overflow.c) or read at once.
  *
  * Often only some rows are wanted.  Pieces without such rows are not read, few
  * values are fetched one by one, and of a piece that is decoded only wanted
@@ -26,11 +29,18 @@
 
 #define MAX_WORDS	(RETLDB_MAX_VECTOR_ROWS / 64)
 
+/* Up to so many entries for each wanted value, a dictionary's entries are kept. */
+#define ENTRIES_PER_VALUE	16
+
+/* Memory for such entries that is taken at once. */
+#define ENTRY_ROOM			8192
+
 /* A piece, and what of it is being built; builder->rows and values list the rows. */
 typedef struct PieceRows
 {
 	RetlPieceView piece;
 	uint32		row;			/* of the vector, where the piece begins */
+	bool		isFirst;		/* no row of it was built before */
 	uint32		count;			/* rows listed, all not null */
 	const uint64 *wanted;		/* see RetlDecoded */
 } PieceRows;
@@ -61,6 +71,7 @@ RetlVectorBuilderInit(RetlVectorBuilder *builder, const RetlColumnType *type,
 
 	memset(builder, 0, sizeof(*builder));
 	builder->type = *type;
+	builder->context = context;
 	builder->dataContext = AllocSetContextCreate(context, "retldb vector",
 												 ALLOCSET_DEFAULT_SIZES);
 	builder->vector.typeLength = type->typeLength;
@@ -106,6 +117,25 @@ BeginVector(RetlVectorBuilder *builder, uint32 firstRow, uint32 rowCount)
 	return vector;
 }
 
+/* A bool for each of "count" bits, eight at a time. */
+static void
+ExpandBits(bool *dst, const uint8 *bits, uint32 count)
+{
+	const uint64 ones = UINT64CONST(0x0101010101010101);
+	uint32		i = 0;
+
+	for (; i + 8 <= count; i += 8)
+	{
+		/* byte k keeps bit k alone; adding 0x7F brings it to the highest bit */
+		uint64		each = bits[i / 8] * ones & UINT64CONST(0x8040201008040201);
+		uint64		bytes = (each + 0x7F * ones) >> 7 & ones;
+
+		memcpy(dst + i, &bytes, sizeof(bytes));
+	}
+	for (; i < count; i++)
+		dst[i] = (bits[i / 8] >> (i % 8) & 1) != 0;
+}
+
 /* Note which rows of a piece, which begins at "row" of the vector, are null. */
 static void
 SetNulls(RetlVectorBuilder *builder, const RetlPieceView *piece, uint32 row)
@@ -124,8 +154,7 @@ SetNulls(RetlVectorBuilder *builder, const RetlPieceView *piece, uint32 row)
 		vector->nulls = builder->nulls;
 		memset(vector->nulls, 0, vector->rowCount * sizeof(bool));
 	}
-	for (uint32 i = 0; i < piece->rowCount; i++)
-		vector->nulls[row + i] = RetlPieceIsNull(piece, i);
+	ExpandBits(vector->nulls + row, piece->nulls, piece->rowCount);
 }
 
 /* Move "width" bytes; the sizes that matter without a call. */
@@ -217,43 +246,103 @@ FetchFixed(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *
 	return NULL;
 }
 
-/* Bytes a value takes in a vector. */
-static inline Size
-PlaceSize(const RetlVectorBuilder *builder, Size alignment, uint32 length)
+/* Does a value of so many bytes get the short header, which needs no alignment? */
+static inline bool
+IsShort(const RetlVectorBuilder *builder, uint32 length)
 {
-	if (builder->type.typeLength == -1)
-		return TYPEALIGN(alignment, VARHDRSZ + (Size) length);
-	return TYPEALIGN(alignment, (Size) length + 1);
+	return builder->type.shortHeader && length <= VARATT_SHORT_MAX - VARHDRSZ_SHORT;
 }
 
-/* Complete a value of "length" bytes at "place", header or terminator. */
-static inline char *
-PlaceValue(const RetlVectorBuilder *builder, char *place, const uint8 *data, uint32 length)
+/* Bytes a value takes at most, with what is left free before it. */
+static inline Size
+PlaceSize(const RetlVectorBuilder *builder, uint32 length)
 {
-	if (builder->type.typeLength == -1)
+	if (IsShort(builder, length))
+		return VARHDRSZ_SHORT + (Size) length;
+	return builder->alignment - 1 + (Size) length +
+		(builder->type.typeLength == -1 ? VARHDRSZ : 1);
+}
+
+/* memcpy without a call for what is short, as most values are. */
+static inline void
+CopyBytes(char *dst, const uint8 *src, uint32 length)
+{
+	if (length > 16)
+		memcpy(dst, src, length);
+	else if (length >= 8)
 	{
-		SET_VARSIZE(place, VARHDRSZ + length);
-		memcpy(VARDATA(place), data, length);
+		uint64		first;
+		uint64		last;
+
+		/* they may overlap */
+		memcpy(&first, src, sizeof(first));
+		memcpy(&last, src + length - sizeof(last), sizeof(last));
+		memcpy(dst, &first, sizeof(first));
+		memcpy(dst + length - sizeof(last), &last, sizeof(last));
+	}
+	else if (length >= 4)
+	{
+		uint32		first;
+		uint32		last;
+
+		memcpy(&first, src, sizeof(first));
+		memcpy(&last, src + length - sizeof(last), sizeof(last));
+		memcpy(dst, &first, sizeof(first));
+		memcpy(dst + length - sizeof(last), &last, sizeof(last));
 	}
 	else
 	{
-		memcpy(place, data, length);
-		place[length] = '\0';
+		for (uint32 i = 0; i < length; i++)
+			dst[i] = (char) src[i];
 	}
-	return place;
+}
+
+/*
+ * Make a value, with header or terminator, at *place or a little behind; *place
+ * is moved past it.
+ */
+static inline char *
+PlaceValue(const RetlVectorBuilder *builder, char **place, const uint8 *data, uint32 length)
+{
+	char	   *value = *place;
+
+	if (IsShort(builder, length))
+	{
+		SET_VARSIZE_SHORT(value, VARHDRSZ_SHORT + length);
+		CopyBytes(VARDATA_SHORT(value), data, length);
+		*place = value + VARHDRSZ_SHORT + length;
+		return value;
+	}
+	value = (char *) TYPEALIGN(builder->alignment, value);
+	if (builder->type.typeLength == -1)
+	{
+		SET_VARSIZE(value, VARHDRSZ + length);
+		CopyBytes(VARDATA(value), data, length);
+		*place = value + VARHDRSZ + length;
+	}
+	else
+	{
+		CopyBytes(value, data, length);
+		value[length] = '\0';
+		*place = value + length + 1;
+	}
+	return value;
 }
 
 /*
  * Make values of what was decoded.  Long ones would be overflow values, so
- * there is a limit to what is allocated.
+ * there is a limit to what is allocated.  Where a value is the same bytes as the
+ * one before (in runs, of constants) both are one.
  */
 static const char *
 PlaceValues(RetlVectorBuilder *builder, const PieceRows *part, const RetlDecoded *decoded)
 {
-	Size		alignment = builder->alignment;
 	char	  **pointers = builder->pointers + part->row;
 	Size		size = 0;
 	char	   *place;
+	char	   *last = NULL;
+	uint32		lastStart = 0;
+	uint32		lastLength = 0;
 
 	for (uint32 i = 0; i < part->count; i++)
 	{
@@ -261,20 +350,103 @@ PlaceValues(RetlVectorBuilder *builder, const PieceRows *part, const RetlDecoded
 
 		if (length > RETLDB_OVERFLOW_THRESHOLD)
 			return "value is too long";
-		size += PlaceSize(builder, alignment, length);
+		size += PlaceSize(builder, length);
 	}
 	place = MemoryContextAllocHuge(builder->dataContext, Max(size, 1));
 	for (uint32 i = 0; i < part->count; i++)
 	{
-		uint32		value = builder->values[i];
+		uint32		start = decoded->starts[builder->values[i]];
+		uint32		length = decoded->lengths[builder->values[i]];
 
-		pointers[builder->rows[i]] = PlaceValue(builder, place,
-												decoded->bytes + decoded->starts[value],
-												decoded->lengths[value]);
-		place += PlaceSize(builder, alignment, decoded->lengths[value]);
+		if (last == NULL || start != lastStart || length != lastLength)
+			last = PlaceValue(builder, &place, decoded->bytes + start, length);
+		pointers[builder->rows[i]] = last;
+		lastStart = start;
+		lastLength = length;
 	}
 	return NULL;
 }
+
+/* ---------------------------------------------------------------------
+ * Entries of a dictionary
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Is the piece to be made of the dictionary's entries, each of which becomes a
+ * value once?  Not where entries are so many that most would be used for one
+ * value of this piece, if at all: then keeping track of them costs more.
+ */
+static bool
+WantsEntries(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *part,
+			 const char **problem)
+{
+	*problem = NULL;
+	if (part->piece.encoding != RETL_ENCODING_DICT ||
+		chunk->encoding->id != RETL_ENCODING_DICT || part->piece.overflowCount > 0)
+		return false;
+	*problem = RetlChunkOpenDictionary(chunk);
+	if (*problem != NULL || chunk->state == NULL)
+		return false;
+	if (builder->entries == NULL)
+	{
+		RetlDictGetEntries(chunk->state, &builder->dictionary);
+		if (builder->dictionary.count > part->count * ENTRIES_PER_VALUE)
+			return false;
+		builder->entries = MemoryContextAllocZero(builder->context,
+												  Max(builder->dictionary.count, 1) * sizeof(char *));
+	}
+	return true;
+}
+
+/* Make an entry of the dictionary a value, to be kept as long as the chunk is open. */
+static char *
+MakeEntry(RetlVectorBuilder *builder, uint32 code)
+{
+	uint32		length = builder->dictionary.lengths[code];
+	Size		size = PlaceSize(builder, length);
+
+	if (length > RETLDB_OVERFLOW_THRESHOLD)
+		return NULL;
+	if (builder->entryPlace == NULL || size > (Size) (builder->entryEnd - builder->entryPlace))
+	{
+		Size		room = Max(size, ENTRY_ROOM);
+
+		builder->entryPlace = MemoryContextAlloc(builder->context, room);
+		builder->entryEnd = builder->entryPlace + room;
+	}
+	builder->entries[code] = PlaceValue(builder, &builder->entryPlace,
+										builder->dictionary.bytes + builder->dictionary.starts[code],
+										length);
+	return builder->entries[code];
+}
+
+/* Make the listed rows values of the dictionary. */
+static const char *
+PlaceEntries(RetlVectorBuilder *builder, const PieceRows *part, const uint32 *codes)
+{
+	char	  **pointers = builder->pointers + part->row;
+
+	for (uint32 i = 0; i < part->count; i++)
+	{
+		uint32		code = codes[builder->values[i]];
+		char	   *value = builder->entries[code];
+
+		if (unlikely(value == NULL))
+		{
+			value = MakeEntry(builder, code);
+			if (value == NULL)
+				return "value is too long";
+		}
+		pointers[builder->rows[i]] = value;
+	}
+	return NULL;
+}
+
+/* ---------------------------------------------------------------------
+ * Large values, and pieces of variable length
+ * ---------------------------------------------------------------------
+ */
 
 /* Read a large value, or promise to. */
 static const char *
@@ -333,10 +505,17 @@ FetchOverflows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRo
 	return NULL;
 }
 
-/* Null rows have no value to point to. */
+/* Null rows have no value to point to; other rows may have theirs already. */
 static void
 ClearNullPointers(RetlVectorBuilder *builder, const PieceRows *part)
 {
+	if (part->piece.nulls == NULL)
+		return;
+	if (part->isFirst)
+	{
+		memset(builder->pointers + part->row, 0, part->piece.rowCount * sizeof(char *));
+		return;
+	}
 	for (uint32 i = 0; i < part->piece.rowCount; i++)
 	{
 		if (RetlPieceIsNull(&part->piece, i))
@@ -352,17 +531,21 @@ BuildVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRow
 	RetlDecoded decoded;
 	const char *problem;
 
+	ClearNullPointers(builder, part);
 	memset(&decoded, 0, sizeof(decoded));
 	decoded.starts = builder->starts;
 	decoded.lengths = builder->lengths;
 	decoded.wanted = part->wanted;
-	problem = RetlChunkDecodePiece(chunk, &part->piece, &decoded, arena);
+	decoded.takesCodes = WantsEntries(builder, chunk, part, &problem);
 	if (problem == NULL)
-		problem = PlaceValues(builder, part, &decoded);
+		problem = RetlChunkDecodePiece(chunk, &part->piece, &decoded, arena);
+	if (problem != NULL)
+		return problem;
+	if (decoded.hasCodes)
+		return PlaceEntries(builder, part, decoded.starts);
+	problem = PlaceValues(builder, part, &decoded);
 	if (problem == NULL)
 		problem = FetchOverflows(builder, chunk, part);
-	if (part->piece.nulls != NULL)
-		ClearNullPointers(builder, part);
 	return problem;
 }
 
@@ -371,6 +554,7 @@ static const char *
 FetchVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *part,
 			  const RetlArena *arena)
 {
+	ClearNullPointers(builder, part);
 	for (uint32 i = 0; i < part->count; i++)
 	{
 		uint32		value = builder->values[i];
@@ -387,13 +571,10 @@ FetchVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRow
 			problem = "value is too long";
 		if (problem != NULL)
 			return problem;
-		place = MemoryContextAlloc(builder->dataContext,
-								   PlaceSize(builder, builder->alignment, *length));
+		place = MemoryContextAlloc(builder->dataContext, PlaceSize(builder, *length));
 		builder->pointers[part->row + builder->rows[i]] =
-			PlaceValue(builder, place, decoded.bytes + builder->starts[value], *length);
+			PlaceValue(builder, &place, decoded.bytes + builder->starts[value], *length);
 	}
-	if (part->piece.nulls != NULL)
-		ClearNullPointers(builder, part);
 	return FetchOverflows(builder, chunk, part);
 }
 
@@ -424,17 +605,27 @@ ListRows(RetlVectorBuilder *builder, PieceRows *part, const uint64 *rows, const 
 	for (uint32 i = 0; i < words; i++)
 	{
 		uint64		mask = present == NULL ? PG_UINT64_MAX : present[i];
+		uint64		bits = rows[i] & mask;
 
-		for (uint64 bits = rows[i] & mask; bits != 0; bits &= bits - 1)
+		if (bits == mask)
+		{
+			/* all values there are: no need to count those before each one */
+			for (; bits != 0; bits &= bits - 1)
+			{
+				builder->rows[count] = i * 64 + pg_rightmost_one_pos64(bits);
+				builder->values[count++] = before++;
+			}
+			continue;
+		}
+		for (; bits != 0; bits &= bits - 1)
 		{
 			uint32		bit = pg_rightmost_one_pos64(bits);
 
 			builder->rows[count] = i * 64 + bit;
-			builder->values[count] = present == NULL ? i * 64 + bit :
+			builder->values[count++] = present == NULL ? i * 64 + bit :
 				before + pg_popcount64(mask & ((UINT64CONST(1) << bit) - 1));
-			count++;
 		}
-		before += pg_popcount64(mask);
+		before += present == NULL ? 64 : pg_popcount64(mask);
 	}
 	Assert(count == part->count);
 }
@@ -511,6 +702,7 @@ BuildRows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const RetlSelectio
 		uint64		rows[MAX_WORDS];
 		uint64		wanted[MAX_WORDS];
 		uint64		any = 0;
+		uint64		before = 0;
 		PieceRows	part;
 		const char *problem;
 
@@ -520,6 +712,7 @@ BuildRows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const RetlSelectio
 			uint64	   *built = &builder->built[row / 64 + i];
 			uint64		more = selection != NULL ? selection->words[row / 64 + i] & mask : mask;
 
+			before |= *built & mask;
 			rows[i] = (more & ~*built) >> shift;
 			wanted[i] = ((more | *built) & mask) >> shift;
 			any |= rows[i];
@@ -528,6 +721,7 @@ BuildRows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const RetlSelectio
 		if (any == 0)
 			continue;
 		part.row = row;
+		part.isFirst = before == 0;
 		problem = RetlChunkGetPiece(chunk, pieceIndex, &part.piece);
 		if (problem == NULL)
 			problem = BuildPiece(builder, chunk, &part, rows, wanted);

@@ -21,6 +21,7 @@ typedef struct RetlVectorBuilder
 	RetlColumnType type;
 	Size		alignment;		/* of values of variable length */
 	uint32		stride;			/* of by-reference values of fixed width, aligned */
+	MemoryContext context;		/* lives as long as the chunk is open */
 	MemoryContext dataContext;	/* reset for each vector */
 
 	/* buffers for vectorRows rows */
@@ -32,6 +33,12 @@ typedef struct RetlVectorBuilder
 	uint32	   *starts;			/* variable length */
 	uint32	   *lengths;
 
+	/* entries of the chunk's dictionary as values, made when first used */
+	RetlDictEntries dictionary;
+	char	  **entries;		/* [dictionary.count], or NULL: none was used */
+	char	   *entryPlace;		/* where the next one goes */
+	char	   *entryEnd;
+
 	/* which rows of the vector are there */
 	uint64		built[RETLDB_MAX_VECTOR_ROWS / 64];
 
@@ -42,8 +49,9 @@ typedef struct RetlVectorBuilder
 
 /*
  * Prepare for vectors of up to vectorRows rows.  All memory comes from
- * "context", but for the values of variable length: they are in a context below
- * it and go with the next vector.
+ * "context", which lives as long as the chunk is open, but for the values of
+ * variable length: they are in a context below it and go with the next vector
+ * (those of a dictionary stay).
  */
 extern void RetlVectorBuilderInit(RetlVectorBuilder *builder, const RetlColumnType *type,
 								  uint32 vectorRows, MemoryContext context);

@@ -121,13 +121,25 @@ RetlPageCheck(Relation rel, Page page, BlockNumber blkno, RetlPageKind kind,
 }
 
 /*
+ * ReadBufferExtended for a page that is read by itself, in no sequence.  It is
+ * asked for by PrefetchBuffer first: so the kernel reads no more than this page,
+ * even if it has those before it, and nobody goes on reading where it ends.
+ */
+Buffer
+RetlReadSinglePage(Relation rel, BlockNumber blkno, BufferAccessStrategy strategy)
+{
+	(void) PrefetchBuffer(rel, MAIN_FORKNUM, blkno);
+	return ReadBufferExtended(rel, MAIN_FORKNUM, blkno, RBM_NORMAL, strategy);
+}
+
+/*
  * Read, lock and check a page.  The block must be within the fork.
  */
 Buffer
 RetlPageRead(Relation rel, BlockNumber blkno, RetlPageKind kind, uint64 groupId,
 			 uint32 sequence, int lockMode, BufferAccessStrategy strategy)
 {
-	Buffer		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, blkno, RBM_NORMAL, strategy);
+	Buffer		buffer = RetlReadSinglePage(rel, blkno, strategy);
 
 	LockBuffer(buffer, lockMode);
 	RetlPageCheck(rel, BufferGetPage(buffer), blkno, kind, groupId, sequence);

@@ -55,6 +55,9 @@ extern const char *RetlPageProblem(Page page, BlockNumber blkno, RetlPageKind ki
 extern void RetlPageCheck(Relation rel, Page page, BlockNumber blkno, RetlPageKind kind,
 						  uint64 groupId, uint32 sequence);
 
+/* ReadBufferExtended for a page that is read by itself, in no sequence. */
+extern Buffer RetlReadSinglePage(Relation rel, BlockNumber blkno, BufferAccessStrategy strategy);
+
 /*
  * Read, lock and check a page that is known to be within the fork.  Release
  * with UnlockReleaseBuffer.

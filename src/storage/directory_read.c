@@ -168,7 +168,7 @@ ReadDirectoryPage(Relation rel, RetlDirectory *directory, int pageIndex)
 		ReportDamagedDirectory(rel, RETLDB_HEADER_BLOCK, "an invalid directory block");
 		return;
 	}
-	buffer = ReadBuffer(rel, block);
+	buffer = RetlReadSinglePage(rel, block, NULL);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	memcpy(page, BufferGetPage(buffer), BLCKSZ);
 	UnlockReleaseBuffer(buffer);
@@ -263,7 +263,7 @@ RetlDirectoryRead(Relation rel)
 static const char *
 ReadRunList(Relation rel, const RetlGroupEntry *entry, RetlRun *runs, int count)
 {
-	Buffer		buffer = ReadBuffer(rel, entry->runListBlock);
+	Buffer		buffer = RetlReadSinglePage(rel, entry->runListBlock, NULL);
 	Page		page = BufferGetPage(buffer);
 	RetlRunListPage *list = (RetlRunListPage *) RetlPageGetPayload(page);
 	const char *problem;

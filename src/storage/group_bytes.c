@@ -233,6 +233,7 @@ RetlBytesReaderInit(RetlBytesReader *reader, Relation rel, const RetlGroupEntry 
 	reader->strategy = strategy;
 	reader->groupId = entry->groupId;
 	reader->dataLength = entry->dataLength;
+	reader->prefetches = RetlPrefetchDistance(rel) > 0;
 	reader->runs = RetlGroupGetRuns(rel, entry, &reader->runCount);
 	for (int i = 0; i < reader->runCount; i++)
 		pages += reader->runs[i].length;
@@ -267,19 +268,21 @@ CheckRange(const RetlBytesReader *reader, uint64 offset, uint64 length)
 
 /*
  * Start reading pages in the background.  Tables are mostly in memory or mostly
- * not: if the first page is, the others are taken to be.
+ * not: if a page is, those after it are taken to be.  The first one does not
+ * tell, for what was read before often ends on it.
  */
 void
 RetlBytesReaderPrefetch(const RetlBytesReader *reader, uint64 offset, uint64 length)
 {
+	uint64		first = offset / RETLDB_PAYLOAD_SIZE;
 	uint64		end = Min(offset + length, reader->dataLength);
 
-	for (uint64 index = offset / RETLDB_PAYLOAD_SIZE; index * RETLDB_PAYLOAD_SIZE < end; index++)
+	for (uint64 index = first; index * RETLDB_PAYLOAD_SIZE < end; index++)
 	{
 		PrefetchBufferResult result = PrefetchBuffer(reader->rel, MAIN_FORKNUM,
 													 RetlBytesReaderBlock(reader, (uint32) index));
 
-		if (!result.initiated_io)
+		if (!result.initiated_io && index > first)
 			break;
 	}
 }
@@ -316,10 +319,24 @@ RetlGroupPrefetchFooter(Relation rel, const RetlGroupEntry *entry)
 }
 
 /*
- * Copy bytes [offset, offset + length) to dst.
+ * Copy bytes [offset, offset + length) to dst.  Pages are asked for by name
+ * first: the kernel would take a read of pages one after the other, or of one
+ * after others that it has, for the beginning of a longer one, and read on far
+ * into the next column.
  */
 void
 RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
+{
+	if (reader->prefetches)
+		RetlBytesReaderPrefetch(reader, offset, length);
+	RetlBytesReaderReadPrefetched(reader, offset, length, dst);
+}
+
+/*
+ * Same for pages that were asked for already.
+ */
+void
+RetlBytesReaderReadPrefetched(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
 {
 	char	   *to = dst;
 

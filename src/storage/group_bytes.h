@@ -38,6 +38,7 @@ typedef struct RetlBytesReader
 	uint64		dataLength;
 	int			runCount;
 	RetlRun    *runs;
+	bool		prefetches;		/* is prefetching wanted where the table is? */
 } RetlBytesReader;
 
 extern void RetlBytesReaderInit(RetlBytesReader *reader, Relation rel,
@@ -50,6 +51,10 @@ extern void RetlBytesReaderInit(RetlBytesReader *reader, Relation rel,
  * itself is not verified: units, chunk headers and footers have checksums.
  */
 extern void RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst);
+
+/* Same, but the caller has had the range prefetched. */
+extern void RetlBytesReaderReadPrefetched(RetlBytesReader *reader, uint64 offset, Size length,
+										  void *dst);
 
 /*
  * Start reading pages of [offset, offset + length), which may reach beyond the

@@ -6,7 +6,8 @@
  * Values are spread over row positions, so that row i of the vector is entry i
  * whether or not rows before it are null.  Fixed-width values stand in "fixed"
  * in the width of the type; variable-length ones are complete PostgreSQL
- * values (with their header, aligned) that "pointers" points to.  All memory
+ * values that "pointers" points to: with a short header, or aligned with a long
+ * one.  Rows with the same value may point to the same place.  All memory
  * belongs to whoever made the vector and lives until it makes the next one.
  *
  * A large value of some types stands there as a pointer to a read-only expanded

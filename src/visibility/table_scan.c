@@ -40,6 +40,16 @@
 #define RUNTIME_TRIAL_ROWS	32768
 #define RUNTIME_MIN_SHARE	16
 
+/*
+ * Runs of the row store up to this length are asked for in one go; in longer
+ * ones the kernel reads ahead, which for short ones would go far beyond them.
+ */
+#define PREFETCH_RUN		256
+
+/* Rows that are made at once, for users who want all columns: see RowBatch. */
+#define BATCH_ROWS			64
+#define BATCH_VALUES		1024
+
 /* What is known of a group's visibility. */
 #define VISIBILITY_UNKNOWN	0
 #define VISIBILITY_YES		1
@@ -54,6 +64,23 @@ typedef enum CursorState
 	CURSOR_IN_GROUP,
 	CURSOR_AFTER				/* past the last item */
 } CursorState;
+
+/*
+ * Some rows of the current vector, turned from columns into rows.  Taking them
+ * out of the vectors one at a time would touch as many places in memory as there
+ * are columns for each of them, and ask the same questions of each column again.
+ */
+typedef struct RowBatch
+{
+	uint64		stamp;			/* the scan's when it was made */
+	uint32		firstRow;		/* of the vector */
+	uint32		rowCount;
+	int			columnCount;	/* columns [0, columnCount) are there */
+	int			natts;			/* values in a row */
+	uint32		capacity;		/* rows */
+	Datum	   *values;			/* [capacity * natts] */
+	bool	   *isnull;
+} RowBatch;
 
 struct RetlTableScan
 {
@@ -78,6 +105,7 @@ struct RetlTableScan
 	RetlRun    *runs;			/* of the row store */
 	uint64	   *runsBefore;		/* [runCount + 1]: blocks in runs before this one */
 	int			runCount;
+	int			runNext;		/* the run to be prefetched next, see PrefetchRun */
 	RetlGroup **groupOfSlot;	/* parallel: by position in the directory */
 	uint8	   *visibility;		/* of each group, VISIBILITY_..., or NULL: ask each time */
 	RetlZoneEntry ***zones;		/* [attnum - 1][directory page], read when needed */
@@ -121,6 +149,7 @@ struct RetlTableScan
 	uint64		stamp;
 	uint64	   *vectorStamps;
 	const RetlVector **vectors;
+	RowBatch	batch;
 
 	RetlScanStats stats;
 };
@@ -740,18 +769,63 @@ GroupIsVisible(RetlTableScan *scan, RetlGroup *group)
 }
 
 /*
- * While a group is being read, the footer of the next one may be fetched.
+ * The group that is going to be read after this one, as far as one can tell now:
+ * in a parallel scan, that nobody has claimed yet.
+ */
+static RetlGroup *
+FollowingGroup(RetlTableScan *scan, RetlGroup *group)
+{
+	uint64		slot;
+
+	if (scan->parallel == NULL)
+		return group + 1 < scan->directory->groups + scan->directory->groupCount ? group + 1 : NULL;
+	for (slot = pg_atomic_read_u64(&scan->parallel->nextSlot);
+		 slot < scan->parallel->slotCount; slot++)
+	{
+		if (scan->groupOfSlot[slot] != NULL)
+			return scan->groupOfSlot[slot];
+	}
+	return NULL;
+}
+
+/*
+ * While a group is being read, the footer of the next one may be fetched, unless
+ * zone maps tell that it is not needed.
  */
 static void
-PrefetchNextGroup(RetlTableScan *scan, const RetlGroup *group)
+PrefetchNextGroup(RetlTableScan *scan, RetlGroup *group)
 {
-	const RetlGroup *next = group + 1;
+	RetlGroup  *next = FollowingGroup(scan, group);
+	bool		skip;
 
-	if (scan->parallel == NULL &&
-		next < scan->directory->groups + scan->directory->groupCount &&
-		next->entry.state == RETL_GROUP_COMPLETE &&
-		RetlPrefetchDistance(scan->rel) > 0)
+	if (next == NULL || next->entry.state != RETL_GROUP_COMPLETE ||
+		RetlPrefetchDistance(scan->rel) == 0)
+		return;
+	scan->group = next;
+	skip = SkipGroup(scan);
+	scan->group = group;
+	if (!skip)
 		RetlGroupPrefetchFooter(scan->rel, &next->entry);
+}
+
+/*
+ * Without a filter all of the group's columns that the caller named are needed
+ * from their first row on: have all of them begin to come, instead of one after
+ * the other.
+ */
+static void
+PrefetchColumns(RetlTableScan *scan)
+{
+	int			natts = RelationGetDescr(scan->rel)->natts;
+
+	if (scan->filter != NULL || scan->conditions != NULL || scan->runtime != NULL ||
+		scan->columns == NULL)
+		return;
+	for (AttrNumber attnum = 1; attnum <= natts; attnum++)
+	{
+		if (bms_is_member(attnum, scan->columns))
+			RetlGroupReaderPrefetch(scan->reader, attnum);
+	}
 }
 
 /*
@@ -801,6 +875,7 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 		scan->stats.vectorsSkipped += vectors;
 		return 0;
 	}
+	PrefetchColumns(scan);
 	PrefetchNextGroup(scan, group);
 	scan->groupRows = RetlGroupReaderRowCount(scan->reader);
 	scan->vectorShift = pg_leftmost_one_pos32(RetlGroupReaderVectorRows(scan->reader));
@@ -812,6 +887,36 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 }
 
 /*
+ * Have blocks [start, end) begin to come, those in memory excepted.
+ */
+static void
+PrefetchBlocks(RetlTableScan *scan, BlockNumber start, BlockNumber end)
+{
+	if (RetlPrefetchDistance(scan->rel) == 0)
+		return;
+	for (BlockNumber block = start; block < end; block++)
+		(void) PrefetchBuffer(scan->rel, MAIN_FORKNUM, block);
+}
+
+/*
+ * The scan turns to a block of the row store, by its number there.  If a short
+ * run begins with it, all of the run will be needed, unless TIDs are given.
+ */
+static void
+PrefetchRun(RetlTableScan *scan, int64 n)
+{
+	RetlRun    *run;
+
+	if (scan->hasTidRange || (n != 0 && n != (int64) scan->runsBefore[scan->runNext]))
+		return;
+	if (n == 0)
+		scan->runNext = 0;
+	run = &scan->runs[scan->runNext++];
+	if (run->length <= PREFETCH_RUN)
+		PrefetchBlocks(scan, run->start, run->start + run->length);
+}
+
+/*
  * Open an item by number; returns its rows.
  */
 static int64
@@ -820,7 +925,10 @@ OpenItem(RetlTableScan *scan, int64 item)
 	uint64		blocks = scan->runsBefore[scan->runCount];
 
 	if (item < blocks)
+	{
+		PrefetchRun(scan, item);
 		return OpenBlock(scan, RowStoreBlock(scan, item));
+	}
 	RetlRowStorePageRelease(&scan->page);
 	return OpenGroup(scan, &scan->directory->groups[item - blocks]);
 }
@@ -900,6 +1008,21 @@ InRowStore(RetlTableScan *scan, BlockNumber block)
 }
 
 /*
+ * Have the blocks of a claimed stretch begin to come that the row store has.
+ */
+static void
+PrefetchStretch(RetlTableScan *scan)
+{
+	for (int i = 0; i < scan->runCount; i++)
+	{
+		const RetlRun *run = &scan->runs[i];
+
+		PrefetchBlocks(scan, Max(run->start, scan->stretchNext),
+					   Min(run->start + run->length, scan->stretchEnd));
+	}
+}
+
+/*
  * Claim and open the next item of a parallel scan.
  */
 static bool
@@ -926,6 +1049,7 @@ ClaimItem(RetlTableScan *scan)
 			break;
 		scan->stretchNext = claimed;
 		scan->stretchEnd = Min(claimed + PARALLEL_STRETCH, parallel->nblocks);
+		PrefetchStretch(scan);
 	}
 
 	RetlRowStorePageRelease(&scan->page);
@@ -1105,13 +1229,151 @@ RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum)
 	return scan->vectors[i];
 }
 
-/*
- * A column of the current row, which is one of a row group.
+/* ---------------------------------------------------------------------
+ * Whole rows
+ * ---------------------------------------------------------------------
  */
-Datum
-RetlTableScanGetColumn(RetlTableScan *scan, AttrNumber attnum, bool *isnull)
+
+/* Make room for rows of so many columns. */
+static void
+AllocateBatch(RetlTableScan *scan, int natts)
 {
-	return RetlVectorGetDatum(RetlTableScanGetVector(scan, attnum), scan->row.vectorRow, isnull);
+	RowBatch   *batch = &scan->batch;
+
+	batch->natts = natts;
+	batch->capacity = Max(Min(BATCH_VALUES / Max(natts, 1), BATCH_ROWS), 1);
+	batch->values = MemoryContextAllocHuge(scan->context,
+										   sizeof(Datum) * batch->capacity * Max(natts, 1));
+	batch->isnull = MemoryContextAllocHuge(scan->context,
+										   sizeof(bool) * batch->capacity * Max(natts, 1));
+}
+
+/* Put values of a vector, of TYPE, into a column of the batch. */
+#define SPREAD_VALUES(TYPE, TO_DATUM) \
+	do { \
+		const TYPE *from = (const TYPE *) vector->fixed + batch->firstRow; \
+		for (uint32 row = 0; row < rowCount; row++) \
+			values[row * natts] = TO_DATUM(from[row]); \
+	} while (0)
+
+/* Put values of a vector into a column of the batch; null rows get any value. */
+static void
+SpreadVector(RowBatch *batch, const RetlVector *vector, Datum *values)
+{
+	const Size	natts = batch->natts;
+	const uint32 rowCount = batch->rowCount;
+
+	if (vector->pointers != NULL)
+	{
+		char	   *const *from = vector->pointers + batch->firstRow;
+
+		for (uint32 row = 0; row < rowCount; row++)
+		{
+			/* values of all columns together may be too many for the nearest caches */
+			__builtin_prefetch(from[row]);
+			values[row * natts] = PointerGetDatum(from[row]);
+		}
+	}
+	else if (!vector->byValue)
+	{
+		char	   *from = vector->fixed + (Size) batch->firstRow * vector->typeLength;
+
+		for (uint32 row = 0; row < rowCount; row++)
+			values[row * natts] = PointerGetDatum(from + (Size) row * vector->typeLength);
+	}
+	else if (vector->typeLength == sizeof(Datum))
+		SPREAD_VALUES(Datum, (Datum));
+	else if (vector->typeLength == sizeof(int32))
+		SPREAD_VALUES(int32, Int32GetDatum);
+	else if (vector->typeLength == sizeof(int16))
+		SPREAD_VALUES(int16, Int16GetDatum);
+	else
+		SPREAD_VALUES(char, CharGetDatum);
+}
+
+/* Fill a column of the batch. */
+static void
+FillBatchColumn(RetlTableScan *scan, int column, bool dropped)
+{
+	RowBatch   *batch = &scan->batch;
+	const Size	natts = batch->natts;
+	const uint32 rowCount = batch->rowCount;
+	Datum	   *values = batch->values + column;
+	bool	   *isnull = batch->isnull + column;
+	const RetlVector *vector;
+
+	if (dropped)
+	{
+		for (uint32 row = 0; row < rowCount; row++)
+		{
+			values[row * natts] = (Datum) 0;
+			isnull[row * natts] = true;
+		}
+		return;
+	}
+	vector = RetlTableScanGetVector(scan, column + 1);
+	SpreadVector(batch, vector, values);
+	if (vector->nulls != NULL)
+	{
+		const bool *from = vector->nulls + batch->firstRow;
+
+		for (uint32 row = 0; row < rowCount; row++)
+			isnull[row * natts] = from[row];
+	}
+	else
+	{
+		for (uint32 row = 0; row < rowCount; row++)
+			isnull[row * natts] = false;
+	}
+}
+
+/* Make the batch one that has the current row, with its first "to" columns. */
+static void
+FillBatch(RetlTableScan *scan, TupleDesc tupdesc, int to)
+{
+	RowBatch   *batch = &scan->batch;
+	uint32		row = scan->row.vectorRow;
+
+	if (batch->values == NULL)
+		AllocateBatch(scan, tupdesc->natts);
+	Assert(batch->natts == tupdesc->natts);
+	if (batch->stamp != scan->stamp || row - batch->firstRow >= batch->rowCount)
+	{
+		uint32		vectorRows = Min(1U << scan->vectorShift,
+									 scan->groupRows - (scan->row.vectorIndex << scan->vectorShift));
+
+		batch->columnCount = 0;
+		batch->firstRow = row / batch->capacity * batch->capacity;
+		batch->rowCount = Min(batch->capacity, vectorRows - batch->firstRow);
+		batch->stamp = scan->stamp;
+	}
+	for (; batch->columnCount < to; batch->columnCount++)
+		FillBatchColumn(scan, batch->columnCount,
+						TupleDescAttr(tupdesc, batch->columnCount)->attisdropped);
+}
+
+/*
+ * Columns [from, to) of the current row, which is one of a row group; "tupdesc"
+ * is that of the rows, the same in all calls for a scan.  Dropped columns are
+ * null.
+ */
+void
+RetlTableScanGetColumns(RetlTableScan *scan, TupleDesc tupdesc, int from, int to,
+						Datum *values, bool *isnull)
+{
+	RowBatch   *batch = &scan->batch;
+	uint32		row = scan->row.vectorRow;
+	Size		start;
+
+	Assert(scan->state == CURSOR_IN_GROUP && !scan->row.inRowStore);
+	Assert(scan->conditions == NULL && to <= tupdesc->natts);
+
+	if (batch->stamp != scan->stamp || row - batch->firstRow >= batch->rowCount ||
+		batch->columnCount < to)
+		FillBatch(scan, tupdesc, to);
+	start = (Size) (row - batch->firstRow) * batch->natts + from;
+	memcpy(values + from, batch->values + start, sizeof(Datum) * (to - from));
+	memcpy(isnull + from, batch->isnull + start, sizeof(bool) * (to - from));
 }
 
 /* ---------------------------------------------------------------------

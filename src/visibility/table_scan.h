@@ -17,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "access/sdir.h"
+#include "access/tupdesc.h"
 #include "port/atomics.h"
 #include "utils/snapshot.h"
 
@@ -148,8 +149,14 @@ extern uint64 RetlTableScanCountUnits(RetlTableScan *scan);
 extern uint32 RetlTableScanOpenUnit(RetlTableScan *scan, uint64 unit, BlockNumber *block);
 extern RetlScanRow *RetlTableScanGetUnitRow(RetlTableScan *scan, OffsetNumber offset);
 
-/* A column of the current row, which is one of a row group. */
-extern Datum RetlTableScanGetColumn(RetlTableScan *scan, AttrNumber attnum, bool *isnull);
+/*
+ * Columns [from, to) (0-based) of the current row, which is one of a row group,
+ * into the same places of the arrays; dropped ones are null.  For scans without
+ * conditions only.  "tupdesc" is the descriptor of the rows, the same in all
+ * calls.  By-reference values are good as long as the scan is at this row.
+ */
+extern void RetlTableScanGetColumns(RetlTableScan *scan, TupleDesc tupdesc, int from, int to,
+									Datum *values, bool *isnull);
 
 /*
  * The vector of a column that the current row of a row group is in (its entry

@@ -73,6 +73,43 @@ CheckDecodeOnce(const Round *round, const RetlValues *piece, const uint8_t *src,
 			FAIL_ROUND(round, "decoded value differs");
 }
 
+/* DICT can answer with codes of byte strings; others do not mind being asked. */
+static void
+CheckCodes(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
+{
+	RetlDecoded decoded;
+	RetlDictEntries entries;
+	const char *error = NULL;
+	uint32_t	i;
+
+	if (piece->type != RETL_PHYS_BYTES || piece->count == 0)
+		return;
+	TestDecodedInit(&decoded, piece->type, piece->width, piece->count, round->arena);
+	decoded.takesCodes = true;
+	if (!round->encoding->decode(round->readState, src, srcSize, piece->type, piece->width,
+								 piece->count, &decoded, round->arena, &error))
+		FAIL_ROUND(round, error);
+	if (decoded.hasCodes != (round->encoding->id == RETL_ENCODING_DICT))
+		FAIL_ROUND(round, "codes come from another encoding, or do not come");
+	if (decoded.hasCodes)
+	{
+		RetlDictGetEntries(round->readState, &entries);
+		decoded.bytes = entries.bytes;
+		for (i = 0; i < piece->count; i++)
+		{
+			uint32_t	code = decoded.starts[i];
+
+			if (code >= entries.count)
+				FAIL_ROUND(round, "code is out of range");
+			decoded.starts[i] = entries.starts[code];
+			decoded.lengths[i] = entries.lengths[code];
+		}
+	}
+	for (i = 0; i < piece->count; i++)
+		if (!Same(piece, i, &decoded, i))
+			FAIL_ROUND(round, "value of a code differs");
+}
+
 /* The same with and without the processor's vector instructions. */
 static void
 CheckDecode(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
@@ -81,6 +118,7 @@ CheckDecode(const Round *round, const RetlValues *piece, const uint8_t *src, siz
 	RetlSimdAllowed = false;
 	CheckDecodeOnce(round, piece, src, srcSize);
 	RetlSimdAllowed = true;
+	CheckCodes(round, piece, src, srcSize);
 }
 
 /* Fetch all values of a small piece, and some of a large one. */
