@@ -110,6 +110,20 @@ ROLLBACK;
 CALL compact('c_full');
 SELECT count(*) FROM c_full WHERE a < 0;
 
+-- xmin is that of the last who inserted a row, not of the compaction
+CREATE TABLE c_xmin (a int) USING retldb;
+INSERT INTO c_xmin VALUES (1);
+INSERT INTO c_xmin VALUES (2);
+SELECT max(xmin::text::bigint) AS newest FROM c_xmin \gset
+CALL compact('c_xmin');
+SELECT a, xmin::text::bigint = :newest AS of_inserter, cmin FROM c_xmin ORDER BY a;
+SELECT xmin::text::bigint = :newest AS of_inserter FROM c_xmin WHERE ctid = '(2147483648,1)';
+SELECT writer_xid::text::bigint = :newest AS of_inserter FROM retldb.row_groups('c_xmin') WHERE visible;
+INSERT INTO c_xmin VALUES (3);
+CALL compact('c_xmin');
+SELECT count(DISTINCT xmin::text), min(xmin::text::bigint) > :newest AS grown FROM c_xmin;
+DROP TABLE c_xmin;
+
 -- statistics: no row was changed
 SELECT pg_stat_force_next_flush();
 SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relid = 'c_small'::regclass;

@@ -451,6 +451,7 @@ RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *p
 	memset(plan, 0, sizeof(*plan));
 	plan->oldestXmin = GetOldestNonRemovableTransactionId(rel);
 	RetlWriteOptionsFill(rel, &plan->options);
+	plan->options.compacted = true;
 	directory = RetlDirectoryRead(rel);
 	CollectRows(compaction, rel, directory, plan);
 	if (PlanMerge(compaction, rel, directory, plan))

@@ -283,6 +283,8 @@ typedef struct RetlZoneEntry
 #define RETLDB_FOOTER_MAGIC		0x46474C52	/* "RLGF" */
 
 #define RETL_FOOTER_ROW_VERSIONS	0x0001	/* reserved: has a per-row version column */
+#define RETL_FOOTER_COMPACTED		0x0002	/* its rows were inserted by others than the
+											 * anchor's xmin, by writerXid at the latest */
 
 typedef struct RetlFooterHeader
 {

@@ -29,7 +29,7 @@ RetlFooterHeaderProblem(const RetlFooterHeader *header, const RetlGroupEntry *en
 	*unsupported = true;
 	if (header->version != RETLDB_FORMAT_VERSION)
 		return "footer has an unsupported version";
-	if (header->flags != 0)
+	if ((header->flags & ~RETL_FOOTER_COMPACTED) != 0)
 		return "footer has unsupported flags";
 
 	*unsupported = false;

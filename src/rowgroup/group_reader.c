@@ -158,6 +158,13 @@ RetlGroupReaderRowCount(const RetlGroupReader *reader)
 	return reader->footer.rowCount;
 }
 
+bool
+RetlGroupReaderIsCompacted(const RetlGroupReader *reader)
+{
+	Assert(reader->open);
+	return (reader->footer.flags & RETL_FOOTER_COMPACTED) != 0;
+}
+
 /* See group_reader.h. */
 uint32
 RetlGroupReaderVectorRows(const RetlGroupReader *reader)

@@ -77,6 +77,9 @@ extern void RetlGroupReaderPrefetch(RetlGroupReader *reader, AttrNumber attnum);
 extern void RetlGroupReaderFree(RetlGroupReader *reader);
 
 extern uint32 RetlGroupReaderRowCount(const RetlGroupReader *reader);
+
+/* Were the rows inserted by other transactions than the anchor's? */
+extern bool RetlGroupReaderIsCompacted(const RetlGroupReader *reader);
 extern uint32 RetlGroupReaderVectorRows(const RetlGroupReader *reader);
 extern uint32 RetlGroupReaderVectorCount(const RetlGroupReader *reader);
 

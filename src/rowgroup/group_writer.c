@@ -463,6 +463,7 @@ WriteFooter(const RetlGroupWriter *writer, RetlBytesWriter *bytes, RetlGroupEntr
 	memset(&header, 0, sizeof(header));
 	header.magic = RETLDB_FOOTER_MAGIC;
 	header.version = RETLDB_FORMAT_VERSION;
+	header.flags = writer->options.compacted ? RETL_FOOTER_COMPACTED : 0;
 	header.groupId = entry->groupId;
 	header.rowBase = entry->rowBase;
 	header.rowCount = writer->rowCount;

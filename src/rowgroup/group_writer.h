@@ -28,6 +28,7 @@ typedef struct RetlWriteOptions
 	int			forcedEncoding; /* RetlEncodingId, or -1: chosen by size */
 	bool		onlyForced;		/* no piece may have another (tests) */
 	RetlBloomChoice bloom;
+	bool		compacted;		/* rows that were in the table before */
 	const RetlColumnOptions *columns;	/* [natts], what columns have of their own;
 										 * or NULL */
 	const RetlSortKey *sortKeys;	/* order of the rows, if they may move */

@@ -230,6 +230,18 @@ RetlAnchorIsVisible(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot
 }
 
 /*
+ * Make the copy of an anchor's header say who inserted the rows.  They were
+ * visible to everybody when they were compacted.
+ */
+void
+RetlAnchorSetInserter(HeapTupleHeader header, const RetlGroupEntry *entry)
+{
+	HeapTupleHeaderSetXmin(header, (TransactionId) entry->writerXid);
+	HeapTupleHeaderSetXminFrozen(header);
+	header->t_choice.t_heap.t_field3.t_cid = FirstCommandId;
+}
+
+/*
  * Does the anchor still stand, whoever may see it?
  */
 bool

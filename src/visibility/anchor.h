@@ -50,6 +50,12 @@ extern ItemPointerData RetlAnchorInsert(Relation rel, uint64 groupId, CommandId 
 extern bool RetlAnchorIsVisible(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot,
 								HeapTupleHeader header);
 
+/*
+ * Make the copy of an anchor's header say who inserted the rows, rather than who
+ * has compacted them: the newest of the inserters.
+ */
+extern void RetlAnchorSetInserter(HeapTupleHeader header, const RetlGroupEntry *entry);
+
 /* Does the anchor still stand, whoever may see it?  (VACUUM, verification) */
 extern bool RetlAnchorExists(Relation rel, const RetlGroupEntry *entry);
 

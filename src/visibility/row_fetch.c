@@ -191,6 +191,10 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, Datum *values, bo
 	if (group == NULL || !RetlAnchorIsVisible(rel, &group->entry, snapshot, anchor))
 		return false;
 	if (values != NULL)
+	{
 		FetchColumns(rel, group, rowNumber - group->entry.rowBase, values, isnull);
+		if (anchor != NULL && RetlGroupReaderIsCompacted(cache.reader))
+			RetlAnchorSetInserter(anchor, &group->entry);
+	}
 	return true;
 }

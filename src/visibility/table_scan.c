@@ -868,6 +868,8 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 	if (!scan->anchorIsRead)
 		(void) RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
 	RetlGroupReaderOpen(scan->reader, &group->entry);
+	if (RetlGroupReaderIsCompacted(scan->reader))
+		RetlAnchorSetInserter(scan->anchor, &group->entry);
 	if (SkipGroupByBlooms(scan))
 	{
 		scan->stats.groupsSkipped++;

@@ -52,7 +52,7 @@ class Group:
          checksum, xid, _, overflow_offset, overflow_length) = unpack("IHHQQIIIIQQQQ", footer)
         if magic != 0x46474C52 or crc32c_without(footer[:72], 36) != checksum:
             raise Damaged("footer of row group %d" % entry.group_id)
-        if version != 1 or flags != 0:
+        if version != 1 or flags & ~2:
             raise Unsupported("footer version %d, flags %#x" % (version, flags))
         if (group_id, row_base, self.row_count, xid, self.vector_rows) != \
                 (entry.group_id, entry.row_base, entry.row_count, entry.writer_xid,
