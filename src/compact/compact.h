@@ -45,6 +45,7 @@ typedef struct RetlCompaction
 	BlockNumber nextBlock;		/* of the row store: those before are done */
 	bool		mayYield;		/* give up a step for those who wait */
 	bool		noClustering;	/* it does not get better */
+	bool		unfinished;		/* other tables' turn, unless "full" */
 
 	/* what was done */
 	TransactionId lastXid;		/* of the last step */

@@ -446,8 +446,12 @@ CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
 	compaction->groupsMerged += plan->groupCount;
 	compaction->groupsWritten += sink.groups;
 	compaction->nextBlock = plan->nextBlock;
-	if (plan->clustering && sink.groups > plan->groupCount)
-		compaction->noClustering = true;
+	if (plan->clustering)
+	{
+		compaction->unfinished = !compaction->full;
+		if (sink.groups > plan->groupCount)
+			compaction->noClustering = true;
+	}
 	return true;
 }
 

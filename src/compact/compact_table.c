@@ -76,6 +76,8 @@ RetlCompactTable(RetlCompaction *compaction, const RetlCompactTransactions *tran
 			transactions->commit();
 			compaction->steps++;
 			compaction->mayYield = true;
+			if (compaction->unfinished)
+				return true;
 			continue;
 		}
 		transactions->rollback();

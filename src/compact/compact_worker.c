@@ -57,6 +57,9 @@
 pg_noreturn extern PGDLLEXPORT void RetlCompactLauncherMain(Datum arg);
 extern PGDLLEXPORT void RetlCompactWorkerMain(Datum arg);
 
+/* Rounds of a worker over the tables of its database, at most. */
+#define MAX_ROUNDS	10
+
 /* ---------------------------------------------------------------------
  * The launcher
  * ---------------------------------------------------------------------
@@ -287,50 +290,50 @@ Vacuum(Oid relid)
 }
 
 /*
- * Do for a table what is due.
+ * Do for a table what is due; rewriting groups that overlap takes longest, so one
+ * step of it at a time.  True if there may be more of it.
  */
-static void
+static bool
 WorkOnTable(Oid relid, MemoryContext context)
 {
 	static const RetlCompactTransactions transactions = {Commit, Rollback};
 	TimestampTz started = GetCurrentTimestamp();
 	TransactionId oldestXmin;
 	RetlCompaction compaction;
+	bool		unfinished;
 
 	if (!Examine(relid, context, &compaction, &oldestXmin))
-		return;
+		return false;
 	pgstat_report_activity(STATE_RUNNING, psprintf("retldb: compact %s", tableName));
 	(void) RetlCompactTable(&compaction, &transactions);
 	RetlCompactStatsReport(&compaction, true, started);
 	LogCompaction(&compaction, started);
+	unfinished = compaction.unfinished;
 
-	if (compaction.steps > 0)
-	{
-		if (!Examine(relid, context, &compaction, &oldestXmin))
-			return;
-	}
+	if (compaction.steps > 0 && !Examine(relid, context, &compaction, &oldestXmin))
+		return unfinished;
 	if (RetlCompactStatsVacuumIsDue(relid, oldestXmin))
 	{
 		pgstat_report_activity(STATE_RUNNING, psprintf("retldb: vacuum %s", tableName));
 		MemoryContextSwitchTo(context);
 		Vacuum(relid);
 	}
+	return unfinished;
 }
 
 /*
  * The same; an error is reported, and the next table's turn comes.
  */
-static void
+static bool
 TryTable(Oid relid, MemoryContext context)
 {
-	volatile bool started = true;
+	volatile bool unfinished = false;
 
 	PG_TRY();
 	{
 		StartTransactionCommand();
-		WorkOnTable(relid, context);
+		unfinished = WorkOnTable(relid, context);
 		CommitTransactionCommand();
-		started = false;
 	}
 	PG_CATCH();
 	{
@@ -341,14 +344,12 @@ TryTable(Oid relid, MemoryContext context)
 		FlushErrorState();
 		RetlCompactStatsReportFailure(relid);
 		RESUME_INTERRUPTS();
-		started = false;
 	}
 	PG_END_TRY();
-	Assert(!started);
-	(void) started;
 	tableName = NULL;
 	MemoryContextSwitchTo(context);
 	MemoryContextReset(context);
+	return unfinished;
 }
 
 /* ---------------------------------------------------------------------
@@ -398,6 +399,7 @@ RetlCompactWorkerMain(Datum arg)
 	ErrorContextCallback callback;
 	List	   *tables = NIL;
 	ListCell   *cell;
+	bool		unfinished = true;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
@@ -426,11 +428,16 @@ RetlCompactWorkerMain(Datum arg)
 	}
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(tableContext);
-	foreach(cell, tables)
+	for (int round = 0; unfinished && round < MAX_ROUNDS; round++)
 	{
-		CHECK_FOR_INTERRUPTS();
-		TryTable(lfirst_oid(cell), tableContext);
-		pgstat_report_activity(STATE_IDLE, NULL);
+		unfinished = false;
+		foreach(cell, tables)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (TryTable(lfirst_oid(cell), tableContext))
+				unfinished = true;
+			pgstat_report_activity(STATE_IDLE, NULL);
+		}
 	}
 	pgstat_report_stat(true);
 	error_context_stack = callback.previous;
