@@ -41,6 +41,9 @@ typedef struct RetlCompaction
 	int			maxOverlap;		/* groups that may overlap at a point, of a table
 								 * with an order */
 
+	/* of the current step */
+	TransactionId oldestXmin;	/* what is older is visible to everybody */
+
 	/* between steps */
 	BlockNumber nextBlock;		/* of the row store: those before are done */
 	bool		mayYield;		/* give up a step for those who wait */
@@ -89,7 +92,7 @@ typedef struct RetlCompactTransactions
 /* compact_plan.c: false if there is nothing to do */
 extern bool RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan);
 
-/* compact_step.c: the table is locked, and a snapshot is active */
+/* compact_step.c: the table is locked, oldestXmin known, and a snapshot active */
 extern RetlStepResult RetlCompactStep(RetlCompaction *compaction, Relation rel);
 
 /*

@@ -21,7 +21,6 @@
 #include "catalog/pg_collation.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
-#include "storage/procarray.h"
 #include "utils/pg_locale.h"
 #include "utils/rel.h"
 
@@ -449,7 +448,7 @@ RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *p
 	RetlDirectory *directory;
 
 	memset(plan, 0, sizeof(*plan));
-	plan->oldestXmin = GetOldestNonRemovableTransactionId(rel);
+	plan->oldestXmin = compaction->oldestXmin;
 	RetlWriteOptionsFill(rel, &plan->options);
 	plan->options.compacted = true;
 	directory = RetlDirectoryRead(rel);

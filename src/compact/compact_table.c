@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
+#include "storage/procarray.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -66,6 +67,9 @@ RetlCompactTable(RetlCompaction *compaction, const RetlCompactTransactions *tran
 			return compaction->steps > 0;
 		}
 		RetlCompactProgressBegin(compaction);
+		/* before we have a snapshot, whose xmin other databases determine, too */
+		InvalidateCatalogSnapshot();
+		compaction->oldestXmin = GetOldestNonRemovableTransactionId(rel);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		result = RetlCompactStep(compaction, rel);
 		PopActiveSnapshot();
