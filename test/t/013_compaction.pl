@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use RetldbTest;
 
-my $rounds = $ENV{RETLDB_CRASH_ROUNDS} || 8;
+my $rounds = $ENV{RETLDB_CRASH_ROUNDS} || 6;
 my $seed = $ENV{RETLDB_SEED} || time;
 srand($seed);
 note("RETLDB_SEED=$seed");
@@ -55,7 +55,7 @@ for my $round (1 .. $rounds)
 {
 	my (@writers, @others);
 
-	$primary->safe_psql('postgres', "ALTER TABLE batches SET (order_by = 'day, i')") if $round == $rounds / 2;
+	$primary->safe_psql('postgres', "ALTER TABLE batches SET (order_by = 'day, i')") if $round == 1 + int($rounds / 2);
 	for my $client (1 .. 4)
 	{
 		my $sql = '';
