@@ -381,6 +381,31 @@ PlaceExceptions(const AlpPiece *piece, uint16_t width, uint8_t *dst, const RetlA
 	return true;
 }
 
+/* Store the value of an integer; dst is not aligned. */
+static inline void
+StoreValue(int64_t number, int exponent, uint16_t width, uint8_t *dst)
+{
+	double		value;
+
+	MakeValues(&number, 1, exponent, &value);
+	if (width == 4)
+		NarrowValues(&value, 1, dst);
+	else
+		memcpy(dst, &value, sizeof(value));
+}
+
+/* Decode the wanted values, which are few, exceptions left aside. */
+static void
+DecodeFew(const AlpPiece *piece, uint16_t width, uint32_t count, RetlDecoded *result)
+{
+	uint32_t	i;
+
+	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
+		 i = RetlNextSelected(result->wanted, i + 1, count))
+		StoreValue(RetlNumbersFetch(&piece->numbers, i), piece->exponent, width,
+				   result->fixed + (size_t) i * width);
+}
+
 /* RetlEncoding.decode. */
 static bool
 AlpDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
@@ -397,6 +422,11 @@ AlpDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		return srcSize == 0 || RetlDamaged(error, "piece of decimals has the wrong length");
 	if (!OpenPiece(&piece, src, srcSize, width, count, error))
 		return false;
+	if (RetlSelectionIsSparse(result->wanted, count))
+	{
+		DecodeFew(&piece, width, count, result);
+		return PlaceExceptions(&piece, width, result->fixed, arena, error);
+	}
 	for (first = 0; first < count; first += part)
 	{
 		int64_t		numbers[BLOCK_VALUES];
@@ -423,8 +453,6 @@ AlpFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		 RetlDecoded *result, const RetlArena *arena, const char **error)
 {
 	AlpPiece	piece;
-	int64_t		number;
-	double		value;
 	uint32_t	which;
 
 	(void) state;
@@ -439,12 +467,7 @@ AlpFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		memcpy(result->fixed, piece.numbers.exceptions + (size_t) which * width, width);
 		return true;
 	}
-	number = RetlNumbersFetch(&piece.numbers, index);
-	MakeValues(&number, 1, piece.exponent, &value);
-	if (width == 4)
-		NarrowValues(&value, 1, result->fixed);
-	else
-		memcpy(result->fixed, &value, sizeof(value));
+	StoreValue(RetlNumbersFetch(&piece.numbers, index), piece.exponent, width, result->fixed);
 	return true;
 }
 
@@ -555,6 +578,7 @@ const RetlEncoding RetlAlpEncoding = {
 	.analyse = AlpAnalyse,
 	.encode = AlpEncode,
 	.decode = AlpDecode,
+	.takesFew = true,
 	.fetch = AlpFetch,
 	.filter = AlpFilter,
 };

@@ -195,6 +195,32 @@ CheckEmpty(size_t srcSize, const char **error)
 	return true;
 }
 
+/* Store a value at its place among those of the piece. */
+static inline void
+StoreValue(const BitpackPiece *piece, uint32_t index, uint16_t width, uint8_t *fixed)
+{
+	uint64_t	value = (uint64_t) piece->smallest +
+		RetlBitsFetch(piece->bits, index, piece->bitWidth);
+
+	if (width == 4)
+		memcpy(fixed, &value, 4);
+	else if (width == 8)
+		memcpy(fixed, &value, 8);
+	else
+		memcpy(fixed, &value, width);
+}
+
+/* Decode the wanted values, which are few. */
+static void
+DecodeFew(const BitpackPiece *piece, uint16_t width, uint32_t count, RetlDecoded *result)
+{
+	uint32_t	i;
+
+	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
+		 i = RetlNextSelected(result->wanted, i + 1, count))
+		StoreValue(piece, i, width, result->fixed + (size_t) i * width);
+}
+
 /* RetlEncoding.decode. */
 static bool
 BitpackDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
@@ -210,8 +236,11 @@ BitpackDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize
 		return CheckEmpty(srcSize, error);
 	if (!OpenPiece(&piece, src, srcSize, width, count, error))
 		return false;
-	RetlBitsUnpack(piece.bits, piece.bitsSize, 0, count, piece.bitWidth,
-				   (uint64_t) piece.smallest, result->fixed, width);
+	if (RetlSelectionIsSparse(result->wanted, count))
+		DecodeFew(&piece, width, count, result);
+	else
+		RetlBitsUnpack(piece.bits, piece.bitsSize, 0, count, piece.bitWidth,
+					   (uint64_t) piece.smallest, result->fixed, width);
 	return true;
 }
 
@@ -222,7 +251,6 @@ BitpackFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 			 RetlDecoded *result, const RetlArena *arena, const char **error)
 {
 	BitpackPiece piece;
-	uint64_t	value;
 
 	(void) state;
 	(void) type;
@@ -231,8 +259,7 @@ BitpackFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		return RetlDamaged(error, "value index is out of range");
 	if (!OpenPiece(&piece, src, srcSize, width, count, error))
 		return false;
-	value = (uint64_t) piece.smallest + RetlBitsFetch(piece.bits, index, piece.bitWidth);
-	memcpy(result->fixed, &value, width);
+	StoreValue(&piece, index, width, result->fixed);
 	return true;
 }
 
@@ -300,6 +327,7 @@ const RetlEncoding RetlBitpackEncoding = {
 	.analyse = BitpackAnalyse,
 	.encode = BitpackEncode,
 	.decode = BitpackDecode,
+	.takesFew = true,
 	.fetch = BitpackFetch,
 	.filter = BitpackFilter,
 };

@@ -286,16 +286,26 @@ RetlBitsFetch(const uint8_t *src, uint32_t index, unsigned width)
 {
 	uint64_t	bit = (uint64_t) index * width;
 	unsigned	shift = (unsigned) (bit & 7);
-	size_t		bytes = (shift + width + 7) / 8;
+	size_t		first = (size_t) (bit >> 3);
+	size_t		end = (size_t) ((bit + width + 7) >> 3);
 	uint64_t	number = 0;
 
 	if (width == 0)
 		return 0;
-	src += bit >> 3;
-	memcpy(&number, src, bytes < 8 ? bytes : 8);
-	number >>= shift;
-	if (bytes > 8)
-		number |= (uint64_t) src[8] << (64 - shift);
+	if (end > 8)
+	{
+		/* Eight bytes that end with the number's: nothing after them is touched. */
+		number = RetlLoad64(src + end - 8);
+		if (first + 8 >= end)
+			number >>= bit - 8 * (end - 8);
+		else
+			number = number << (8 - shift) | src[first] >> shift;
+	}
+	else
+	{
+		memcpy(&number, src + first, end - first);
+		number >>= shift;
+	}
 	return number & RetlBitMask(width);
 }
 

@@ -506,6 +506,49 @@ BuildBlock(const DecimalPiece *piece, uint32_t first, uint32_t count, uint8_t *b
 	return true;
 }
 
+/* Build the wanted values, which are few, side by side in the buffer. */
+static bool
+BuildFew(const DecimalPiece *piece, uint32_t count, uint8_t *buffer, RetlDecoded *result,
+		 const char **error)
+{
+	const DigitLayout layout = LayoutOf(piece->scale);
+	size_t		start = 0;
+	uint32_t	i;
+
+	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
+		 i = RetlNextSelected(result->wanted, i + 1, count))
+	{
+		uint32_t	displayScale = RetlPackedFetch(&piece->displayScales, i);
+
+		if (displayScale > RETLDB_NUMERIC_SHORT_SCALE)
+			return RetlDamaged(error, "piece of numerics has an impossible display scale");
+		result->starts[i] = (uint32_t) start;
+		result->lengths[i] = BuildNumeric(buffer + start, RetlNumbersFetch(&piece->numbers, i),
+										  displayScale, &layout);
+		start += VALUE_ROOM;
+	}
+	return true;
+}
+
+/* Build all values, or at least those wanted, each at its place in the buffer. */
+static bool
+BuildAll(const DecimalPiece *piece, uint32_t count, uint8_t *buffer, RetlDecoded *result,
+		 const char **error)
+{
+	uint32_t	first;
+	uint32_t	part;
+
+	for (first = 0; first < count; first += part)
+	{
+		part = count - first < BLOCK_VALUES ? count - first : BLOCK_VALUES;
+		if (result->wanted != NULL && !RetlSelectionAny(result->wanted, first, part))
+			continue;
+		if (!BuildBlock(piece, first, part, buffer, result, error))
+			return false;
+	}
+	return true;
+}
+
 /* Put the exceptions in their places, with their bytes at "offset" of the buffer. */
 static bool
 PlaceExceptions(const DecimalPiece *piece, uint8_t *buffer, size_t offset,
@@ -542,10 +585,9 @@ DecimalDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize
 			  RetlDecoded *result, const RetlArena *arena, const char **error)
 {
 	DecimalPiece piece;
-	size_t		room = (size_t) count * VALUE_ROOM;
+	bool		few = RetlSelectionIsSparse(result->wanted, count);
+	size_t		room = (size_t) (few ? count / RETLDB_SPARSE_SHARE : count) * VALUE_ROOM;
 	uint8_t    *buffer;
-	uint32_t	first;
-	uint32_t	part;
 
 	(void) state;
 	(void) type;
@@ -557,14 +599,8 @@ DecimalDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize
 		return false;
 	buffer = RetlArenaAlloc(arena, room + piece.numbers.exceptionsSize);
 	result->bytes = buffer;
-	for (first = 0; first < count; first += part)
-	{
-		part = count - first < BLOCK_VALUES ? count - first : BLOCK_VALUES;
-		if (result->wanted != NULL && !RetlSelectionAny(result->wanted, first, part))
-			continue;
-		if (!BuildBlock(&piece, first, part, buffer, result, error))
-			return false;
-	}
+	if (!(few ? BuildFew : BuildAll) (&piece, count, buffer, result, error))
+		return false;
 	return PlaceExceptions(&piece, buffer, room, result, arena, error);
 }
 
@@ -660,6 +696,7 @@ const RetlEncoding RetlDecimalEncoding = {
 	.analyse = DecimalAnalyse,
 	.encode = DecimalEncode,
 	.decode = DecimalDecode,
+	.takesFew = true,
 	.fetch = DecimalFetch,
 	.filter = DecimalFilter,
 };

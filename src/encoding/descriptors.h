@@ -9,6 +9,7 @@
 #ifndef RETLDB_DESCRIPTORS_H
 #define RETLDB_DESCRIPTORS_H
 
+#include "encoding/bitpacking.h"
 #include "encoding/encoding.h"
 
 /* What remains of text after block compression, about: one part in so many. */
@@ -31,5 +32,25 @@ extern const RetlEncoding RetlSplitEncoding;
  */
 extern uint64_t RetlEstimateBySample(const RetlEncoding *encoding, const RetlValues *values,
 									 uint32_t pieceRows, const RetlArena *arena);
+
+/*
+ * Where a constant stands among strings in rising order.
+ */
+typedef struct RetlStringPlace
+{
+	uint32_t	below;			/* so many are below it, */
+	bool		equal;			/* and the next one is equal */
+} RetlStringPlace;
+
+/*
+ * The place of a constant among the strings of a shortened dictionary (dict.c),
+ * found without putting them together.  symbols: chunk-wide state of FSST; rests:
+ * a payload of FSST with what is left of each string; common: how many bytes each
+ * one has in common with the one before.  False if something is damaged.
+ */
+extern bool RetlFsstFindShortened(const RetlEncodingState *symbols,
+								  const uint8_t *rests, size_t restsSize,
+								  const RetlPacked *common,
+								  const RetlFilterConstant *constant, RetlStringPlace *place);
 
 #endif							/* RETLDB_DESCRIPTORS_H */

@@ -742,23 +742,20 @@ ExpandRuns(const DictPiece *piece, const uint32_t *runCodes, uint32_t count,
 
 /* The code of each value of a piece, all of them valid; count is not 0. */
 static bool
-ReadCodes(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
-		  uint32_t count, uint32_t *codes, const RetlArena *arena, const char **error)
+ReadCodes(const RetlEncodingState *state, const DictPiece *piece, uint32_t count,
+		  uint32_t *codes, const RetlArena *arena, const char **error)
 {
-	DictPiece	piece;
 	uint32_t   *runCodes;
 
-	if (!OpenPiece(&piece, src, srcSize, count, error))
-		return false;
-	if (piece.runCount == 0)
+	if (piece->runCount == 0)
 	{
-		RetlPackedRead(&piece.codes, 0, count, codes);
+		RetlPackedRead(&piece->codes, 0, count, codes);
 		return CheckCodes(state, codes, count, error);
 	}
-	runCodes = RetlArenaAlloc(arena, sizeof(uint32_t) * piece.runCount);
-	RetlPackedRead(&piece.codes, 0, piece.runCount, runCodes);
-	return CheckCodes(state, runCodes, piece.runCount, error) &&
-		ExpandRuns(&piece, runCodes, count, codes, arena, error);
+	runCodes = RetlArenaAlloc(arena, sizeof(uint32_t) * piece->runCount);
+	RetlPackedRead(&piece->codes, 0, piece->runCount, runCodes);
+	return CheckCodes(state, runCodes, piece->runCount, error) &&
+		ExpandRuns(piece, runCodes, count, codes, arena, error);
 }
 
 /* Copy the entry of each code; W is a constant where that is faster. */
@@ -796,12 +793,70 @@ GatherFixed(uint8_t *restrict dst, const uint8_t *restrict entries, uint16_t wid
 	}
 }
 
+/* Make a value that of a code, if there is such a code. */
+static inline bool
+TakeEntry(const RetlEncodingState *state, RetlPhysType type, uint16_t width, uint32_t code,
+		  uint32_t index, RetlDecoded *result)
+{
+	if (code >= state->entryCount)
+		return false;
+	if (type == RETL_PHYS_BYTES)
+	{
+		result->starts[index] = state->starts[code];
+		result->lengths[index] = state->lengths[code];
+	}
+	else
+		memcpy(result->fixed + (size_t) index * width, state->fixed + (size_t) code * width,
+			   width);
+	return true;
+}
+
+/* Decode the wanted values, which are few, of a piece with a code for each value. */
+static bool
+DecodeFew(const RetlEncodingState *state, const DictPiece *piece, RetlPhysType type,
+		  uint16_t width, uint32_t count, RetlDecoded *result, const char **error)
+{
+	uint32_t	i;
+
+	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
+		 i = RetlNextSelected(result->wanted, i + 1, count))
+		if (!TakeEntry(state, type, width, RetlPackedFetch(&piece->codes, i), i, result))
+			return RetlDamaged(error, "dictionary code is out of range");
+	return true;
+}
+
+/* The same of a piece of runs. */
+static bool
+DecodeFewOfRuns(const RetlEncodingState *state, const DictPiece *piece, RetlPhysType type,
+				uint16_t width, uint32_t count, RetlDecoded *result,
+				const RetlArena *arena, const char **error)
+{
+	uint32_t   *lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * piece->runCount);
+	uint64_t	end = 0;
+	uint32_t	run = 0;		/* the next one */
+	uint32_t	i;
+
+	RetlPackedRead(&piece->lengths, 0, piece->runCount, lengths);
+	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
+		 i = RetlNextSelected(result->wanted, i + 1, count))
+	{
+		while (end <= i && run < piece->runCount)
+			end += lengths[run++];
+		if (end <= i)
+			return RetlDamaged(error, "lengths of code runs do not add up");
+		if (!TakeEntry(state, type, width, RetlPackedFetch(&piece->codes, run - 1), i, result))
+			return RetlDamaged(error, "dictionary code is out of range");
+	}
+	return true;
+}
+
 /* RetlEncoding.decode.  Byte strings stay in the dictionary, or codes will do. */
 static bool
 DictDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		   RetlPhysType type, uint16_t width, uint32_t count,
 		   RetlDecoded *result, const RetlArena *arena, const char **error)
 {
+	DictPiece	piece;
 	uint32_t   *codes;
 	uint32_t	i;
 
@@ -809,13 +864,20 @@ DictDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		return false;
 	if (count == 0)
 		return true;
+	if (!OpenPiece(&piece, src, srcSize, count, error))
+		return false;
+	result->bytes = state->bytes;
+	if (RetlSelectionIsSparse(result->wanted, count))
+		return piece.runCount > 0
+			? DecodeFewOfRuns(state, &piece, type, width, count, result, arena, error)
+			: DecodeFew(state, &piece, type, width, count, result, error);
 
 	/* The codes of byte strings become the starts where they are. */
 	if (type == RETL_PHYS_BYTES)
 		codes = result->starts;
 	else
 		codes = RetlArenaAlloc(arena, sizeof(uint32_t) * count);
-	if (!ReadCodes(state, src, srcSize, count, codes, arena, error))
+	if (!ReadCodes(state, &piece, count, codes, arena, error))
 		return false;
 	if (type != RETL_PHYS_BYTES)
 	{
@@ -827,7 +889,6 @@ DictDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		result->hasCodes = true;
 		return true;
 	}
-	result->bytes = state->bytes;
 	for (i = 0; i < count; i++)
 	{
 		uint32_t	code = codes[i];
@@ -867,16 +928,9 @@ DictFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	if (piece.runCount > 0 && !RetlPackedFindRun(&piece.lengths, index, &index))
 		return RetlDamaged(error, "lengths of code runs do not add up");
 	code = RetlPackedFetch(&piece.codes, index);
-	if (code >= state->entryCount)
-		return RetlDamaged(error, "dictionary code is out of range");
-	if (type != RETL_PHYS_BYTES)
-	{
-		memcpy(result->fixed, state->fixed + (size_t) code * width, width);
-		return true;
-	}
 	result->bytes = state->bytes;
-	result->starts[0] = state->starts[code];
-	result->lengths[0] = state->lengths[code];
+	if (!TakeEntry(state, type, width, code, 0, result))
+		return RetlDamaged(error, "dictionary code is out of range");
 	return true;
 }
 
@@ -995,19 +1049,27 @@ FindRange(DictMemo *memo, uint32_t entryCount)
 	}
 }
 
+/* Does the order of the dictionary tell which entries pass? */
+static bool
+IsInOrder(const RetlFilter *filter, RetlPhysType type, uint16_t width)
+{
+	bool		equality = filter->op == RETL_EQ || filter->op == RETL_NE ||
+		filter->op == RETL_IN;
+
+	/* It is in signed order, which equality does not mind. */
+	return RetlFilterCanCompare(filter, type, width) &&
+		filter->order != RETL_ORDER_NUMERIC &&
+		(equality || filter->order != RETL_ORDER_UNSIGNED);
+}
+
 /* The memo of a chunk's first piece. */
 static DictMemo *
 MakeMemo(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
 		 const RetlFilter *filter, const RetlArena *arena)
 {
 	DictMemo *memo = RetlArenaAlloc(arena, sizeof(DictMemo));
-	bool		equality = filter->op == RETL_EQ || filter->op == RETL_NE ||
-		filter->op == RETL_IN;
-	bool		inOrder = RetlFilterCanCompare(filter, type, width) &&
-		filter->order != RETL_ORDER_NUMERIC &&
-		(equality || filter->order != RETL_ORDER_UNSIGNED);
+	bool		inOrder = IsInOrder(filter, type, width);
 
-	/* The dictionary is in signed order, which equality does not mind. */
 	memset(memo, 0, sizeof(*memo));
 	memo->range.low = 1;
 	if (inOrder && filter->op != RETL_IN)
@@ -1159,6 +1221,147 @@ DictFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return FilterCodes(&test, &piece, count, selected, error);
 }
 
+/* ---------------------------------------------------------------------
+ * Excluding chunks
+ * ---------------------------------------------------------------------
+ */
+
+/* More constants of IN than this are not looked for one by one. */
+#define MAX_SEARCHED	16
+
+/* A dictionary that is searched. */
+typedef struct DictSearch
+{
+	RetlPhysType type;
+	uint16_t	width;
+	const RetlEncodingState *state; /* its entries, or NULL if it is shortened: */
+	uint32_t	entryCount;
+	const RetlEncodingState *symbols;
+	RetlPacked	common;
+	const uint8_t *rests;
+	size_t		restsSize;
+} DictSearch;
+
+/* Make a dictionary on disk one that can be searched; entries are not put together. */
+static bool
+OpenSearch(DictSearch *search, const uint8_t *src, size_t srcSize, const RetlArena *arena)
+{
+	RetlEncodingState *state;
+	const char *error;
+	uint32_t	count;
+	uint32_t	symbolsSize;
+
+	if (srcSize < DICT_HEADER)
+		return false;
+	count = RetlLoad32(src);
+	if (search->type == RETL_PHYS_BYTES && (count & RETLDB_DICTIONARY_SHORT) != 0)
+	{
+		count &= ~RETLDB_DICTIONARY_SHORT;
+		if (srcSize < SHORT_HEADER)
+			return false;
+		symbolsSize = RetlLoad32(src + DICT_HEADER);
+		src += SHORT_HEADER;
+		srcSize -= SHORT_HEADER;
+		if (symbolsSize > srcSize)
+			return false;
+		search->symbols = RetlFsstEncoding.open(src, symbolsSize, RETL_PHYS_BYTES, 0, arena, &error);
+		if (search->symbols == NULL ||
+			!RetlPackedOpen(&search->common, src + symbolsSize, srcSize - symbolsSize, count, &error))
+			return false;
+		search->rests = src + symbolsSize + search->common.size;
+		search->restsSize = srcSize - symbolsSize - search->common.size;
+		search->entryCount = count;
+		return true;
+	}
+	if (count > RETLDB_MAX_GROUP_ROWS)
+		return false;
+	state = RetlArenaAlloc(arena, sizeof(RetlEncodingState));
+	memset(state, 0, sizeof(*state));
+	state->entryCount = count;
+	search->entryCount = count;
+	search->state = state;
+	return OpenEntries(state, src + DICT_HEADER, srcSize - DICT_HEADER, search->type,
+					   search->width, arena, &error);
+}
+
+/* Where a constant stands among the entries; false if the dictionary is damaged. */
+static bool
+FindPlace(const DictSearch *search, const RetlFilterConstant *constant, RetlStringPlace *place)
+{
+	if (search->state == NULL)
+		return RetlFsstFindShortened(search->symbols, search->rests, search->restsSize,
+									 &search->common, constant, place);
+	place->below = EntriesBelow(search->state, search->type, search->width, constant, false);
+	place->equal = EntriesBelow(search->state, search->type, search->width, constant, true) >
+		place->below;
+	return true;
+}
+
+/* Is none of the filter's constants an entry? */
+static bool
+ExcludesAll(const DictSearch *search, const RetlFilter *filter)
+{
+	uint32_t	i;
+
+	for (i = 0; i < filter->constantCount; i++)
+	{
+		RetlStringPlace place;
+
+		if (!FindPlace(search, &filter->constants[i], &place) || place.equal)
+			return false;
+	}
+	return true;
+}
+
+/* Does no entry pass a comparison with the place of its constant? */
+static bool
+ExcludesRange(const DictSearch *search, const RetlFilter *filter)
+{
+	RetlStringPlace first;
+	RetlStringPlace last;
+
+	if (!FindPlace(search, &filter->constants[0], &first))
+		return false;
+	switch (filter->op)
+	{
+		case RETL_LT:
+			return first.below == 0;
+		case RETL_LE:
+			return first.below == 0 && !first.equal;
+		case RETL_GE:
+			return first.below == search->entryCount;
+		case RETL_GT:
+			/* there may be two of equal floats: zeros, NaNs; then this is not known */
+			return first.below == search->entryCount ||
+				(first.equal && first.below + 1 == search->entryCount);
+		case RETL_BETWEEN:
+			return FindPlace(search, &filter->constants[1], &last) &&
+				last.below + (last.equal ? 1 : 0) <= first.below;
+		default:
+			return false;
+	}
+}
+
+/* RetlEncoding.excludes. */
+static bool
+DictExcludes(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
+			 RetlPhysType type, uint16_t width, const RetlFilter *filter,
+			 const RetlArena *arena)
+{
+	DictSearch	search = {.type = type,.width = width,.state = state};
+
+	if (!IsInOrder(filter, type, width) || filter->op == RETL_NE ||
+		(filter->op == RETL_IN && filter->constantCount > MAX_SEARCHED))
+		return false;
+	if (state != NULL)
+		search.entryCount = state->entryCount;
+	else if (!OpenSearch(&search, src, srcSize, arena))
+		return false;
+	if (filter->op == RETL_EQ || filter->op == RETL_IN)
+		return ExcludesAll(&search, filter);
+	return ExcludesRange(&search, filter);
+}
+
 const RetlEncoding RetlDictEncoding = {
 	.id = RETL_ENCODING_DICT,
 	.name = "dict",
@@ -1169,6 +1372,8 @@ const RetlEncoding RetlDictEncoding = {
 	.encode = DictEncode,
 	.open = DictOpen,
 	.decode = DictDecode,
+	.takesFew = true,
 	.fetch = DictFetch,
 	.filter = DictFilter,
+	.excludes = DictExcludes,
 };

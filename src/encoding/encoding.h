@@ -19,6 +19,7 @@
  *	fetch		bytes -> one value of a piece
  *	filter		which values of a piece pass a filter, without decoding them all
  *				(optional, NULL = decode and compare)
+ *	excludes	does no value of the chunk pass a filter? (optional)
  *
  * Input to decode, fetch, filter and open comes from disk and is not trusted:
  * every length, count and offset is checked; what is wrong is answered with
@@ -76,7 +77,9 @@ typedef struct RetlDecoded
 	uint32_t   *starts;			/* room for count entries (the caller's) */
 	uint32_t   *lengths;		/* room for count entries (the caller's) */
 	const uint64_t *wanted;		/* NULL, or bits of the values the caller is going
-								 * to use: decode may leave others undefined */
+								 * to use (bits past the last are clear): decode
+								 * may leave others undefined, and what is wrong
+								 * with them unsaid */
 	bool		takesCodes;		/* RETL_PHYS_BYTES: DICT is to answer with codes */
 	bool		hasCodes;		/* it does: value i is entry starts[i] of the
 								 * dictionary, lengths and bytes are not set */
@@ -159,6 +162,12 @@ typedef struct RetlEncoding
 						   RetlDecoded *result, const RetlArena *arena,
 						   const char **error);
 
+	/*
+	 * Does decode take the wanted values one by one if they are few
+	 * (RetlSelectionIsSparse), without going through the others?
+	 */
+	bool		takesFew;
+
 	/* Decode value "index" of "count" into result's entry 0. */
 	bool		(*fetch) (const RetlEncodingState *state,
 						  const uint8_t *src, size_t srcSize,
@@ -182,6 +191,18 @@ typedef struct RetlEncoding
 						   const RetlFilter *filter, RetlFilterMemo *memo,
 						   uint64_t *selected, bool *answered,
 						   const RetlArena *arena, const char **error);
+
+	/*
+	 * Optional: does the chunk-wide state say that no value of the chunk
+	 * passes the filter?  It knows all values, those of pieces with another
+	 * encoding, too.  state may be NULL: then src is what prepare appended,
+	 * which is looked at without opening it; false if that takes too long or
+	 * finds damage, which open will report.
+	 */
+	bool		(*excludes) (const RetlEncodingState *state,
+							 const uint8_t *src, size_t srcSize,
+							 RetlPhysType type, uint16_t width,
+							 const RetlFilter *filter, const RetlArena *arena);
 } RetlEncoding;
 
 /* The descriptor, or NULL for an id this version does not know. */

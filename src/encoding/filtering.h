@@ -22,6 +22,36 @@ extern void RetlSelectionClear(uint64_t *selected, uint32_t first, uint32_t coun
 /* Is one of the bits [first, first + count) set? */
 extern bool RetlSelectionAny(const uint64_t *selected, uint32_t first, uint32_t count);
 
+/*
+ * To take one packed number takes as long as to unpack about so many of them with
+ * vector instructions.
+ */
+#define RETLDB_SPARSE_SHARE		32
+
+/*
+ * Are so few of "count" bits set, at most one in RETLDB_SPARSE_SHARE, that their
+ * values are rather taken one by one than all unpacked?  NULL stands for all bits.
+ */
+extern bool RetlSelectionIsSparse(const uint64_t *selected, uint32_t count);
+
+/* The first of the bits [from, count) that is set, or count. */
+static inline uint32_t
+RetlNextSelected(const uint64_t *selected, uint32_t from, uint32_t count)
+{
+	uint32_t	word = from / 64;
+	uint64_t	left;
+
+	if (from >= count)
+		return count;
+	left = selected[word] >> (from % 64);
+	if (left != 0)
+		return from + (uint32_t) __builtin_ctzll(left);
+	for (word++; word < RetlSelectionWords(count); word++)
+		if (selected[word] != 0)
+			return word * 64 + (uint32_t) __builtin_ctzll(selected[word]);
+	return count;
+}
+
 /* ---------------------------------------------------------------------
  * Values
  * ---------------------------------------------------------------------

@@ -422,19 +422,25 @@ FsstFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
  * ---------------------------------------------------------------------
  */
 
-/* How do the bytes of a symbol compare with the rest of a constant?  0: it begins so. */
+/*
+ * How do the bytes of a symbol compare with the rest of a constant?  0: it begins
+ * so.  *same is how many bytes they have in common.
+ */
 static inline int
-CompareSymbol(uint64_t symbol, uint32_t length, const uint8_t *rest, size_t restLength)
+CompareSymbol(uint64_t symbol, uint32_t length, const uint8_t *rest, size_t restLength,
+			  uint32_t *same)
 {
 	uint32_t	common = restLength < length ? (uint32_t) restLength : length;
 	uint64_t	word = 0;
 
+	*same = common;
 	if (restLength >= sizeof(word))
 		word = RetlLoad64(rest);
 	else if (restLength > 0)
 		memcpy(&word, rest, restLength);
 	if (common > 0 && (symbol ^ word) << (64 - 8 * common) != 0)
 	{
+		*same = (uint32_t) __builtin_ctzll(symbol ^ word) / 8;
 		/* Shifted so that the first byte is the highest of what differs. */
 		symbol = __builtin_bswap64(symbol << (64 - 8 * common));
 		word = __builtin_bswap64(word << (64 - 8 * common));
@@ -445,11 +451,12 @@ CompareSymbol(uint64_t symbol, uint32_t length, const uint8_t *rest, size_t rest
 
 /*
  * How does a value compare with a constant, bytewise?  Its codes are read up to
- * the first difference.  False if they are damaged.
+ * the first difference; *same is how many bytes come before it.  False if they
+ * are damaged.
  */
-static bool
+static inline bool
 CompareCodes(const RetlFsstTable *table, const uint8_t *src, const uint8_t *end,
-			 const RetlFilterConstant *constant, int *cmp)
+			 const RetlFilterConstant *constant, int *cmp, size_t *same)
 {
 	size_t		done = 0;		/* bytes of the constant */
 
@@ -458,6 +465,7 @@ CompareCodes(const RetlFsstTable *table, const uint8_t *src, const uint8_t *end,
 		uint8_t		code = *src++;
 		uint64_t	symbol = table->symbols[code];
 		uint32_t	length = table->lengths[code];
+		uint32_t	common;
 
 		if (code == RETLDB_FSST_ESCAPE)
 		{
@@ -468,11 +476,14 @@ CompareCodes(const RetlFsstTable *table, const uint8_t *src, const uint8_t *end,
 		}
 		if (length == 0)
 			return false;
-		*cmp = CompareSymbol(symbol, length, constant->data + done, constant->length - done);
+		*cmp = CompareSymbol(symbol, length, constant->data + done, constant->length - done,
+							 &common);
+		done += common;
+		*same = done;
 		if (*cmp != 0)
 			return true;
-		done += length;
 	}
+	*same = done;
 	*cmp = done < constant->length ? -1 : 0;
 	return true;
 }
@@ -490,8 +501,9 @@ IsAmong(const RetlFsstTable *table, const uint8_t *src, const uint8_t *end,
 	{
 		uint32_t	middle = low + (high - low) / 2;
 		int			cmp;
+		size_t		same;
 
-		if (!CompareCodes(table, src, end, &filter->constants[middle], &cmp))
+		if (!CompareCodes(table, src, end, &filter->constants[middle], &cmp, &same))
 			return false;
 		*passes = cmp == 0;
 		if (cmp > 0)
@@ -509,6 +521,7 @@ TestCodes(const RetlFsstTable *table, const uint8_t *src, const uint8_t *end,
 {
 	size_t		size = (size_t) (end - src);
 	uint32_t	length;
+	size_t		same;
 	int			cmp;
 
 	if (filter->op == RETL_IN)
@@ -521,12 +534,12 @@ TestCodes(const RetlFsstTable *table, const uint8_t *src, const uint8_t *end,
 		*passes = filter->op == RETL_NE;
 		return true;
 	}
-	if (!CompareCodes(table, src, end, &filter->constants[0], &cmp))
+	if (!CompareCodes(table, src, end, &filter->constants[0], &cmp, &same))
 		return false;
 	*passes = RetlCompareHolds(filter->op == RETL_BETWEEN ? RETL_GE : filter->op, cmp);
 	if (filter->op == RETL_BETWEEN && *passes)
 	{
-		if (!CompareCodes(table, src, end, &filter->constants[1], &cmp))
+		if (!CompareCodes(table, src, end, &filter->constants[1], &cmp, &same))
 			return false;
 		*passes = cmp <= 0;
 	}
@@ -567,6 +580,131 @@ FsstFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 			return RetlDamaged(error, "codes of byte strings are damaged");
 		if (!passes)
 			selected[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	}
+	return true;
+}
+
+/* ---------------------------------------------------------------------
+ * Shortened dictionaries
+ * ---------------------------------------------------------------------
+ */
+
+/* Strings handled at a time. */
+#define BLOCK_STRINGS	256
+
+/* A search among shortened strings; all up to the current one are below the constant. */
+typedef struct ShortenedSearch
+{
+	const RetlFsstTable *table;
+	const RetlFilterConstant *constant;
+	const uint8_t *codes;		/* of the next string */
+	const uint8_t *codesEnd;
+	size_t		same;			/* bytes that the current one has in common with the
+								 * constant */
+} ShortenedSearch;
+
+/*
+ * Go through some strings, up to the first that is not below the constant:
+ * *found is its index among them, or "count".  False if something is damaged.
+ *
+ * A string that shares more with the one before than that one with the constant
+ * differs from the constant where that one does, and need not be looked at.
+ */
+static bool
+SearchBlock(ShortenedSearch *search, const uint32_t *common, const uint32_t *lengths,
+			uint32_t count, uint32_t *found, bool *equal)
+{
+	uint32_t	i;
+
+	for (i = 0; i < count; i++)
+	{
+		RetlFilterConstant rest = *search->constant;
+		const uint8_t *end = search->codes + lengths[i];
+		size_t		same;
+		int			cmp;
+
+		if (common[i] <= search->same)
+		{
+			rest.data += common[i];
+			rest.length -= common[i];
+			if (!CompareCodes(search->table, search->codes, end, &rest, &cmp, &same))
+				return false;
+			if (cmp >= 0)
+			{
+				*equal = cmp == 0;
+				break;
+			}
+			search->same = common[i] + same;
+		}
+		search->codes = end;
+	}
+	*found = i;
+	return true;
+}
+
+/* Must one of these strings be looked at?  *size are the codes of all of them. */
+static inline bool
+NeedsLook(const ShortenedSearch *search, const uint32_t *common, const uint32_t *lengths,
+		  uint32_t count, uint64_t *size)
+{
+	uint32_t	same = (uint32_t) search->same;
+	uint32_t	any = 0;
+	uint64_t	sum = 0;
+	uint32_t	i;
+
+	for (i = 0; i < count; i++)
+	{
+		any |= common[i] <= same;
+		sum += lengths[i];
+	}
+	*size = sum;
+	return any != 0;
+}
+
+/* See descriptors.h. */
+bool
+RetlFsstFindShortened(const RetlEncodingState *symbols, const uint8_t *rests, size_t restsSize,
+					  const RetlPacked *common, const RetlFilterConstant *constant,
+					  RetlStringPlace *place)
+{
+	ShortenedSearch search = {&symbols->table, constant, NULL, NULL, 0};
+	FsstPiece	piece;
+	const char *error;
+	uint32_t	first;
+
+	place->below = 0;
+	place->equal = false;
+	if (common->count == 0)
+		return true;
+	if (!OpenPiece(&piece, symbols, rests, restsSize, common->count, &error))
+		return false;
+	search.codes = piece.codes;
+	search.codesEnd = piece.codes + piece.codesSize;
+	for (first = 0; first < common->count; first += BLOCK_STRINGS)
+	{
+		uint32_t	rest = common->count - first;
+		uint32_t	count = rest < BLOCK_STRINGS ? rest : BLOCK_STRINGS;
+		uint32_t	shared[BLOCK_STRINGS];
+		uint32_t	lengths[BLOCK_STRINGS];
+		uint32_t	found = count;
+		uint64_t	size;
+
+		RetlPackedRead(common, first, count, shared);
+		RetlPackedRead(&piece.lengths, first, count, lengths);
+		if (first == 0 && shared[0] != 0)
+			return false;
+		if (!NeedsLook(&search, shared, lengths, count, &size))
+		{
+			if (size > (uint64_t) (search.codesEnd - search.codes))
+				return false;
+			search.codes += size;
+		}
+		else if (size > (uint64_t) (search.codesEnd - search.codes) ||
+				 !SearchBlock(&search, shared, lengths, count, &found, &place->equal))
+			return false;
+		place->below += found;
+		if (found < count)
+			break;
 	}
 	return true;
 }

@@ -270,33 +270,61 @@ CheckLengths(const uint32_t *lengths, uint32_t runCount, uint32_t count, const c
 
 /* Write each run's value as often as its length says; W is a constant. */
 #define EXPAND_LOOP(W) \
-	for (run = 0; run < runCount; run++, values += (W)) \
+	for (; run < runCount; run++, values += (W)) \
 	{ \
 		uint32_t	left; \
 		for (left = lengths[run]; left > 0; left--, dst += (W)) \
 			memcpy(dst, values, (W)); \
 	}
 
-/* Expand runs of fixed-width values. */
+/* Values written at once: most runs are no longer, and need no loop of their own. */
+#define STRETCH		8
+
+/*
+ * The same for integers of type T, as long as a stretch of them does not reach
+ * past the end: what is too much, the next run writes over.
+ */
+#define EXPAND_STRETCHES(T) \
+	for (; run < runCount && dst + STRETCH * sizeof(T) <= end; run++, values += sizeof(T)) \
+	{ \
+		uint8_t    *next = dst + lengths[run] * sizeof(T); \
+		T			stretch[STRETCH]; \
+		T			value; \
+		int			i; \
+\
+		memcpy(&value, values, sizeof(T)); \
+		for (i = 0; i < STRETCH; i++) \
+			stretch[i] = value; \
+		memcpy(dst, stretch, sizeof(stretch)); \
+		for (dst += sizeof(stretch); dst < next; dst += sizeof(T)) \
+			memcpy(dst, &value, sizeof(T)); \
+		dst = next; \
+	}
+
+/* Expand runs of fixed-width values, "count" together. */
 static void
 ExpandFixed(uint8_t *restrict dst, const uint8_t *restrict values, uint16_t width,
-			const uint32_t *restrict lengths, uint32_t runCount)
+			const uint32_t *restrict lengths, uint32_t runCount, uint32_t count)
 {
-	uint32_t	run;
+	const uint8_t *end = dst + (size_t) count * width;
+	uint32_t	run = 0;
 
 	switch (width)
 	{
 		case 1:
-			for (run = 0; run < runCount; dst += lengths[run++])
+			for (; run < runCount; dst += lengths[run++])
 				memset(dst, values[run], lengths[run]);
 			break;
 		case 2:
+			EXPAND_STRETCHES(uint16_t);
 			EXPAND_LOOP(2);
 			break;
 		case 4:
+			EXPAND_STRETCHES(uint32_t);
 			EXPAND_LOOP(4);
 			break;
 		case 8:
+			EXPAND_STRETCHES(uint64_t);
 			EXPAND_LOOP(8);
 			break;
 		default:
@@ -327,7 +355,56 @@ ExpandBytes(RetlDecoded *result, const RetlDecoded *values, const uint32_t *leng
 	result->bytes = values->bytes;
 }
 
-/* RetlEncoding.decode: allocates for the runs, of which there are at most count. */
+/*
+ * Which runs have a selected value?  The runs are "count" values together.
+ */
+static void
+SelectRuns(const uint32_t *lengths, uint32_t runCount, const uint64_t *selected, uint32_t count,
+		   uint64_t *runs)
+{
+	uint32_t	run = 0;
+	uint32_t	end = lengths[0];
+	uint32_t	i;
+
+	memset(runs, 0, sizeof(uint64_t) * RetlSelectionWords(runCount));
+	for (i = RetlNextSelected(selected, 0, count); i < count;
+		 i = RetlNextSelected(selected, end, count))
+	{
+		while (end <= i)
+			end += lengths[++run];
+		runs[run / 64] |= UINT64_C(1) << (run % 64);
+	}
+}
+
+/* Give the wanted values those of their runs. */
+static void
+TakeWanted(RetlDecoded *result, const RetlDecoded *values, RetlPhysType type, uint16_t width,
+		   const uint32_t *lengths, uint32_t count)
+{
+	uint32_t	run = 0;
+	uint32_t	end = lengths[0];
+	uint32_t	i;
+
+	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
+		 i = RetlNextSelected(result->wanted, i + 1, count))
+	{
+		while (end <= i)
+			end += lengths[++run];
+		if (type == RETL_PHYS_BYTES)
+		{
+			result->starts[i] = values->starts[run];
+			result->lengths[i] = values->lengths[run];
+		}
+		else
+			memcpy(result->fixed + (size_t) i * width, values->fixed + (size_t) run * width, width);
+	}
+	result->bytes = values->bytes;
+}
+
+/*
+ * RetlEncoding.decode: allocates for the runs, of which there are at most count.
+ * If few values are wanted only their runs are looked at.
+ */
 static bool
 RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		  RetlPhysType type, uint16_t width, uint32_t count,
@@ -336,6 +413,7 @@ RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	RlePiece	piece;
 	RetlDecoded values;
 	uint32_t   *lengths;
+	bool		few;
 
 	(void) state;
 	if (count == 0)
@@ -348,6 +426,15 @@ RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		return false;
 
 	memset(&values, 0, sizeof(values));
+	few = RetlSelectionIsSparse(result->wanted, count);
+	if (few)
+	{
+		uint64_t   *runs = RetlArenaAlloc(arena, sizeof(uint64_t) *
+										  RetlSelectionWords(piece.runCount));
+
+		SelectRuns(lengths, piece.runCount, result->wanted, count, runs);
+		values.wanted = runs;
+	}
 	if (type == RETL_PHYS_BYTES)
 	{
 		values.starts = RetlArenaAlloc(arena, sizeof(uint32_t) * piece.runCount);
@@ -358,10 +445,12 @@ RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	if (!RunValueEncoding(type)->decode(NULL, piece.values, piece.valuesSize, type, width,
 										piece.runCount, &values, arena, error))
 		return false;
-	if (type == RETL_PHYS_BYTES)
+	if (few)
+		TakeWanted(result, &values, type, width, lengths, count);
+	else if (type == RETL_PHYS_BYTES)
 		ExpandBytes(result, &values, lengths, piece.runCount);
 	else
-		ExpandFixed(result->fixed, values.fixed, width, lengths, piece.runCount);
+		ExpandFixed(result->fixed, values.fixed, width, lengths, piece.runCount, count);
 	return true;
 }
 
@@ -385,31 +474,25 @@ RleFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 										 piece.runCount, run, result, arena, error);
 }
 
-/* Which runs have a selected value?  The runs are "count" values together. */
-static void
-SelectRuns(const uint32_t *lengths, uint32_t runCount, const uint64_t *selected,
-		   uint64_t *runs)
-{
-	uint32_t	start = 0;
-	uint32_t	run;
-
-	memset(runs, 0, sizeof(uint64_t) * RetlSelectionWords(runCount));
-	for (run = 0; run < runCount; start += lengths[run++])
-		if (RetlSelectionAny(selected, start, lengths[run]))
-			runs[run / 64] |= UINT64_C(1) << (run % 64);
-}
-
-/* Clear the values of all runs but the selected. */
+/* Clear the values of all runs but the selected; neighbours among them at once. */
 static void
 ClearRuns(const uint32_t *lengths, uint32_t runCount, const uint64_t *runs,
 		  uint64_t *selected)
 {
 	uint32_t	start = 0;
+	uint32_t	end = 0;
 	uint32_t	run;
 
-	for (run = 0; run < runCount; start += lengths[run++])
-		if (!RetlIsSelected(runs, run))
-			RetlSelectionClear(selected, start, lengths[run]);
+	for (run = 0; run < runCount; run++)
+	{
+		if (RetlIsSelected(runs, run))
+		{
+			RetlSelectionClear(selected, start, end - start);
+			start = end + lengths[run];
+		}
+		end += lengths[run];
+	}
+	RetlSelectionClear(selected, start, end - start);
 }
 
 /* RetlEncoding.filter: the run values are filtered as their encoding does it. */
@@ -437,7 +520,7 @@ RleFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	if (!CheckLengths(lengths, piece.runCount, count, error))
 		return false;
 	runs = RetlArenaAlloc(arena, sizeof(uint64_t) * RetlSelectionWords(piece.runCount));
-	SelectRuns(lengths, piece.runCount, selected, runs);
+	SelectRuns(lengths, piece.runCount, selected, count, runs);
 	if (!RunValueEncoding(type)->filter(NULL, piece.values, piece.valuesSize, type, width,
 										piece.runCount, filter, memo, runs, answered,
 										arena, error))
@@ -453,6 +536,7 @@ const RetlEncoding RetlRleEncoding = {
 	.analyse = RleAnalyse,
 	.encode = RleEncode,
 	.decode = RleDecode,
+	.takesFew = true,
 	.fetch = RleFetch,
 	.filter = RleFilter,
 };

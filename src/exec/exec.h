@@ -287,6 +287,9 @@ typedef struct RetlScanState
 	int			qualColumnCount;
 	int			resultColumnCount;	/* end of the second part */
 	RetlScanColumn *columns;
+	AttrNumber *pushedColumns;	/* those that pushed conditions need, rising */
+	int			pushedColumnCount;
+	AttrNumber	lastPushedAttnum;
 	AttrNumber	lastQualAttnum; /* highest attribute number in the first part */
 	AttrNumber	lastResultAttnum;	/* up to the second */
 	AttrNumber	lastAttnum;		/* among all columns */

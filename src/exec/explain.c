@@ -16,7 +16,7 @@
  *	Vectors: 1600 total, 1500 skipped, 60 filtered empty, 40 read
  *	Rows Removed by Runtime Filter: 7
  *	Encoded Filters: 100			column tests x vectors on encoded data
- *	Values Fetched: 12				one by one
+ *	Values Fetched: 12				taken one by one
  *	Row Store Rows: 12
  *	Cache Hits: 3					vectors
  *	Bytes Read: 345 kB

@@ -130,6 +130,20 @@ PushedConditions(CustomScan *plan)
 	return list_truncate(list_copy_tail(plan->custom_exprs, keyCount), count);
 }
 
+/* Note which columns the pushed conditions need. */
+static void
+SetPushedColumns(RetlScanState *state, Bitmapset *attnums)
+{
+	int			attnum = -1;
+
+	state->pushedColumns = palloc(sizeof(AttrNumber) * (bms_num_members(attnums) + 1));
+	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
+	{
+		state->pushedColumns[state->pushedColumnCount++] = (AttrNumber) attnum;
+		state->lastPushedAttnum = (AttrNumber) attnum;
+	}
+}
+
 /* Find out which columns are needed, and in which order to fetch them. */
 static void
 SetColumns(RetlScanState *state)
@@ -153,6 +167,7 @@ SetColumns(RetlScanState *state)
 	state->attnums = bms_union(inQual, inResult);
 	AddColumns(state, bms_difference(inPushed, state->attnums));
 	state->attnums = bms_add_members(state->attnums, inPushed);
+	SetPushedColumns(state, inPushed);
 }
 
 /* Make the slots; columns that are not needed are null in every row. */
@@ -316,6 +331,25 @@ FetchFromRowStore(RetlScanState *state, TupleTableSlot *slot, int from, int to,
 	}
 }
 
+/*
+ * Put the columns that the pushed conditions need into the scan slot: most rows
+ * of the row store fail them, and their other columns need not be taken apart.
+ */
+static void
+FetchPushedFromRowStore(RetlScanState *state, TupleTableSlot *slot)
+{
+	TupleTableSlot *source = state->rowStoreSlot;
+
+	slot_getsomeattrs(source, state->lastPushedAttnum);
+	for (int i = 0; i < state->pushedColumnCount; i++)
+	{
+		int			column = state->pushedColumns[i] - 1;
+
+		slot->tts_values[column] = source->tts_values[column];
+		slot->tts_isnull[column] = source->tts_isnull[column];
+	}
+}
+
 /* Put columns [from, to) of a row of a row group into the scan slot. */
 static inline void
 FetchFromVector(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row,
@@ -355,7 +389,10 @@ MeetsPushedConditions(RetlScanState *state, TupleTableSlot *slot, const RetlScan
 {
 	bool		meets;
 
-	FetchColumns(state, slot, row, 0, state->columnCount, state->lastAttnum);
+	if (row->inRowStore)
+		FetchPushedFromRowStore(state, slot);
+	else
+		FetchFromVector(state, slot, row, 0, state->columnCount);
 	meets = ExecQual(state->pushedQual, state->css.ss.ps.ps_ExprContext);
 	for (int i = state->resultColumnCount; i < state->columnCount; i++)
 		slot->tts_isnull[state->columns[i].attnum - 1] = true;

@@ -268,22 +268,32 @@ PrefetchUnit(RetlChunkReader *chunk, const RetlUnit *unit)
 								unit->storedLength);
 }
 
-/* Read and open the dictionary with memory of "context". */
+/* Open the dictionary with memory of "context", reading it if need be. */
 static const char *
 ReadDictionary(RetlChunkReader *chunk, MemoryContext context)
 {
 	const RetlUnit *unit = &chunk->view.units[0];
 	RetlArena	arena = RetlMemoryContextArena(context);
-	const char *problem;
-	uint8	   *bytes;
+	const uint8 *bytes = chunk->dictionary;
+	const char *problem = NULL;
 
 	if (chunk->encoding->open == NULL)
 		return "chunk has an unexpected dictionary";
 
 	/* The state may refer to these bytes. */
-	bytes = MemoryContextAlloc(context, unit->rawLength);
-	PrefetchUnit(chunk, unit);
-	problem = ReadUnit(chunk, unit, bytes);
+	if (bytes == NULL || context != chunk->context)
+	{
+		uint8	   *copy = MemoryContextAlloc(context, unit->rawLength);
+
+		if (bytes != NULL)
+			memcpy(copy, bytes, unit->rawLength);
+		else
+		{
+			PrefetchUnit(chunk, unit);
+			problem = ReadUnit(chunk, unit, copy);
+		}
+		bytes = copy;
+	}
 	if (problem != NULL)
 		return problem;
 	chunk->state = chunk->encoding->open(bytes, unit->rawLength, chunk->column.physType,
@@ -293,21 +303,29 @@ ReadDictionary(RetlChunkReader *chunk, MemoryContext context)
 	return NULL;
 }
 
+/* Is the opened dictionary in the cache?  Then it is used. */
+static bool
+UseCachedDictionary(RetlChunkReader *chunk)
+{
+	RetlCacheEntry *entry = LookUp(chunk, RETLDB_CACHE_DICTIONARY);
+
+	if (entry == NULL)
+		return false;
+	RetlCachePin(&chunk->pins->dictionary, entry);
+	chunk->state = ((const CachedDictionary *) RetlCacheData(entry))->state;
+	return true;
+}
+
 /* Find the dictionary in the cache, or read it. */
 static const char *
 LoadDictionary(RetlChunkReader *chunk)
 {
-	RetlCacheEntry *entry = LookUp(chunk, RETLDB_CACHE_DICTIONARY);
 	MemoryContext context;
 	CachedDictionary *cached;
 	const char *problem;
 
-	if (entry != NULL)
-	{
-		RetlCachePin(&chunk->pins->dictionary, entry);
-		chunk->state = ((const CachedDictionary *) RetlCacheData(entry))->state;
+	if (UseCachedDictionary(chunk))
 		return NULL;
-	}
 	context = ContextToCache(chunk, RETLDB_CACHE_DICTIONARY, chunk->view.units[0].rawLength,
 							 LOOKUPS_OPENED);
 	problem = ReadDictionary(chunk, context != NULL ? context : chunk->context);
@@ -333,6 +351,52 @@ RetlChunkOpenDictionary(RetlChunkReader *chunk)
 			return problem;
 	}
 	chunk->dictionaryOpen = true;
+	return NULL;
+}
+
+/* Read the dictionary's bytes, which are not opened. */
+static const char *
+ReadDictionaryBytes(RetlChunkReader *chunk)
+{
+	const RetlUnit *unit = &chunk->view.units[0];
+	uint8	   *bytes = MemoryContextAlloc(chunk->context, unit->rawLength);
+	const char *problem;
+
+	PrefetchUnit(chunk, unit);
+	problem = ReadUnit(chunk, unit, bytes);
+	if (problem == NULL)
+		chunk->dictionary = bytes;
+	return problem;
+}
+
+/*
+ * See chunk_reader.h.  To open a large dictionary takes tens of times as long
+ * as to look for a value in its bytes.
+ */
+const char *
+RetlChunkExcludes(RetlChunkReader *chunk, const RetlFilter *filter, bool *excludes,
+				  const RetlArena *arena)
+{
+	const char *problem;
+
+	*excludes = false;
+
+	/* overflow values are not in the dictionary */
+	if (chunk->encoding->excludes == NULL || chunk->view.dictionaryUnits == 0 ||
+		chunk->overflowLength > 0)
+		return NULL;
+	if (!chunk->dictionaryOpen && UseCachedDictionary(chunk))
+		chunk->dictionaryOpen = true;
+	if (!chunk->dictionaryOpen && chunk->dictionary == NULL)
+	{
+		problem = ReadDictionaryBytes(chunk);
+		if (problem != NULL)
+			return problem;
+	}
+	*excludes = chunk->encoding->excludes(chunk->state, chunk->dictionary,
+										  chunk->view.units[0].rawLength,
+										  chunk->column.physType, chunk->column.width,
+										  filter, arena);
 	return NULL;
 }
 

@@ -42,6 +42,7 @@ typedef struct RetlChunkReader
 	const RetlEncoding *encoding;	/* of the chunk */
 	const RetlEncodingState *state;
 	bool		dictionaryOpen;
+	const uint8_t *dictionary;	/* its bytes, if they were read without opening it */
 
 	/* the unit read last; it is in one of the buffers, or in the cache */
 	uint32		unitIndex;		/* UINT32_MAX: none */
@@ -111,6 +112,13 @@ extern const char *RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceV
 										const RetlFilter *filter, RetlFilterMemo *memo,
 										uint64 *selected, bool *answered,
 										const RetlArena *arena);
+
+/*
+ * Does the dictionary say that no value of the chunk passes the filter?  Then no
+ * piece needs to be looked at.  *excludes is false where nothing is known.
+ */
+extern const char *RetlChunkExcludes(RetlChunkReader *chunk, const RetlFilter *filter,
+									 bool *excludes, const RetlArena *arena);
 
 /*
  * May the chunk have a value with this hash?  *may is true if it has no Bloom

@@ -32,7 +32,7 @@ typedef struct RetlReadStats
 	uint64		unitsRead;
 	uint64		vectorsDecoded; /* columns x vectors */
 	uint64		vectorsFiltered;	/* column tests x vectors, on encoded data */
-	uint64		valuesFetched;	/* one by one */
+	uint64		valuesFetched;	/* each by itself */
 	uint64		cacheHits;		/* units found in the cache */
 	uint64		bytesRead;		/* of compressed data */
 } RetlReadStats;

@@ -39,6 +39,8 @@ typedef struct RetlColumnMemo
 	MemoryContext context;		/* NULL: nothing is kept yet */
 	RetlArena	arena;
 	RetlFilterMemo memo;
+	bool		asked;			/* does the dictionary exclude the chunk? */
+	bool		excluded;		/* it does: no value passes */
 } RetlColumnMemo;
 
 /* A test that is being evaluated on a vector. */
@@ -69,7 +71,7 @@ AllocateInMemo(void *context, size_t size)
 }
 
 /* The memo of a test for the open chunk, empty if its constants have changed. */
-static RetlFilterMemo *
+static RetlColumnMemo *
 GetMemo(RetlColumnReader *column, const RetlColumnTest *test)
 {
 	RetlColumnMemo *memo = column->memos;
@@ -91,11 +93,12 @@ GetMemo(RetlColumnReader *column, const RetlColumnTest *test)
 	if (memo->generation != test->generation)
 	{
 		memo->generation = test->generation;
+		memo->asked = memo->excluded = false;
 		memo->memo.data = NULL;
 		if (memo->context != NULL)
 			MemoryContextReset(memo->context);
 	}
-	return &memo->memo;
+	return memo;
 }
 
 /* ---------------------------------------------------------------------
@@ -333,6 +336,21 @@ AnswerByStatistics(RetlGroupReader *reader, const RetlColumnTest *test, uint32 i
 	return true;
 }
 
+/*
+ * Does the chunk's dictionary say that none of its values passes?  The answer is
+ * kept for the vectors to come.
+ */
+static const char *
+FindExcluded(FilterRun *run, RetlColumnMemo *memo)
+{
+	const char *problem = NULL;
+
+	if (!memo->asked)
+		problem = RetlChunkExcludes(run->chunk, run->filter, &memo->excluded, &run->arena);
+	memo->asked = problem == NULL;
+	return problem;
+}
+
 /* Evaluate a test that is not NEVER on a vector; memory comes from the current context. */
 static void
 RunTest(RetlGroupReader *reader, RetlColumnReader *column, const RetlColumnTest *test,
@@ -340,7 +358,8 @@ RunTest(RetlGroupReader *reader, RetlColumnReader *column, const RetlColumnTest 
 {
 	RetlReadContext readContext;
 	FilterRun	run;
-	const char *problem;
+	RetlColumnMemo *memo;
+	const char *problem = NULL;
 
 	if (!column->present)
 	{
@@ -353,13 +372,19 @@ RunTest(RetlGroupReader *reader, RetlColumnReader *column, const RetlColumnTest 
 		return;
 	run.chunk = &column->chunk;
 	run.filter = &test->filter;
-	run.memo = GetMemo(column, test);
+	memo = GetMemo(column, test);
+	run.memo = &memo->memo;
 	run.arena = RetlMemoryContextArena(CurrentMemoryContext);
 	run.onEncoded = true;
 
 	RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
 						column->chunk.overflow.columnName);
-	problem = FilterVector(&run, test->kind, index, selection);
+	if (test->kind == RETL_COLUMN_FILTER)
+		problem = FindExcluded(&run, memo);
+	if (problem == NULL && memo->excluded)
+		memset(selection->words, 0, RetlSelectionWords(selection->rowCount) * sizeof(uint64));
+	else if (problem == NULL)
+		problem = FilterVector(&run, test->kind, index, selection);
 	if (problem != NULL)
 		RetlGroupReaderReportColumn(reader, test->attnum, problem);
 	RetlReadContextPop(&readContext);

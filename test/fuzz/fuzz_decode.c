@@ -123,12 +123,73 @@ CheckFetch(const Input *in, const RetlEncodingState *state, const RetlDecoded *d
 	}
 }
 
+/*
+ * Decode one value in "step" only, and compare these with all that were decoded,
+ * if they could be.
+ */
+static void
+CheckWanted(const Input *in, const RetlEncodingState *state, const RetlDecoded *decoded,
+			uint32_t step, const RetlArena *arena)
+{
+	uint32_t	words = RetlSelectionWords(in->count);
+	uint64_t   *wanted = RetlArenaAlloc(arena, words * sizeof(uint64_t));
+	RetlDecoded some;
+	const char *error = NULL;
+	uint32_t	i;
+
+	memset(wanted, 0, words * sizeof(uint64_t));
+	for (i = in->count / 3; i < in->count; i += step)
+		wanted[i / 64] |= UINT64_C(1) << (i % 64);
+	TestDecodedInit(&some, in->type->type, in->type->width, in->count, arena);
+	some.wanted = wanted;
+	if (!in->encoding->decode(state, in->piece, in->pieceSize, in->type->type, in->type->width,
+							  in->count, &some, arena, &error))
+	{
+		if (error == NULL || decoded != NULL)
+			abort();
+		return;
+	}
+	for (i = in->count / 3; i < in->count; i += step)
+	{
+		size_t		length;
+		size_t		expectedLength;
+		const uint8_t *value = TestDecodedAt(&some, in->type->type, in->type->width, i, &length);
+		const uint8_t *expected;
+
+		if (decoded == NULL)
+		{
+			free(memcpy(malloc(length + 1), value, length));
+			continue;
+		}
+		expected = TestDecodedAt(decoded, in->type->type, in->type->width, i, &expectedLength);
+		if (length != expectedLength || memcmp(value, expected, length) != 0)
+			abort();
+	}
+}
+
 /* RetlFilter.predicate: looks at both ends of the value. */
 static bool
 EndsAreEqual(void *context, const uint8_t *value, size_t length)
 {
 	(void) context;
 	return length > 0 && value[0] == value[length - 1];
+}
+
+/* A state that could be opened excludes the same as its bytes do. */
+static void
+CheckExcludes(const Input *in, const RetlEncodingState *state, const RetlFilter *filter,
+			  const RetlArena *arena)
+{
+	bool		fromBytes;
+
+	if (in->encoding->excludes == NULL)
+		return;
+	fromBytes = in->encoding->excludes(NULL, in->dictionary, in->dictionarySize, in->type->type,
+									   in->type->width, filter, arena);
+	if (state != NULL &&
+		in->encoding->excludes(state, NULL, 0, in->type->type, in->type->width, filter,
+							   arena) != fromBytes)
+		abort();
 }
 
 /* Filter, with a selection of exact size. */
@@ -166,6 +227,7 @@ CheckFilter(const Input *in, const RetlEncodingState *state, const RetlArena *ar
 		abort();
 	if (in->count % 64 != 0 && selected[words - 1] >> (in->count % 64) != 0)
 		abort();
+	CheckExcludes(in, state, &filter, arena);
 }
 
 /* libFuzzer's entry. */
@@ -192,6 +254,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{
 			if (error == NULL)
 				abort();
+			CheckFilter(&in, NULL, &arena.arena);
 			goto done;
 		}
 	}
@@ -209,6 +272,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void) last;
 	}
 	CheckFetch(&in, state, good ? &decoded : NULL, &arena.arena);
+	CheckWanted(&in, state, good ? &decoded : NULL, 2, &arena.arena);
+	CheckWanted(&in, state, good ? &decoded : NULL, 50, &arena.arena);
 	CheckFilter(&in, state, &arena.arena);
 done:
 	TestArenaReset(&arena);

@@ -82,12 +82,11 @@ ReadValues(RetlValues *values, const TestType *type, uint8_t mode, const uint8_t
 		values->fixed = TestCopy(bytes.data, bytes.length, arena);
 }
 
-/* Compare the answers of filters with brute force. */
+/* Compare the answers of filters, and values that are wanted, with brute force. */
 static void
-CheckFilter(const RetlEncoding *encoding, const RetlEncodingState *state, const RetlValues *piece,
-			const uint8_t *src, size_t srcSize, const RetlArena *arena)
+CheckFilter(const TestFilterSubject *subject)
 {
-	TestFilterSubject subject = {encoding, state, piece, src, srcSize, arena};
+	const RetlValues *piece = subject->piece;
 	size_t		aLength;
 	size_t		bLength;
 	const uint8_t *a;
@@ -97,7 +96,7 @@ CheckFilter(const RetlEncoding *encoding, const RetlEncodingState *state, const 
 		return;
 	a = TestValueAt(piece, piece->count / 2, &aLength);
 	b = TestValueAt(piece, piece->count / 3, &bLength);
-	if (TestFilters(&subject, a, aLength, b, bLength) != NULL)
+	if (TestFilters(subject, a, aLength, b, bLength) != NULL || TestWanted(subject) != NULL)
 		abort();
 }
 
@@ -132,6 +131,7 @@ CheckEncoding(const RetlEncoding *encoding, const RetlValues *values, uint32_t p
 			  const RetlArena *arena)
 {
 	RetlEncodingState *writeState = NULL;
+	TestFilterSubject subject = {.encoding = encoding,.arena = arena,.chunk = values};
 	RetlEncodingState *readState = NULL;
 	const char *error = NULL;
 	RetlBytes	out;
@@ -141,10 +141,13 @@ CheckEncoding(const RetlEncoding *encoding, const RetlValues *values, uint32_t p
 	if (encoding->prepare != NULL)
 	{
 		writeState = encoding->prepare(values, arena, &out);
-		readState = encoding->open(TestCopy(out.data, out.length, arena), out.length,
+		subject.dictionary = TestCopy(out.data, out.length, arena);
+		subject.dictionarySize = out.length;
+		readState = encoding->open(subject.dictionary, subject.dictionarySize,
 								   values->type, values->width, arena, &error);
 		if (readState == NULL)
 			abort();
+		subject.state = readState;
 	}
 	for (first = 0; first < values->count; first += pieceRows)
 	{
@@ -156,8 +159,11 @@ CheckEncoding(const RetlEncoding *encoding, const RetlValues *values, uint32_t p
 		encoding->encode(writeState, &piece, first, &out);
 		src = TestCopy(out.data, out.length, arena);
 		CheckPiece(encoding, readState, &piece, src, out.length, arena);
+		subject.piece = &piece;
+		subject.src = src;
+		subject.srcSize = out.length;
 		if (first == 0)
-			CheckFilter(encoding, readState, &piece, src, out.length, arena);
+			CheckFilter(&subject);
 	}
 }
 

@@ -2,7 +2,7 @@
  *
  * test_encoding.c
  *	  Every pattern, in every encoding, type and piece size: what goes in comes
- *	  out, by decode and by fetch, and filters agree with brute force.  Then
+ *	  out, by decode (of all values and of some) and by fetch, and filters agree with brute force.  Then
  *	  the choice among encodings and the helpers of encoding.c.
  *
  * RETLDB_TEST_QUICK=1 takes fewer sizes, for Valgrind.
@@ -30,6 +30,8 @@ typedef struct Round
 	const RetlValues *values;
 	RetlEncodingState *readState;
 	const RetlArena *arena;
+	const uint8_t *dictionary;
+	size_t		dictionarySize;
 } Round;
 
 /* Stop with a message that names the combination. */
@@ -144,12 +146,24 @@ CheckFetch(const Round *round, const RetlValues *piece, const uint8_t *src, size
 		FAIL_ROUND(round, "fetched a value past the end");
 }
 
+/* Decode some of the values. */
+static void
+CheckWanted(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
+{
+	TestFilterSubject subject = {round->encoding, round->readState, piece, src, srcSize,
+	round->arena, NULL, NULL, 0};
+	const char *wrong = TestWanted(&subject);
+
+	if (wrong != NULL)
+		FAIL_ROUND(round, wrong);
+}
+
 /* Filter by constants that occur, are near, or far out. */
 static void
 CheckFilter(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
 {
 	TestFilterSubject subject = {round->encoding, round->readState, piece, src, srcSize,
-	round->arena};
+	round->arena, round->values, round->dictionary, round->dictionarySize};
 	uint8_t		near[512];
 	uint8_t		far[512];
 	size_t		farLength = piece->type == RETL_PHYS_BYTES ? 0 : piece->width;
@@ -203,9 +217,10 @@ CheckRound(Round *round)
 	if (encoding->prepare != NULL)
 	{
 		writeState = encoding->prepare(values, round->arena, &out);
-		round->readState = encoding->open(TestCopy(out.data, out.length, round->arena),
-										  out.length, values->type, values->width,
-										  round->arena, &error);
+		round->dictionary = TestCopy(out.data, out.length, round->arena);
+		round->dictionarySize = out.length;
+		round->readState = encoding->open(round->dictionary, round->dictionarySize,
+										  values->type, values->width, round->arena, &error);
 		if (round->readState == NULL)
 			FAIL_ROUND(round, error);
 	}
@@ -221,6 +236,7 @@ CheckRound(Round *round)
 		src = TestCopy(out.data, out.length, round->arena);
 		CheckDecode(round, &piece, src, out.length);
 		CheckFetch(round, &piece, src, out.length);
+		CheckWanted(round, &piece, src, out.length);
 		if (first < (count > 100 ? 1 : 2) * round->pieceRows)
 			CheckFilter(round, &piece, src, out.length);
 		first += count;
@@ -257,7 +273,7 @@ RoundTripType(const TestType *type)
 					for (id = 0; id < RETL_ENCODING_COUNT; id++)
 					{
 						Round		round = {RetlEncodingById(id), type, TestPatternName(pattern),
-						sizes[s], &values, NULL, &arena.arena};
+						sizes[s], &values, NULL, &arena.arena, NULL, 0};
 
 						if (round.encoding == NULL || !round.encoding->applies(type->type, type->width))
 							continue;

@@ -806,6 +806,15 @@ TestFilterPasses(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 	}
 }
 
+/* Can values of this type be tested at all? */
+static bool
+CanTest(const RetlFilter *filter, RetlPhysType type)
+{
+	return filter->predicate != NULL ||
+		(filter->op != RETL_PREDICATE && filter->order != RETL_ORDER_NONE &&
+		 (filter->order != RETL_ORDER_NUMERIC || type == RETL_PHYS_BYTES));
+}
+
 /* One filter at work on one piece. */
 typedef struct FilterCase
 {
@@ -822,9 +831,6 @@ CheckSelection(FilterCase *c, uint64_t *selected)
 	const RetlValues *piece = s->piece;
 	uint32_t	words = RetlSelectionWords(piece->count);
 	uint64_t   *before = (uint64_t *) TestCopy(selected, words * sizeof(uint64_t), s->arena);
-	bool		canTest = c->filter->predicate != NULL ||
-		(c->filter->op != RETL_PREDICATE && c->filter->order != RETL_ORDER_NONE &&
-		 (c->filter->order != RETL_ORDER_NUMERIC || piece->type == RETL_PHYS_BYTES));
 	bool		answered = false;
 	const char *error = NULL;
 	uint32_t	i;
@@ -839,7 +845,7 @@ CheckSelection(FilterCase *c, uint64_t *selected)
 			return "filter did not answer, but changed the selection";
 		return NULL;
 	}
-	if (!canTest)
+	if (!CanTest(c->filter, piece->type))
 		return "filter answered what it cannot know";
 	for (i = 0; i < words * 64; i++)
 	{
@@ -882,12 +888,66 @@ MakeSelection(uint32_t count, int kind, const RetlArena *arena)
 	return selected;
 }
 
+/* Does any value of the chunk pass, for all that can be known? */
+static bool
+AnyPasses(const RetlValues *chunk, const RetlFilter *filter)
+{
+	uint32_t	i;
+
+	if (!CanTest(filter, chunk->type))
+		return true;
+	for (i = 0; i < chunk->count; i++)
+	{
+		size_t		length;
+		const uint8_t *value = TestValueAt(chunk, i, &length);
+
+		if (TestFilterPasses(filter, chunk->type, chunk->width, value, length))
+			return true;
+	}
+	return false;
+}
+
+/* Is the order of the constants the one of dictionaries? */
+static bool
+IsInOrder(const RetlFilter *filter, RetlPhysType type)
+{
+	return filter->op != RETL_PREDICATE &&
+		((filter->order == RETL_ORDER_SIGNED && type == RETL_PHYS_INT) ||
+		 (filter->order == RETL_ORDER_BYTES && (type == RETL_PHYS_FIXED || type == RETL_PHYS_BYTES)));
+}
+
+/* Does the state exclude the chunk, opened or not, if no value passes, and only then? */
+static const char *
+CheckExcludes(const TestFilterSubject *subject, const RetlFilter *filter)
+{
+	const RetlValues *chunk = subject->chunk;
+	bool		any;
+	int			opened;
+
+	if (subject->encoding->excludes == NULL || chunk == NULL)
+		return NULL;
+	any = AnyPasses(chunk, filter);
+	for (opened = 0; opened < 2; opened++)
+	{
+		bool		excludes = subject->encoding->excludes(opened ? subject->state : NULL,
+														   subject->dictionary, subject->dictionarySize,
+														   chunk->type, chunk->width, filter,
+														   subject->arena);
+
+		if (excludes && any)
+			return "a chunk with values that pass is excluded";
+		if (!excludes && !any && IsInOrder(filter, chunk->type) && filter->op != RETL_NE)
+			return "a chunk without values that pass is not excluded";
+	}
+	return NULL;
+}
+
 /* One filter, with all kinds of selections and one memo. */
 static const char *
 CheckOneFilter(const TestFilterSubject *subject, const RetlFilter *filter)
 {
 	FilterCase	c = {subject, filter, {NULL, subject->arena}};
-	const char *wrong = NULL;
+	const char *wrong = CheckExcludes(subject, filter);
 	int			kind;
 
 	for (kind = 3; kind >= 0 && wrong == NULL; kind--)
@@ -1031,4 +1091,64 @@ TestDecodedAt(const RetlDecoded *decoded, RetlPhysType type, uint16_t width,
 	}
 	*length = width;
 	return decoded->fixed + (size_t) index * width;
+}
+
+/* Want one value in "rarity" of "count". */
+static uint64_t *
+MakeWanted(uint32_t count, unsigned rarity, const RetlArena *arena)
+{
+	uint32_t	words = RetlSelectionWords(count);
+	uint64_t   *wanted = RetlArenaAlloc(arena, words * sizeof(uint64_t));
+	uint64_t	seed = count + rarity;
+	uint32_t	i;
+
+	memset(wanted, 0, words * sizeof(uint64_t));
+	for (i = 0; i < count; i++)
+		if (TestRandom(&seed) % rarity == 0)
+			wanted[i / 64] |= UINT64_C(1) << (i % 64);
+	return wanted;
+}
+
+/* Decode the wanted values and compare them. */
+static const char *
+CheckWanted(const TestFilterSubject *subject, const uint64_t *wanted)
+{
+	const RetlValues *piece = subject->piece;
+	RetlDecoded decoded;
+	const char *error = NULL;
+	uint32_t	i;
+
+	TestDecodedInit(&decoded, piece->type, piece->width, piece->count, subject->arena);
+	decoded.wanted = wanted;
+	if (!subject->encoding->decode(subject->state, subject->src, subject->srcSize, piece->type,
+								   piece->width, piece->count, &decoded, subject->arena, &error))
+		return error;
+	for (i = 0; i < piece->count; i++)
+	{
+		size_t		length;
+		size_t		expectedLength;
+		const uint8_t *value;
+		const uint8_t *expected = TestValueAt(piece, i, &expectedLength);
+
+		if (!RetlIsSelected(wanted, i))
+			continue;
+		value = TestDecodedAt(&decoded, piece->type, piece->width, i, &length);
+		if (length != expectedLength || (length > 0 && memcmp(value, expected, length) != 0))
+			return "wanted value differs";
+	}
+	return NULL;
+}
+
+/* See testlib.h. */
+const char *
+TestWanted(const TestFilterSubject *subject)
+{
+	static const unsigned rarities[] = {1, 3, 40, 70, 300, 1000000};
+	const char *wrong = NULL;
+	int			i;
+
+	for (i = 0; i < LENGTH(rarities) && wrong == NULL; i++)
+		wrong = CheckWanted(subject, MakeWanted(subject->piece->count, rarities[i],
+												subject->arena));
+	return wrong;
 }

@@ -72,7 +72,7 @@ extern const uint8_t *TestValueAt(const RetlValues *values, uint32_t index, size
 extern bool TestFilterPasses(const RetlFilter *filter, RetlPhysType type, uint16_t width,
 							 const uint8_t *value, size_t length);
 
-/* An encoded piece whose filter is to be tested. */
+/* An encoded piece that is to be filtered, or decoded in part. */
 typedef struct TestFilterSubject
 {
 	const RetlEncoding *encoding;
@@ -81,6 +81,9 @@ typedef struct TestFilterSubject
 	const uint8_t *src;
 	size_t		srcSize;
 	const RetlArena *arena;
+	const RetlValues *chunk;	/* of which the piece is a part; NULL: not known */
+	const uint8_t *dictionary;	/* the state's bytes */
+	size_t		dictionarySize;
 } TestFilterSubject;
 
 /*
@@ -91,6 +94,12 @@ typedef struct TestFilterSubject
 extern const char *TestFilters(const TestFilterSubject *subject,
 							   const uint8_t *a, size_t aLength,
 							   const uint8_t *b, size_t bLength);
+
+/*
+ * Decode the piece with several choices of wanted values, few and many, and
+ * compare these.  Returns what is wrong, or NULL.
+ */
+extern const char *TestWanted(const TestFilterSubject *subject);
 
 /* Room for a decoded piece of exactly so many values. */
 extern void TestDecodedInit(RetlDecoded *decoded, RetlPhysType type, uint16_t width,
