@@ -223,3 +223,68 @@ $page$,
 $report$;
 COMMENT ON FUNCTION retldb.storage_report(regclass)
     IS 'how a retldb table is stored: a page of HTML with pictures, complete in itself';
+
+--
+-- Compaction
+--
+
+CREATE PROCEDURE retldb.compact(rel regclass DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'retldb_compact'
+LANGUAGE C;
+COMMENT ON PROCEDURE retldb.compact(regclass) IS 'compact a retldb table, the partitions of one, or all tables of the database';
+
+CREATE FUNCTION retldb.compaction_stats(
+    OUT relid oid,
+    OUT compactions bigint,
+    OUT autocompactions bigint,
+    OUT failures bigint,
+    OUT yields bigint,
+    OUT steps bigint,
+    OUT rows_moved bigint,
+    OUT rows_rewritten bigint,
+    OUT row_groups_merged bigint,
+    OUT row_groups_written bigint,
+    OUT vacuums bigint,
+    OUT last_compaction timestamptz,
+    OUT last_duration double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'retldb_compaction_stats'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION retldb.compaction_stats() IS 'what compaction has done in this database since the server was started';
+
+CREATE FUNCTION retldb.compaction_progress(
+    OUT pid integer,
+    OUT datid oid,
+    OUT relid oid,
+    OUT phase text,
+    OUT steps bigint,
+    OUT step_rows bigint,
+    OUT step_rows_read bigint,
+    OUT rows_moved bigint,
+    OUT rows_rewritten bigint,
+    OUT row_groups_written bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'retldb_compaction_progress'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION retldb.compaction_progress() IS 'compaction that is going on in this server';
+
+CREATE VIEW retldb.compaction AS
+    SELECT c.oid AS relid, n.nspname AS schemaname, c.relname,
+           coalesce(compactions, 0) AS compactions, coalesce(autocompactions, 0) AS autocompactions,
+           coalesce(failures, 0) AS failures, coalesce(yields, 0) AS yields, coalesce(steps, 0) AS steps,
+           coalesce(rows_moved, 0) AS rows_moved, coalesce(rows_rewritten, 0) AS rows_rewritten,
+           coalesce(row_groups_merged, 0) AS row_groups_merged, coalesce(row_groups_written, 0) AS row_groups_written,
+           coalesce(vacuums, 0) AS vacuums, last_compaction, last_duration
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace
+      JOIN pg_catalog.pg_am a ON a.oid = relam AND amname = 'retldb'
+      LEFT JOIN retldb.compaction_stats() s ON s.relid = c.oid
+     WHERE relkind IN ('r', 'm');
+COMMENT ON VIEW retldb.compaction IS 'tables, and what compaction has done with them since the server was started';
+
+CREATE VIEW retldb.progress_compact AS
+    SELECT pid, p.datid, datname, relid, phase, steps, step_rows, step_rows_read, rows_moved, rows_rewritten, row_groups_written
+      FROM retldb.compaction_progress() p LEFT JOIN pg_catalog.pg_database d ON d.oid = datid;
+COMMENT ON VIEW retldb.progress_compact IS 'compaction that is going on in this server';
+
+GRANT SELECT ON retldb.compaction, retldb.progress_compact TO PUBLIC;
