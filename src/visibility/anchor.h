@@ -12,6 +12,7 @@
 
 #include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/tableam.h"
 #include "utils/snapshot.h"
 
 #include "storage/directory.h"
@@ -49,6 +50,13 @@ extern ItemPointerData RetlAnchorInsert(Relation rel, uint64 groupId, CommandId 
  */
 extern bool RetlAnchorIsVisible(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot,
 								HeapTupleHeader header);
+
+/*
+ * May the command change rows of the group, as far as their insertion goes?  As
+ * HeapTupleSatisfiesUpdate says of the anchor; TM_Deleted if it is gone.
+ */
+extern TM_Result RetlAnchorSatisfiesUpdate(Relation rel, const RetlGroupEntry *entry,
+										   CommandId cid);
 
 /* Does the anchor still stand, whoever may see it?  (VACUUM, verification) */
 extern bool RetlAnchorExists(Relation rel, const RetlGroupEntry *entry);
