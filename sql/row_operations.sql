@@ -156,6 +156,18 @@ SELECT reltuples = (SELECT count(*) FROM r) AS counted FROM pg_class WHERE relna
 SELECT on_both('SELECT') AS unchanged;
 SELECT faults('r');
 
+-- samples and ranges of TIDs leave out what is gone
+SELECT count(*) = (SELECT count(*) FROM h) AS all FROM r TABLESAMPLE system (100);
+SELECT count(*) = (SELECT count(*) FROM h) AS all FROM r TABLESAMPLE bernoulli (100);
+SELECT count(*) = (SELECT count(*) FROM h) AS all FROM r WHERE ctid >= '(0,0)';
+
+-- VACUUM FULL leaves out dead rows, and takes stubs and maps away
+VACUUM FULL r;
+SELECT on_both('SELECT') AS unchanged;
+SELECT faults('r');
+SELECT sum(rows) <= (SELECT count(*) FROM h) AS less FROM retldb.row_groups('r');
+SELECT on_both('DELETE FROM {t} WHERE id % 23 = 0');
+
 -- added and dropped columns, rewriting
 ALTER TABLE r ADD COLUMN added int DEFAULT 7;
 ALTER TABLE h ADD COLUMN added int DEFAULT 7;

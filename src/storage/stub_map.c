@@ -544,21 +544,6 @@ RetlStubMapRoom(Relation rel, const RetlGroupEntry *entry, uint32 row)
 }
 
 /*
- * Do two rows belong to the same leaf?
- */
-bool
-RetlStubMapSameLeaf(Relation rel, const RetlGroupEntry *entry, uint32 row, uint32 otherRow)
-{
-	Buffer		buffer = ReadLeaf(rel, entry, SegmentOf(row), BUFFER_LOCK_SHARE);
-	RetlStubMapPage *leaf = ContentOf(buffer);
-	bool		same = SegmentOf(otherRow) >= leaf->firstSegment &&
-		SegmentOf(otherRow) - leaf->firstSegment < leaf->segmentCount;
-
-	UnlockReleaseBuffer(buffer);
-	return same;
-}
-
-/*
  * Make sure that there is room for one more entry.
  */
 void

@@ -52,16 +52,12 @@ extern void RetlStubMapUnlock(Relation rel, const RetlGroupEntry *entry);
 /*
  * Make sure that the map has room for one more entry, of this row; called
  * without the map's lock.  Makes the map, and tells group->entry, if the group
- * has none.  Somebody else may take the room: see RetlStubMapHasRoom.
+ * has none.  Somebody else may take the room: see RetlStubMapRoom.
  */
 extern void RetlStubMapReserve(Relation rel, RetlGroup *group, uint32 row);
 
 /* For how many more entries is there room in the leaf of a row? */
 extern int	RetlStubMapRoom(Relation rel, const RetlGroupEntry *entry, uint32 row);
-
-/* Are these rows entries of the same leaf? (the map may not change meanwhile) */
-extern bool RetlStubMapSameLeaf(Relation rel, const RetlGroupEntry *entry, uint32 row,
-								uint32 otherRow);
 
 /*
  * Add entries for rows that belong to one leaf, which has room for them; caller

@@ -312,56 +312,6 @@ RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, ItemPointer stub)
 	return touch;
 }
 
-/*
- * Make stubs for the first of some rows: for those of one leaf, as many as it has
- * room for.  Returns the number of rows dealt with.
- */
-static int
-TouchSomeRows(Relation rel, RetlGroup *group, const uint32 *rows, int count)
-{
-	RetlStubEntry entries[RETLDB_STUB_LEAF_CAPACITY];
-	int			entryCount = 0;
-	int			done;
-	int			room;
-
-	RetlStubMapReserve(rel, group, rows[0]);
-	RetlStubMapLock(rel, &group->entry);
-	room = RetlStubMapRoom(rel, &group->entry, rows[0]);
-	for (done = 0; done < count && entryCount < room; done++)
-	{
-		ItemPointerData stub;
-
-		if (!RetlStubMapSameLeaf(rel, &group->entry, rows[0], rows[done]))
-			break;
-		if (RetlStubMapLookup(rel, &group->entry, rows[done], &stub) != RETL_ROW_UNTOUCHED)
-			continue;
-		entries[entryCount].row = rows[done];
-		entries[entryCount].dead = false;
-		entryCount++;
-	}
-	if (entryCount > 0)
-		MakeStubs(rel, &group->entry, entries, entryCount);
-	RetlStubMapUnlock(rel, &group->entry);
-	return done;
-}
-
-/*
- * Make stubs for many rows.
- */
-void
-RetlTouchRows(Relation rel, RetlGroup *group, const uint32 *rows, int count)
-{
-	(void) GetCurrentTransactionId();
-	while (count > 0)
-	{
-		int			done = TouchSomeRows(rel, group, rows, count);
-
-		CHECK_FOR_INTERRUPTS();
-		rows += done;
-		count -= done;
-	}
-}
-
 /* ---------------------------------------------------------------------
  * Visibility
  * ---------------------------------------------------------------------

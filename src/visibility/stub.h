@@ -43,12 +43,6 @@ extern bool RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNu
 extern RetlTouch RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, ItemPointer stub);
 
 /*
- * The same for many rows of a group at once, which are ordered; those that have
- * stubs are passed over.
- */
-extern void RetlTouchRows(Relation rel, RetlGroup *group, const uint32 *rows, int count);
-
-/*
  * Is a row of a group that the snapshot sees there for it?  For snapshots of any
  * kind; takes part in serializable conflict detection.  Of a dirty snapshot xmin,
  * xmax and token are as for a heap tuple, what the anchor has said included.
