@@ -166,7 +166,10 @@ DROP TABLE t;
 -- published tables: what an update or deletion tells
 CREATE TABLE t (id int, v text) USING retldb;
 INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 3) i;
+-- warns unless wal_level is logical
+SET client_min_messages = error;
 CREATE PUBLICATION row_rules FOR TABLE t;
+RESET client_min_messages;
 UPDATE t SET v = 'x' WHERE id = 1;
 ALTER TABLE t REPLICA IDENTITY FULL;
 UPDATE t SET v = 'x' WHERE id = 1;

@@ -132,12 +132,25 @@ FindStub(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber, Hea
 }
 
 /*
+ * Has the page that a map entry names been cut off by VACUUM?  Then the stub was
+ * gone before.
+ */
+static bool
+PageIsCutOff(Relation rel, BlockNumber block)
+{
+	return block >= RelationGetNumberOfBlocks(rel);
+}
+
+/*
  * Pin and lock the page of a row's stub and find it.
  */
 bool
 RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNumber, int lockMode,
 			 Buffer *buffer, HeapTuple tuple)
 {
+	*buffer = InvalidBuffer;
+	if (PageIsCutOff(rel, ItemPointerGetBlockNumberNoCheck(stub)))
+		return false;
 	*buffer = ReadBuffer(rel, ItemPointerGetBlockNumberNoCheck(stub));
 	LockBuffer(*buffer, lockMode);
 	if (FindStub(rel, *buffer, ItemPointerGetOffsetNumberNoCheck(stub), rowNumber, tuple))
@@ -438,12 +451,19 @@ HideRowsOfBlock(RetlHiddenRows *hidden, Relation rel, uint64 rowBase,
 				const RetlStubEntry *entries, int count, Snapshot snapshot)
 {
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(&entries[0].stub);
-	Buffer		buffer = ReadBuffer(rel, block);
-	int			i;
+	Buffer		buffer;
+	int			i = 0;
 
+	if (PageIsCutOff(rel, block))
+	{
+		for (; i < count && ItemPointerGetBlockNumberNoCheck(&entries[i].stub) == block; i++)
+			HideRow(hidden, entries[i].row);
+		return i;
+	}
+	buffer = ReadBuffer(rel, block);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	RetlTestForOldSnapshot(snapshot, rel, BufferGetPage(buffer));
-	for (i = 0; i < count && ItemPointerGetBlockNumberNoCheck(&entries[i].stub) == block; i++)
+	for (; i < count && ItemPointerGetBlockNumberNoCheck(&entries[i].stub) == block; i++)
 	{
 		HeapTupleData tuple;
 		bool		visible = false;
