@@ -16,8 +16,10 @@ DATA = $(wildcard sql/retldb--*.sql)
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
 
 REGRESS = setup basics loading own_rows slots tables unsupported types decimals wide \
-	skipping columnar_scan physical_access vacuum_space vacuum_full estimates runtime_filters vector_reading blooms options order_by compaction inspection verify cleanup
-ISOLATION = recheck loaders readers rollback truncate prepared serializable serializable_loading vacuum vacuum_full compaction
+	skipping columnar_scan physical_access vacuum_space vacuum_full estimates runtime_filters vector_reading blooms options \
+	order_by compaction row_operations row_rules inspection verify cleanup
+ISOLATION = recheck loaders readers rollback truncate prepared serializable serializable_loading vacuum vacuum_full \
+	compaction row_operations
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=retldb
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl

@@ -77,7 +77,7 @@ EXPLAIN (COSTS OFF) SELECT xmin, id FROM sales;
 EXPLAIN (COSTS OFF) SELECT id FROM sales WHERE cmin = '0';
 SELECT count(*), count(DISTINCT xmin::text) FROM sales;
 
--- not offered
+-- not offered for samples, but to commands that lock rows
 EXPLAIN (COSTS OFF) SELECT id FROM sales TABLESAMPLE bernoulli (10);
 EXPLAIN (COSTS OFF) SELECT id FROM sales FOR UPDATE;
 EXPLAIN (COSTS OFF) SELECT a.id FROM sales a, sales b WHERE a.id = b.id FOR SHARE OF b;

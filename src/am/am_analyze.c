@@ -25,6 +25,7 @@
 #include "storage/directory.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/stub.h"
 
 /* A run of data pages of a group. */
 typedef struct PageOwner
@@ -264,6 +265,24 @@ StoreGroupRow(RetlAnalyzeScan *scan, uint32 row, TupleTableSlot *slot)
 }
 
 /*
+ * Is a row of the current group, which counts, to be sampled?  In the way of
+ * heap: one that another transaction is deleting still counts.  Rows that do not
+ * are counted as dead where their stubs are.
+ */
+static bool
+RowCounts(RetlAnalyzeScan *scan, uint32 row, TransactionId oldestXmin)
+{
+	const RetlGroupEntry *entry = &scan->owner->group->entry;
+	bool		own;
+	HTSV_Result state;
+
+	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
+		return true;
+	state = RetlRowVacuumState(scan->base.rs_rd, entry, row, oldestXmin, &own);
+	return state == HEAPTUPLE_LIVE || (state == HEAPTUPLE_DELETE_IN_PROGRESS && !own);
+}
+
+/*
  * The next row to be sampled of the current block, in the way of heap: rows of
  * transactions in progress count for those transactions only.
  */
@@ -278,13 +297,17 @@ retldb_scan_analyze_next_tuple(TableScanDesc sscan, TransactionId OldestXmin,
 	if (scan->owner == NULL)
 		return NextHeapTuple(scan, OldestXmin, liverows, deadrows, slot);
 
-	if (scan->nextRow < scan->endRow)
+	while (scan->nextRow < scan->endRow)
 	{
 		state = RetlAnchorVacuumState(sscan->rs_rd, &scan->owner->group->entry, OldestXmin, &own);
 		if (state == HEAPTUPLE_LIVE || (state == HEAPTUPLE_INSERT_IN_PROGRESS && own))
 		{
+			uint32		row = scan->nextRow++;
+
+			if (!RowCounts(scan, row, OldestXmin))
+				continue;
 			*liverows += 1;
-			StoreGroupRow(scan, scan->nextRow++, slot);
+			StoreGroupRow(scan, row, slot);
 			return true;
 		}
 		if (state == HEAPTUPLE_DEAD || state == HEAPTUPLE_RECENTLY_DEAD)

@@ -26,6 +26,7 @@
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/row_store.h"
+#include "visibility/stub.h"
 
 /* Pages of the row store that are looked at to estimate its rows. */
 #define SAMPLE_PAGES	100
@@ -132,8 +133,9 @@ SetLiveTuples(Relation rel, double tuples)
 }
 
 /*
- * Heap's VACUUM has counted anchors and extrapolated over column pages: put
- * right what it wrote to pg_class and to the cumulative statistics.
+ * Heap's VACUUM has counted anchors and stubs and extrapolated over column pages:
+ * put right what it wrote to pg_class and to the cumulative statistics.  On the
+ * way the maps of groups learn whose stubs it has removed.
  */
 static void
 UpdateStatistics(Relation rel)
@@ -148,7 +150,7 @@ UpdateStatistics(Relation rel)
 		const RetlGroupEntry *entry = &directory->groups[i].entry;
 
 		if (entry->state == RETL_GROUP_COMPLETE && RetlAnchorExists(rel, entry))
-			tuples += entry->rowCount;
+			tuples += entry->rowCount - RetlStubsSweep(rel, entry);
 	}
 	visibilitymap_count(rel, &allVisible, &allFrozen);
 	RetlUpdateRelstats(rel, RelationGetNumberOfBlocks(rel), tuples, allVisible, allFrozen);

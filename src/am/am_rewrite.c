@@ -8,8 +8,8 @@
  * what they saw before: rows keep their inserter, unless everybody sees them.
  *
  *	1. Rows of the row store are copied as tuples by heap's own rewrite
- *	   module, which keeps transaction ids and chains of updates.  That must
- *	   be first, for it writes past the end of the file by its own count.
+ *	   module, which keeps transaction ids and chains of updates; so are rows
+ *	   of groups that are dead, but not for everybody yet.  That must be first, for it writes past the end of the file by its own count.
  *	2. Rows that everybody sees are put into new, full row groups: those of
  *	   all groups, and those of the row store if it has more of them than a
  *	   command may leave there.  The new groups' anchors are frozen.
@@ -39,6 +39,7 @@
 #include "storage/directory.h"
 #include "visibility/anchor.h"
 #include "visibility/row_store.h"
+#include "visibility/stub.h"
 
 /* What becomes of a tuple of the row store. */
 typedef enum TupleFate
@@ -63,6 +64,7 @@ typedef struct Rewrite
 	Datum	   *values;
 	bool	   *isnull;
 	TupleFate	fates[MaxHeapTuplesPerPage + 1];	/* of the current page, by offset */
+	RetlHiddenRows notLive;		/* rows of the current group */
 
 	/* row groups of the new table */
 	RetlWriteOptions options;
@@ -347,6 +349,114 @@ CopyRowStore(Rewrite *rewrite, bool tuples)
 }
 
 /*
+ * Put the columns of a row of the current group of a reader into values and
+ * isnull.  Dropped columns become null.
+ */
+static void
+ReadGroupRow(Rewrite *rewrite, RetlGroupReader *reader, uint32 row)
+{
+	TupleDesc	tupdesc = RelationGetDescr(rewrite->old);
+	uint32		vectorRows = RetlGroupReaderVectorRows(reader);
+
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		if (TupleDescAttr(tupdesc, i)->attisdropped)
+		{
+			rewrite->values[i] = (Datum) 0;
+			rewrite->isnull[i] = true;
+		}
+		else
+			rewrite->values[i] =
+				RetlVectorGetDatum(RetlGroupReaderGetVector(reader, i + 1, row / vectorRows),
+								   row % vectorRows, &rewrite->isnull[i]);
+	}
+}
+
+/*
+ * A row of a group was deleted or updated, and somebody may still see it: it
+ * becomes a tuple, with the group's inserter and the stub's deleter, in the place
+ * of the stub in a chain of versions.
+ */
+static void
+KeepTouchedRow(Rewrite *rewrite, HeapTupleHeader stub, ItemPointer tid,
+			   const HeapTupleHeaderData *anchor)
+{
+	HeapTupleData old;
+	HeapTuple	copy = heap_form_tuple(RelationGetDescr(rewrite->new), rewrite->values,
+									   rewrite->isnull);
+
+	stub->t_infomask = (stub->t_infomask & ~HEAP_XMIN_FROZEN) |
+		(anchor->t_infomask & HEAP_XMIN_FROZEN);
+	HeapTupleHeaderSetXmin(stub, HeapTupleHeaderGetRawXmin(anchor));
+	old.t_data = stub;
+	old.t_len = RETLDB_STUB_LENGTH;
+	old.t_self = *tid;
+	old.t_tableOid = RelationGetRelid(rewrite->old);
+	rewrite_heap_tuple(rewrite->heap, &old, copy);
+	heap_freetuple(copy);
+	rewrite->recentlyDead++;
+	CountRow(rewrite);
+}
+
+/*
+ * Copy those touched rows of a group that are dead, but not for everybody.
+ */
+static void
+KeepTouchedRows(Rewrite *rewrite, RetlGroupReader *reader, const RetlGroup *group)
+{
+	HeapTupleHeaderData anchor;
+	int			count;
+	RetlStubEntry *entries = RetlStubMapRead(rewrite->old, &group->entry, &count);
+
+	if (!RetlAnchorIsVisible(rewrite->old, &group->entry, SnapshotAny, &anchor))
+		return;
+	RetlGroupReaderOpen(reader, &group->entry);
+	for (int i = 0; i < count; i++)
+	{
+		Buffer		buffer;
+		HeapTupleData tuple;
+		HTSV_Result state;
+		union
+		{
+			HeapTupleHeaderData header;
+			char		bytes[RETLDB_STUB_LENGTH];
+		}			stub;
+
+		CHECK_FOR_INTERRUPTS();
+		if (entries[i].dead ||
+			!RetlStubLock(rewrite->old, &entries[i].stub, group->entry.rowBase + entries[i].row,
+						  BUFFER_LOCK_SHARE, &buffer, &tuple))
+			continue;
+		state = HeapTupleSatisfiesVacuum(&tuple, rewrite->oldestXmin, buffer);
+		memcpy(stub.bytes, tuple.t_data, RETLDB_STUB_LENGTH);
+		UnlockReleaseBuffer(buffer);
+		if (state != HEAPTUPLE_RECENTLY_DEAD && state != HEAPTUPLE_DELETE_IN_PROGRESS)
+			continue;
+		ReadGroupRow(rewrite, reader, entries[i].row);
+		KeepTouchedRow(rewrite, &stub.header, &tuple.t_self, &anchor);
+	}
+}
+
+/*
+ * The same for all groups.
+ */
+static void
+KeepTouchedRowsOfGroups(Rewrite *rewrite)
+{
+	RetlGroupReader *reader = RetlGroupReaderCreate(rewrite->old, rewrite->strategy, NULL);
+
+	for (int i = 0; i < rewrite->directory->groupCount; i++)
+	{
+		RetlGroup  *group = &rewrite->directory->groups[i];
+
+		if (group->entry.state == RETL_GROUP_COMPLETE &&
+			group->entry.stubMapRoot != RETLDB_NO_BLOCK)
+			KeepTouchedRows(rewrite, reader, group);
+	}
+	RetlGroupReaderFree(reader);
+}
+
+/*
  * Copy what stays in the row store.
  */
 static void
@@ -355,6 +465,7 @@ CopyTuples(Rewrite *rewrite, TransactionId freezeLimit, MultiXactId multiCutoff)
 	rewrite->heap = begin_heap_rewrite(rewrite->old, rewrite->new, rewrite->oldestXmin,
 									   freezeLimit, multiCutoff);
 	CopyRowStore(rewrite, true);
+	KeepTouchedRowsOfGroups(rewrite);
 	end_heap_rewrite(rewrite->heap);
 }
 
@@ -364,33 +475,24 @@ CopyTuples(Rewrite *rewrite, TransactionId freezeLimit, MultiXactId multiCutoff)
  */
 
 /*
- * Add the rows of a group of the old table; settled ones may fill several groups
- * together, others must stay together.
+ * Add the live rows of a group of the old table; settled ones may fill several
+ * groups together, others must stay together.
  */
 static void
 AddGroupRows(Rewrite *rewrite, RetlGroupReader *reader, const RetlGroup *group, bool settled)
 {
-	TupleDesc	tupdesc = RelationGetDescr(rewrite->old);
 	uint32		vectorRows;
 
 	RetlGroupReaderOpen(reader, &group->entry);
+	RetlHiddenRowsNotLive(&rewrite->notLive, rewrite->old, &group->entry, rewrite->oldestXmin);
 	vectorRows = RetlGroupReaderVectorRows(reader);
 	for (uint32 row = 0; row < RetlGroupReaderRowCount(reader); row++)
 	{
 		if (row % vectorRows == 0)
 			CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < tupdesc->natts; i++)
-		{
-			if (TupleDescAttr(tupdesc, i)->attisdropped)
-			{
-				rewrite->values[i] = (Datum) 0;
-				rewrite->isnull[i] = true;
-			}
-			else
-				rewrite->values[i] =
-					RetlVectorGetDatum(RetlGroupReaderGetVector(reader, i + 1, row / vectorRows),
-									   row % vectorRows, &rewrite->isnull[i]);
-		}
+		if (rewrite->notLive.count > 0 && RetlRowIsHidden(&rewrite->notLive, row))
+			continue;
+		ReadGroupRow(rewrite, reader, row);
 		if (settled)
 			AddSettledRow(rewrite);
 		else
@@ -466,6 +568,7 @@ BeginRewrite(Rewrite *rewrite, Relation old, Relation new, TransactionId oldestX
 	rewrite->writer = RetlGroupWriterCreate(RelationGetDescr(new), &rewrite->options,
 											CurrentMemoryContext);
 	RetlWriteMemoryInit(&rewrite->memory, CurrentMemoryContext);
+	RetlHiddenRowsInit(&rewrite->notLive, CurrentMemoryContext);
 }
 
 /*

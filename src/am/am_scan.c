@@ -411,16 +411,6 @@ retldb_tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
 }
 
 /*
- * Follow the chain of updates.  Columnar rows have none.
- */
-void
-retldb_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
-{
-	if (!RetlTidIsColumnar(tid))
-		heap_get_latest_tid(scan, tid);
-}
-
-/*
  * Does the heap tuple in the slot, in a pinned buffer, satisfy a snapshot?
  */
 static bool

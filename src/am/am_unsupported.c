@@ -31,56 +31,9 @@ ReportUnsupported(Relation rel, const char *what)
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("%s is not supported on table \"%s\"", what, RelationGetRelationName(rel)),
-			 errdetail("The table uses access method \"retldb\", which can insert and read rows so far."),
+			 errdetail("The table uses access method \"retldb\", which has no indexes so far."),
 			 errhint("ALTER TABLE ... SET ACCESS METHOD heap makes it an ordinary table.")));
 	pg_unreachable();
-}
-
-static TM_Result
-retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot,
-					Snapshot crosscheck, bool wait, TM_FailureData *tmfd, bool changingPart)
-{
-	(void) tid;
-	(void) cid;
-	(void) snapshot;
-	(void) crosscheck;
-	(void) wait;
-	(void) tmfd;
-	(void) changingPart;
-	ReportUnsupported(rel, "DELETE");
-}
-
-static TM_Result
-retldb_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId cid,
-					Snapshot snapshot, Snapshot crosscheck, bool wait,
-					TM_FailureData *tmfd, LockTupleMode *lockmode, RETL_UPDATE_INDEXES_ARG)
-{
-	(void) otid;
-	(void) slot;
-	(void) cid;
-	(void) snapshot;
-	(void) crosscheck;
-	(void) wait;
-	(void) tmfd;
-	(void) lockmode;
-	(void) update_indexes;
-	ReportUnsupported(rel, "UPDATE");
-}
-
-static TM_Result
-retldb_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot,
-				  CommandId cid, LockTupleMode mode, LockWaitPolicy wait_policy,
-				  uint8 flags, TM_FailureData *tmfd)
-{
-	(void) tid;
-	(void) snapshot;
-	(void) slot;
-	(void) cid;
-	(void) mode;
-	(void) wait_policy;
-	(void) flags;
-	(void) tmfd;
-	ReportUnsupported(rel, "locking rows");
 }
 
 static void
@@ -205,9 +158,6 @@ RetlRefuseUtility(Node *statement)
 void
 RetlSetUnsupported(TableAmRoutine *routine)
 {
-	routine->tuple_delete = retldb_tuple_delete;
-	routine->tuple_update = retldb_tuple_update;
-	routine->tuple_lock = retldb_tuple_lock;
 	routine->tuple_insert_speculative = retldb_tuple_insert_speculative;
 	routine->tuple_complete_speculative = retldb_tuple_complete_speculative;
 	routine->index_fetch_begin = retldb_index_fetch_begin;

@@ -115,6 +115,10 @@ static TableAmRoutine retldb_methods = {
 	.tuple_get_latest_tid = retldb_tuple_get_latest_tid,
 	.tuple_satisfies_snapshot = retldb_tuple_satisfies_snapshot,
 
+	.tuple_delete = retldb_tuple_delete,
+	.tuple_update = retldb_tuple_update,
+	.tuple_lock = retldb_tuple_lock,
+
 	.tuple_insert = retldb_tuple_insert,
 	.multi_insert = retldb_multi_insert,
 	.finish_bulk_insert = retldb_finish_bulk_insert,
@@ -144,7 +148,7 @@ static TableAmRoutine retldb_methods = {
 const TableAmRoutine *
 RetlGetTableAmRoutine(void)
 {
-	if (retldb_methods.tuple_delete == NULL)
+	if (retldb_methods.tuple_insert_speculative == NULL)
 		RetlSetUnsupported(&retldb_methods);
 	return &retldb_methods;
 }

@@ -56,7 +56,6 @@ extern void retldb_parallelscan_reinitialize(Relation rel, ParallelTableScanDesc
 extern bool retldb_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
 										   TupleTableSlot *slot);
 extern bool retldb_tuple_tid_valid(TableScanDesc scan, ItemPointer tid);
-extern void retldb_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid);
 extern bool retldb_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot,
 											Snapshot snapshot);
 
@@ -75,6 +74,20 @@ extern void retldb_multi_insert(Relation rel, TupleTableSlot **slots, int nslots
 								CommandId cid, int options,
 								struct BulkInsertStateData *bistate);
 extern void retldb_finish_bulk_insert(Relation rel, int options);
+
+/* am_modify.c */
+extern TM_Result retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid,
+									 Snapshot snapshot, Snapshot crosscheck, bool wait,
+									 TM_FailureData *tmfd, bool changingPart);
+extern TM_Result retldb_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot,
+									 CommandId cid, Snapshot snapshot, Snapshot crosscheck,
+									 bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode,
+									 RetlUpdateIndexes *update_indexes);
+extern TM_Result retldb_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot,
+								   TupleTableSlot *slot, CommandId cid, LockTupleMode mode,
+								   LockWaitPolicy wait_policy, uint8 flags,
+								   TM_FailureData *tmfd);
+extern void retldb_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid);
 
 /* am_rewrite.c */
 extern void retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable,

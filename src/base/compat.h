@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "access/tableam.h"
 #include "storage/bufmgr.h"
 #include "storage/lockdefs.h"
 #include "storage/smgr.h"
@@ -122,13 +123,6 @@ typedef PGIOAlignedBlock RetlIOBlock;
 typedef PGAlignedBlock RetlIOBlock;
 #endif
 
-/* 16 tells which indexes an update has to do with; indexes are not supported yet. */
-#if PG_VERSION_NUM >= 160000
-#define RETL_UPDATE_INDEXES_ARG		TU_UpdateIndexes *update_indexes
-#else
-#define RETL_UPDATE_INDEXES_ARG		bool *update_indexes
-#endif
-
 /*
  * The arguments by which ANALYZE gives a block, and the block, pinned; invalid
  * after the last one.  17 hands over a stream of buffers and asks until it ends,
@@ -194,6 +188,28 @@ typedef PGAlignedBlock RetlIOBlock;
 #else
 #define RetlLockClassTuple(relid)	SearchSysCache1(RELOID, ObjectIdGetDatum(relid))
 #define RetlUnlockClassTuple(catalog, tuple)	((void) 0)
+#endif
+
+/* 16 added a number of pages by which to extend, and pages to the count of updates. */
+#if PG_VERSION_NUM >= 160000
+#define RetlGetBufferForTuple(rel, len, other, options, vmbuffer, vmbufferOther) \
+	RelationGetBufferForTuple(rel, len, other, options, NULL, vmbuffer, vmbufferOther, 0)
+#define RetlCountHeapUpdate(rel)	pgstat_count_heap_update(rel, false, false)
+#else
+#define RetlGetBufferForTuple(rel, len, other, options, vmbuffer, vmbufferOther) \
+	RelationGetBufferForTuple(rel, len, other, options, NULL, vmbuffer, vmbufferOther)
+#define RetlCountHeapUpdate(rel)	pgstat_count_heap_update(rel, false)
+#endif
+
+/* 16 made an enum of what an update means to indexes. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes RetlUpdateIndexes;
+#define RETL_UPDATE_ALL_INDEXES		TU_All
+#define RETL_UPDATE_NO_INDEXES		TU_None
+#else
+typedef bool RetlUpdateIndexes;
+#define RETL_UPDATE_ALL_INDEXES		true
+#define RETL_UPDATE_NO_INDEXES		false
 #endif
 
 #endif							/* RETLDB_COMPAT_H */

@@ -23,10 +23,11 @@
 #include "visibility/row_move.h"
 
 /*
- * The lock that compaction holds on a table.  It excludes VACUUM, ANALYZE, DDL
- * and other compaction, and nobody who reads or inserts.
+ * The lock that compaction holds on a table.  It excludes everybody but readers:
+ * a command with an older snapshot that went on to change or lock a moved row
+ * would find it deleted, and pass over it in silence.
  */
-#define RETLDB_COMPACT_LOCK		ShareUpdateExclusiveLock
+#define RETLDB_COMPACT_LOCK		ExclusiveLock
 
 /* Compaction of one table, over all its steps. */
 typedef struct RetlCompaction

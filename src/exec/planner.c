@@ -8,8 +8,6 @@
  * zone maps promise that most of the table can be skipped.
  *
  * Not offered are
- *	- scans whose rows will be locked, updated or deleted: these go through the
- *	  access method's own scan;
  *	- scans that need system columns other than ctid and tableoid, for rows of
  *	  a columnar scan have no tuple header;
  *	- samples;
@@ -197,26 +195,6 @@ NeedsTupleHeader(Bitmapset *attnums)
 		if (attnum >= 0)
 			break;
 		if (attnum != SelfItemPointerAttributeNumber && attnum != TableOidAttributeNumber)
-			return true;
-	}
-	return false;
-}
-
-/* Will rows of this relation be locked, updated or deleted? */
-static bool
-IsLockedOrChanged(PlannerInfo *root, Index rti)
-{
-	ListCell   *lc;
-
-	if (root->parse->resultRelation == (int) rti ||
-		bms_is_member(rti, root->all_result_relids))
-		return true;
-
-	foreach(lc, root->rowMarks)
-	{
-		PlanRowMark *mark = lfirst_node(PlanRowMark, lc);
-
-		if (mark->rti == rti && RowMarkRequiresRowShareLock(mark->markType))
 			return true;
 	}
 	return false;
@@ -640,7 +618,7 @@ AddParameterisedPaths(const PathContext *context)
 
 /* Is this a relation that a columnar scan could be offered for? */
 static bool
-IsCandidate(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+IsCandidate(RelOptInfo *rel, RangeTblEntry *rte)
 {
 	if (!retldb_enable_columnar_scan)
 		return false;
@@ -652,7 +630,7 @@ IsCandidate(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 		return false;
 	if (!enable_seqscan && rel->indexlist != NIL)
 		return false;
-	return !IS_DUMMY_REL(rel) && !IsLockedOrChanged(root, rti);
+	return !IS_DUMMY_REL(rel);
 }
 
 /* set_rel_pathlist_hook: core has made its paths, add ours. */
@@ -665,7 +643,7 @@ AddScanPaths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	if (previousPathlistHook)
 		previousPathlistHook(root, rel, rti, rte);
 
-	if (!IsCandidate(root, rel, rti, rte))
+	if (!IsCandidate(rel, rte))
 		return;
 
 	attnums = NeededColumns(rel);

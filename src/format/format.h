@@ -75,7 +75,7 @@ typedef enum RetlPageKind
 	RETL_PAGE_ZONE_MAP = 3,		/* arrays of RetlZoneEntry, column-major */
 	RETL_PAGE_DATA = 4,			/* a stretch of a row group's byte string */
 	RETL_PAGE_RUN_LIST = 5,		/* RetlRunListPage: page runs of a row group */
-	RETL_PAGE_STUB_MAP = 6,		/* reserved: stub maps (row changes) */
+	RETL_PAGE_STUB_MAP = 6,		/* RetlStubMapPage: rows that were touched */
 	RETL_PAGE_DELETE_VERSION = 7	/* reserved: versions of deletions */
 } RetlPageKind;
 
@@ -191,7 +191,7 @@ typedef struct RetlGroupEntry
 	uint16_t	anchorOffset;
 	uint8_t		state;			/* RetlGroupState */
 	uint8_t		location;		/* RetlLocation */
-	uint32_t	stubMapRoot;	/* reserved: RETLDB_NO_BLOCK = no row was touched */
+	uint32_t	stubMapRoot;	/* RETLDB_NO_BLOCK = no row was touched */
 	uint32_t	deleteVersionRoot;	/* reserved: RETLDB_NO_BLOCK */
 	uint32_t	runListBlock;	/* page with the runs past the inline ones */
 	uint16_t	runCount;		/* of all runs */
@@ -229,6 +229,52 @@ typedef struct RetlRunListPage
 	uint32_t	count;
 	RetlRun		runs[RETLDB_RUN_LIST_CAPACITY];
 } RetlRunListPage;
+
+/* ---------------------------------------------------------------------
+ * Stub map: which rows of a group were locked, updated or deleted, and where
+ * the stubs are that stand for them.  Its pages are among the group's runs,
+ * past those of the byte string.
+ *
+ * A page is a leaf, with entries in no order for the rows of a range of
+ * segments, or the root, which names for each segment the leaf it belongs to.
+ * A map that fits a leaf has no other page: its root is that leaf.
+ * ---------------------------------------------------------------------
+ */
+typedef enum RetlStubMapKind
+{
+	RETL_STUB_MAP_LEAF = 1,
+	RETL_STUB_MAP_ROOT = 2
+} RetlStubMapKind;
+
+#define RETLDB_STUB_SEGMENT_ROWS	1000	/* what a leaf always has room for */
+#define RETLDB_STUB_MAX_SEGMENTS	1049	/* of RETLDB_MAX_GROUP_ROWS rows */
+#define RETLDB_STUB_LEAF_CAPACITY	1016
+
+/*
+ * An entry of a leaf: bits 0 to 19 the row within the group, 20 to 50 the block
+ * and 51 to 59 the line pointer of its stub.  With RETL_STUB_DEAD the row is
+ * dead for everybody and has no stub (block and line pointer are 0).
+ */
+#define RETL_STUB_ROW_BITS			20
+#define RETL_STUB_BLOCK_BITS		31
+#define RETL_STUB_OFFSET_BITS		9
+#define RETL_STUB_DEAD				(UINT64_C(1) << 60)
+
+typedef struct RetlStubMapPage
+{
+	uint8_t		kind;			/* RetlStubMapKind */
+	uint8_t		reserved;		/* zero */
+	uint16_t	count;			/* leaf: entries */
+	uint16_t	firstSegment;	/* leaf: whose rows it has entries for; */
+	uint16_t	segmentCount;	/* root: 0 and the number of all segments */
+	uint32_t	spareBlock;		/* root: pages of the map that are not in use yet; */
+	uint32_t	spareCount;		/* leaf: zero */
+	union
+	{
+		uint64_t	entries[RETLDB_STUB_LEAF_CAPACITY];
+		uint32_t	leaves[RETLDB_STUB_MAX_SEGMENTS];	/* by segment; never NO_BLOCK */
+	}			u;
+} RetlStubMapPage;
 
 /* ---------------------------------------------------------------------
  * Zone maps
@@ -467,7 +513,7 @@ typedef struct RetlOverflowFrame
  * ---------------------------------------------------------------------
  */
 #define RETLDB_ANCHOR_BIT		0x1000	/* in t_infomask2 */
-#define RETLDB_STUB_BIT			0x0800	/* reserved: stubs */
+#define RETLDB_STUB_BIT			0x0800	/* stubs, likewise */
 #define RETLDB_MARK_BITS		(RETLDB_ANCHOR_BIT | RETLDB_STUB_BIT)
 #define RETLDB_ANCHOR_MAGIC		0x41544C52	/* "RLTA" */
 
@@ -480,6 +526,16 @@ typedef struct RetlAnchorPayload
 
 #define RETLDB_ANCHOR_PAYLOAD_OFFSET	24
 #define RETLDB_ANCHOR_LENGTH			40
+
+/* ---------------------------------------------------------------------
+ * Stub: a heap tuple without attributes that stands for one row of a group.
+ * t_hoff = 32, no null bitmap; at offset 24 a u64: the row number, and above it
+ * 24 bits of the CRC-32C of the row number (as a u64).
+ * ---------------------------------------------------------------------
+ */
+#define RETLDB_STUB_PAYLOAD_OFFSET		24
+#define RETLDB_STUB_LENGTH				32
+#define RETL_STUB_ROW_NUMBER_BITS		40
 
 /* ---------------------------------------------------------------------
  * No padding anywhere, and everything fits.
@@ -502,6 +558,10 @@ RETLDB_ASSERT_SIZE(RetlPieceHeader, 12);
 RETLDB_ASSERT_SIZE(RetlOverflowRef, 24);
 RETLDB_ASSERT_SIZE(RetlOverflowFrame, 16);
 RETLDB_ASSERT_SIZE(RetlAnchorPayload, 16);
+RETLDB_ASSERT_SIZE(RetlStubMapPage, RETLDB_PAYLOAD_SIZE);
+_Static_assert(RETLDB_STUB_MAX_SEGMENTS * RETLDB_STUB_SEGMENT_ROWS >= RETLDB_MAX_GROUP_ROWS,
+			   "segments cover all rows");
+_Static_assert(RETLDB_MAX_GROUP_ROWS <= 1 << RETL_STUB_ROW_BITS, "rows fit stub map entries");
 _Static_assert(offsetof(RetlFileHeader, directoryBlocks) == 184, "on-disk layout of RetlFileHeader");
 _Static_assert(sizeof(RetlFileHeader) <= RETLDB_PAYLOAD_SIZE, "header fits its page");
 _Static_assert(offsetof(RetlDirectoryPage, slots) == 32, "on-disk layout of RetlDirectoryPage");

@@ -3,8 +3,8 @@
  * verify_anchor.c
  *	  Third phase of retldb.verify: the row store and the anchors in it.
  *
- * Blocks that nobody claimed are heap pages.  Of the tuples on them only the
- * anchors are ours to check: each has the form of an anchor, and one that is
+ * Blocks that nobody claimed are heap pages.  Of the tuples on them anchors and
+ * stubs are ours to check: each has the form of one, and an anchor that is
  * committed has a COMPLETE directory entry that points back to it.  Groups
  * whose anchor is missing are no fault: that is how aborted loads look.
  *
@@ -26,6 +26,7 @@
 #include "sql/verify_internal.h"
 #include "storage/column_page.h"
 #include "visibility/anchor.h"
+#include "visibility/stub.h"
 
 /* A live anchor that the copied directory does not know. */
 typedef struct Suspect
@@ -234,6 +235,23 @@ CheckAnchor(RetlVerifyState *state, RowStoreScan *scan, HeapTuple tuple, Buffer 
 }
 
 /*
+ * Check a stub.  Whether the map of its group names it is the map's matter: one
+ * that no map names is what a crash leaves, and stands for nothing.
+ */
+static void
+CheckStub(RetlVerifyState *state, HeapTuple tuple)
+{
+	OffsetNumber offset = ItemPointerGetOffsetNumber(&tuple->t_self);
+
+	if (!RetlStubIsSound(tuple))
+		RetlVerifyFault(state, "tuple at offset %u is marked as a stub but does not have the form of one",
+						offset);
+	else if (RetlStubGetRowNumber(tuple) >= state->directory->header.nextRowNumber)
+		RetlVerifyFault(state, "stub at offset %u stands for row number %llu, which is not below the next one",
+						offset, (unsigned long long) RetlStubGetRowNumber(tuple));
+}
+
+/*
  * Check a tuple of the row store.
  */
 static void
@@ -248,6 +266,8 @@ CheckTuple(RetlVerifyState *state, RowStoreScan *scan, HeapTuple tuple, Buffer b
 			RetlVerifyFault(state, "tuple at offset %u has the form of an anchor but is not marked as one",
 							offset);
 	}
+	else if ((tuple->t_data->t_infomask2 & RETLDB_STUB_BIT) != 0)
+		CheckStub(state, tuple);
 	else if (!IsWellFormed(tuple))
 		RetlVerifyFault(state, "tuple at offset %u is marked as an anchor but does not have the form of one",
 						offset);

@@ -20,6 +20,7 @@
 
 #include "rowgroup/group_reader.h"
 #include "sql/verify_internal.h"
+#include "storage/stub_map.h"
 #include "visibility/anchor.h"
 
 /* A group under verification. */
@@ -228,6 +229,33 @@ CheckContents(RetlVerifyState *state, GroupCheck *check)
 }
 
 /*
+ * Step: check the stub map, of the state it has now.
+ */
+static void
+CheckStubMap(RetlVerifyState *state, void *argument)
+{
+	GroupCheck *check = argument;
+	RetlGroup	group = *check->group;
+
+	if (RetlDirectoryReadStubMapRoot(state->rel, &group) &&
+		group.entry.stubMapRoot != RETLDB_NO_BLOCK)
+		check->text = RetlStubMapProblem(state->rel, &group.entry);
+}
+
+/*
+ * Check which rows of the group were touched.
+ */
+static void
+CheckTouchedRows(RetlVerifyState *state, GroupCheck *check)
+{
+	RetlVerifyAt(state, InvalidBlockNumber, check->group->entry.groupId, 0);
+	check->text = NULL;
+	(void) RetlVerifyStep(state, CheckStubMap, check);
+	if (check->text != NULL)
+		RetlVerifyFault(state, "%s", check->text);
+}
+
+/*
  * Check one group.
  */
 static void
@@ -240,7 +268,10 @@ CheckGroup(RetlVerifyState *state, const RetlGroup *group)
 	{
 		CheckPages(state, &check);
 		if (check.anchored)
+		{
 			CheckContents(state, &check);
+			CheckTouchedRows(state, &check);
+		}
 	}
 	if (state->faults != NIL && !RetlVerifyGroupUnchanged(state, group))
 		RetlVerifyForget(state);

@@ -405,7 +405,46 @@ ChangeRunList(DirectoryChange *change, const RetlGroupEntry *entry)
 }
 
 /*
- * Append a run to a LOADING group, in memory and on disk.
+ * Read the entry of a group once more.
+ */
+void
+RetlDirectoryRefresh(Relation rel, RetlGroup *group)
+{
+	const RetlSlot *slot = &group->slot;
+	uint64		groupId = group->entry.groupId;
+	Buffer		buffer = RetlPageRead(rel, slot->block, RETL_PAGE_DIRECTORY, 0, slot->pageIndex,
+									  BUFFER_LOCK_SHARE, NULL);
+	RetlDirectoryPage *page = (RetlDirectoryPage *) RetlPageGetPayload(BufferGetPage(buffer));
+
+	group->entry = page->slots[slot->slot];
+	UnlockReleaseBuffer(buffer);
+	if (group->entry.groupId != groupId || group->entry.state != RETL_GROUP_COMPLETE)
+		elog(ERROR, "row group %llu of table \"%s\" has gone",
+			 (unsigned long long) groupId, RelationGetRelationName(rel));
+}
+
+/*
+ * Has the group a stub map by now?
+ */
+bool
+RetlDirectoryReadStubMapRoot(Relation rel, RetlGroup *group)
+{
+	const RetlSlot *slot = &group->slot;
+	Buffer		buffer = RetlPageRead(rel, slot->block, RETL_PAGE_DIRECTORY, 0, slot->pageIndex,
+									  BUFFER_LOCK_SHARE, NULL);
+	RetlDirectoryPage *page = (RetlDirectoryPage *) RetlPageGetPayload(BufferGetPage(buffer));
+	const RetlGroupEntry *entry = &page->slots[slot->slot];
+	bool		found = entry->groupId == group->entry.groupId &&
+		entry->state == RETL_GROUP_COMPLETE;
+
+	if (found)
+		group->entry.stubMapRoot = entry->stubMapRoot;
+	UnlockReleaseBuffer(buffer);
+	return found;
+}
+
+/*
+ * Append a run to a group, in memory and on disk.
  */
 void
 RetlDirectoryAddRun(Relation rel, RetlGroup *group, RetlRun run)

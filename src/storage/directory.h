@@ -13,7 +13,8 @@
  * Locking: structure (slots, header counters) is changed under LockPage() of
  * the header block in ExclusiveLock, taken here and held briefly; the order is
  * page lock, then relation extension lock, then buffer locks: header,
- * directory page.  A LOADING entry's runs are changed only by its writer.
+ * directory page.  A LOADING entry's runs are changed only by its writer, those
+ * of a COMPLETE one grow (for its stub map) under the page lock.
  *
  *-------------------------------------------------------------------------
  */
@@ -94,8 +95,25 @@ extern void RetlDirectoryAddGroup(Relation rel, uint64 groupId, uint64 rowBase,
 								  uint32 rowCapacity, ItemPointer anchorTid,
 								  uint64 writerXid, RetlGroup *group);
 
-/* Append a run of pages to a LOADING group's entry (and to *group). */
+/*
+ * Append a run of pages to a LOADING group's entry (and to *group), or to a
+ * COMPLETE one's: then under the header's page lock, after RetlDirectoryRefresh.
+ * What else the caller has changed in group->entry is written with it.
+ */
 extern void RetlDirectoryAddRun(Relation rel, RetlGroup *group, RetlRun run);
+
+/*
+ * Read the entry of a group once more.  The caller holds the header's page lock,
+ * so a COMPLETE entry does not change after that.  It is an error if the group
+ * is not there any more.
+ */
+extern void RetlDirectoryRefresh(Relation rel, RetlGroup *group);
+
+/*
+ * Tell group->entry whether the group has a stub map by now.  False if it is not
+ * there any more.
+ */
+extern bool RetlDirectoryReadStubMapRoot(Relation rel, RetlGroup *group);
 
 /*
  * Publish a group; the caller has set rowCount, vectorRows, dataLength,

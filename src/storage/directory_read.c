@@ -67,8 +67,11 @@ RetlGroupEntryProblem(const RetlGroupEntry *entry, BlockNumber nblocks)
 	if (entry->anchorBlock == RETLDB_HEADER_BLOCK || entry->anchorBlock >= nblocks ||
 		entry->anchorOffset == 0)
 		return "an anchor outside the table";
-	if (entry->stubMapRoot != RETLDB_NO_BLOCK || entry->deleteVersionRoot != RETLDB_NO_BLOCK)
-		return "unsupported row changes";
+	if (entry->stubMapRoot != RETLDB_NO_BLOCK &&
+		(entry->stubMapRoot == RETLDB_HEADER_BLOCK || entry->stubMapRoot >= nblocks))
+		return "a stub map outside the table";
+	if (entry->deleteVersionRoot != RETLDB_NO_BLOCK)
+		return "unsupported versions of deletions";
 	if (entry->state == RETL_GROUP_LOADING)
 		return NULL;
 	if (entry->rowCount == 0)
@@ -271,7 +274,10 @@ ReadRunList(Relation rel, const RetlGroupEntry *entry, RetlRun *runs, int count)
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	problem = RetlPageProblem(page, entry->runListBlock, RETL_PAGE_RUN_LIST,
 							  entry->groupId, 0, true);
-	if (problem == NULL && (list->count != count || list->next != RETLDB_NO_BLOCK))
+	/* it may have grown since the entry was copied: stub maps take further pages */
+	if (problem == NULL &&
+		(list->count < count || list->count > RETLDB_RUN_LIST_CAPACITY ||
+		 list->next != RETLDB_NO_BLOCK))
 		problem = "an unexpected number of page runs";
 	if (problem == NULL)
 		memcpy(runs, list->runs, sizeof(RetlRun) * count);

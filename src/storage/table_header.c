@@ -208,6 +208,26 @@ RetlHeaderRead(Relation rel, RetlFileHeader *header)
 }
 
 /*
+ * The generation of the directory.  Of the header no more is looked at.
+ */
+uint64
+RetlHeaderGeneration(Relation rel)
+{
+	Buffer		buffer = ReadBuffer(rel, RETLDB_HEADER_BLOCK);
+	Page		page = BufferGetPage(buffer);
+	const char *problem;
+	uint64		generation;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	problem = RetlPageProblem(page, RETLDB_HEADER_BLOCK, RETL_PAGE_HEADER, 0, 0, false);
+	if (problem != NULL)
+		RetlReportDamagedPage(rel, RETLDB_HEADER_BLOCK, problem);
+	generation = ((RetlFileHeader *) RetlPageGetPayload(page))->generation;
+	UnlockReleaseBuffer(buffer);
+	return generation;
+}
+
+/*
  * Read the header, if it is sound or damage may not be passed over.
  */
 bool

@@ -37,6 +37,9 @@ extern void RetlHeaderRead(Relation rel, RetlFileHeader *header);
  */
 extern bool RetlHeaderTryRead(Relation rel, RetlFileHeader *header);
 
+/* The generation of the directory; cheaper than reading the header. */
+extern uint64 RetlHeaderGeneration(Relation rel);
+
 /* Why a header cannot be used, or NULL; *unsupported: it is newer, not damaged. */
 extern const char *RetlHeaderProblem(const RetlFileHeader *header, bool *unsupported);
 

@@ -242,6 +242,23 @@ RetlAnchorSetInserter(HeapTupleHeader header, const RetlGroupEntry *entry)
 }
 
 /*
+ * May the command change rows of the group?
+ */
+TM_Result
+RetlAnchorSatisfiesUpdate(Relation rel, const RetlGroupEntry *entry, CommandId cid)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+	TM_Result	result;
+
+	if (!LockAnchor(rel, entry, &buffer, &tuple))
+		return TM_Deleted;
+	result = HeapTupleSatisfiesUpdate(&tuple, cid, buffer);
+	UnlockReleaseBuffer(buffer);
+	return result;
+}
+
+/*
  * Does the anchor still stand, whoever may see it?
  */
 bool

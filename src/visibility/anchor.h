@@ -12,6 +12,7 @@
 
 #include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/tableam.h"
 #include "utils/snapshot.h"
 
 #include "storage/directory.h"
@@ -55,6 +56,13 @@ extern bool RetlAnchorIsVisible(Relation rel, const RetlGroupEntry *entry, Snaps
  * has compacted them: the newest of the inserters.
  */
 extern void RetlAnchorSetInserter(HeapTupleHeader header, const RetlGroupEntry *entry);
+
+/*
+ * May the command change rows of the group, as far as their insertion goes?  As
+ * HeapTupleSatisfiesUpdate says of the anchor; TM_Deleted if it is gone.
+ */
+extern TM_Result RetlAnchorSatisfiesUpdate(Relation rel, const RetlGroupEntry *entry,
+										   CommandId cid);
 
 /* Does the anchor still stand, whoever may see it?  (VACUUM, verification) */
 extern bool RetlAnchorExists(Relation rel, const RetlGroupEntry *entry);

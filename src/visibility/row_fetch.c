@@ -3,7 +3,7 @@
  * row_fetch.c
  *	  Single rows of row groups by their TID.
  *
- * AFTER ROW triggers and TID scans ask for rows one by one.  One table's
+ * Updates, triggers and TID scans ask for rows one by one.  One table's
  * directory and reader are kept between calls, as long as the header's
  * generation says that nothing has changed, and at most until the end of the
  * (sub)transaction.
@@ -13,8 +13,10 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "storage/predicate.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/compat.h"
 #include "base/settings.h"
@@ -23,6 +25,7 @@
 #include "storage/table_header.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/stub.h"
 
 typedef struct FetchCache
 {
@@ -56,14 +59,12 @@ RetlFetchCacheReset(void)
 static void
 UseCache(Relation rel)
 {
-	RetlFileHeader header;
 	MemoryContext oldContext;
 
-	RetlHeaderRead(rel, &header);
 	if (cache.context != NULL &&
 		cache.relid == RelationGetRelid(rel) &&
 		RetlLocatorEquals(cache.locator, RetlRelationLocator(rel)) &&
-		cache.generation == header.generation &&
+		cache.generation == RetlHeaderGeneration(rel) &&
 		cache.natts == RelationGetDescr(rel)->natts)
 	{
 		RetlGroupReaderSetRelation(cache.reader, rel);
@@ -176,6 +177,38 @@ FetchColumns(Relation rel, RetlGroup *group, uint32 row, Datum *values, bool *is
 }
 
 /*
+ * The same, and let the copy of the anchor's header, if there is one, say who
+ * inserted the row.
+ */
+static void
+FetchRow(Relation rel, RetlGroup *group, uint32 row, Datum *values, bool *isnull,
+		 HeapTupleHeader anchor)
+{
+	FetchColumns(rel, group, row, values, isnull);
+	if (anchor != NULL && RetlGroupReaderIsCompacted(cache.reader))
+		RetlAnchorSetInserter(anchor, &group->entry);
+}
+
+/*
+ * A copy of the group that has a row.
+ */
+bool
+RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, uint32 *row)
+{
+	uint64		rowNumber = RetlTidGetRowNumber(tid);
+	RetlGroup  *found;
+
+	Assert(RetlTidIsColumnar(tid));
+	UseCache(rel);
+	found = FindGroup(cache.directory, rowNumber);
+	if (found == NULL)
+		return false;
+	*group = *found;
+	*row = rowNumber - found->entry.rowBase;
+	return true;
+}
+
+/*
  * Fetch a columnar row, if the snapshot sees it.
  */
 bool
@@ -184,17 +217,46 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, Datum *values, bo
 {
 	uint64		rowNumber = RetlTidGetRowNumber(tid);
 	RetlGroup  *group;
+	uint32		row;
+
+	Assert(RetlTidIsColumnar(tid));
+	if (snapshot->snapshot_type == SNAPSHOT_DIRTY)
+	{
+		/* what an earlier row has left there must not count for this one */
+		snapshot->xmin = snapshot->xmax = InvalidTransactionId;
+		snapshot->speculativeToken = 0;
+	}
+	UseCache(rel);
+	group = FindGroup(cache.directory, rowNumber);
+	if (group == NULL)
+		return false;
+	row = rowNumber - group->entry.rowBase;
+	if (!RetlAnchorIsVisible(rel, &group->entry, snapshot, anchor))
+		return false;
+	/* as heap_fetch, and before the map is looked at: a change after that sees our lock */
+	PredicateLockTID(rel, tid, snapshot, HeapTupleHeaderGetXmin(anchor));
+	if (!RetlRowIsVisible(rel, &group->entry, row, snapshot))
+		return false;
+	if (values != NULL)
+		FetchRow(rel, group, row, values, isnull, anchor);
+	return true;
+}
+
+/*
+ * Fetch a columnar row of any state.
+ */
+bool
+RetlFetchAnyRow(Relation rel, ItemPointer tid, Datum *values, bool *isnull,
+				HeapTupleHeader anchor)
+{
+	uint64		rowNumber = RetlTidGetRowNumber(tid);
+	RetlGroup  *group;
 
 	Assert(RetlTidIsColumnar(tid));
 	UseCache(rel);
 	group = FindGroup(cache.directory, rowNumber);
-	if (group == NULL || !RetlAnchorIsVisible(rel, &group->entry, snapshot, anchor))
+	if (group == NULL || !RetlAnchorIsVisible(rel, &group->entry, SnapshotAny, anchor))
 		return false;
-	if (values != NULL)
-	{
-		FetchColumns(rel, group, rowNumber - group->entry.rowBase, values, isnull);
-		if (anchor != NULL && RetlGroupReaderIsCompacted(cache.reader))
-			RetlAnchorSetInserter(anchor, &group->entry);
-	}
+	FetchRow(rel, group, rowNumber - group->entry.rowBase, values, isnull, anchor);
 	return true;
 }

@@ -16,6 +16,7 @@
 #include "utils/snapshot.h"
 
 #include "format/format.h"
+#include "storage/directory.h"
 
 /* Does a TID name a row of a row group (rather than a heap tuple)? */
 static inline bool
@@ -49,6 +50,16 @@ RetlTidGetRowNumber(ItemPointer tid)
  */
 extern bool RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot,
 						 Datum *values, bool *isnull, HeapTupleHeader anchor);
+
+/*
+ * The same for a row of any state, visible to anybody or not; false only if its
+ * group is not there.
+ */
+extern bool RetlFetchAnyRow(Relation rel, ItemPointer tid, Datum *values, bool *isnull,
+							HeapTupleHeader anchor);
+
+/* A copy of the COMPLETE group that has a row, and the row's number in it. */
+extern bool RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, uint32 *row);
 
 /* Forget what is cached; at the end of transactions and subtransactions. */
 extern void RetlFetchCacheReset(void);

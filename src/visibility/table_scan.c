@@ -31,6 +31,7 @@
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/row_store.h"
+#include "visibility/stub.h"
 #include "visibility/table_scan.h"
 
 /* Blocks of the row store that a process of a parallel scan claims at once. */
@@ -134,7 +135,10 @@ struct RetlTableScan
 	int			vectorShift;	/* rows of a vector, as a power of two */
 	int64		checkedVector;	/* whose zones were looked at last, -1 = none */
 	bool		checkedSkip;
-	RetlSelection selection;	/* of checkedVector: rows that pass the conditions */
+	RetlHiddenRows hidden;		/* of the open group, or one before it */
+	bool		hides;			/* the open group has rows that we must not return */
+	RetlSelection selection;	/* of checkedVector: rows that are there and pass the
+								 * conditions; kept if there are either */
 	int64		countedVector;	/* of the group, in the statistics already, or -1 */
 	uint64		countedRuntime; /* its part of rowsRuntimeFiltered */
 	HeapTupleHeader anchor;		/* of the open group */
@@ -201,6 +205,7 @@ RetlTableScanBegin(Relation rel, Snapshot snapshot, Bitmapset *columns,
 	scan->vectorStamps = palloc0(sizeof(uint64) * Max(natts, 1));
 	scan->vectors = palloc0(sizeof(RetlVector *) * Max(natts, 1));
 	scan->stamp = 1;
+	RetlHiddenRowsInit(&scan->hidden, context);
 	RetlRowStorePageInit(&scan->page, rel, snapshot, scan->strategy);
 	MemoryContextSwitchTo(oldContext);
 	return scan;
@@ -271,6 +276,7 @@ StartScan(RetlTableScan *scan)
 	scan->openUnitItem = -1;
 	MemoryContextSwitchTo(oldContext);
 
+	scan->hidden.groupId = 0;
 	scan->started = true;
 }
 
@@ -522,21 +528,40 @@ HasConditions(const RetlTableScan *scan)
 }
 
 /*
- * Find the rows of checkedVector that pass the conditions.  False if none does.
+ * Take rows that are not there for the snapshot out of a selection of rows of the
+ * open group, from firstRow on.
+ */
+static void
+DeselectHidden(const RetlTableScan *scan, uint32 firstRow, RetlSelection *selection)
+{
+	const uint64 *hidden = &scan->hidden.words[firstRow / 64];
+
+	for (uint32 i = 0; i < RetlSelectionWords(selection->rowCount); i++)
+		selection->words[i] &= ~hidden[i];
+	RetlSelectionRecount(selection);
+}
+
+/*
+ * Find the rows of checkedVector that are there and pass the conditions, which
+ * may raise errors and so never see others.  False if there is none.
  */
 static bool
 SelectRows(RetlTableScan *scan, bool again)
 {
 	RetlSelection *selection = &scan->selection;
 	uint32		firstRow = (uint32) scan->checkedVector << scan->vectorShift;
+	uint32		there;
 
 	CHECK_FOR_INTERRUPTS();
 	RetlSelectAll(selection, Min(1U << scan->vectorShift, scan->groupRows - firstRow));
+	if (scan->hides)
+		DeselectHidden(scan, firstRow, selection);
+	there = selection->count;
 	for (int i = 0; scan->conditions != NULL && i < scan->conditions->count && selection->count > 0; i++)
 		RetlGroupReaderFilterTree(scan->reader, scan->conditions->trees[i],
 								  (uint32) scan->checkedVector, selection);
 	if (!again)
-		scan->stats.rowsFiltered += selection->rowCount - selection->count;
+		scan->stats.rowsFiltered += there - selection->count;
 	if (scan->runtime != NULL)
 		ApplyRuntimeTests(scan, again);
 	if (selection->count == 0 && !again)
@@ -574,7 +599,7 @@ SkipVector(RetlTableScan *scan, uint32 vectorIndex)
 	if (!again)
 		scan->countedRuntime = 0;
 	scan->countedVector = vectorIndex;
-	if (!scan->checkedSkip && scan->selects)
+	if (!scan->checkedSkip && (scan->selects || scan->hides))
 		scan->checkedSkip = !SelectRows(scan, again);
 	return scan->checkedSkip;
 }
@@ -829,6 +854,39 @@ PrefetchColumns(RetlTableScan *scan)
 }
 
 /*
+ * Find out which rows of the group, which is visible, are not there.  What an
+ * MVCC snapshot does not see it never will, so this is done once; other
+ * snapshots are asked for each row, see RowIsThere.
+ */
+static void
+FindHiddenRows(RetlTableScan *scan, const RetlGroup *group)
+{
+	scan->hides = false;
+	if (group->entry.stubMapRoot == RETLDB_NO_BLOCK || !IsMVCCSnapshot(scan->snapshot))
+		return;
+	if (scan->hidden.groupId != group->entry.groupId)
+		RetlHiddenRowsRead(&scan->hidden, scan->rel, &group->entry, scan->snapshot);
+	scan->hides = scan->hidden.count > 0;
+}
+
+/*
+ * Is a row of the open group there for a snapshot that is not MVCC?  The group
+ * itself is asked again, too: a dirty snapshot tells who is at work on the row.
+ */
+static bool
+RowIsThere(RetlTableScan *scan, uint32 row)
+{
+	if (scan->snapshot->snapshot_type == SNAPSHOT_DIRTY)
+	{
+		scan->snapshot->xmin = scan->snapshot->xmax = InvalidTransactionId;
+		scan->snapshot->speculativeToken = 0;
+	}
+	return RetlDirectoryReadStubMapRoot(scan->rel, scan->group) &&
+		RetlAnchorIsVisible(scan->rel, &scan->group->entry, scan->snapshot, scan->anchor) &&
+		RetlRowIsVisible(scan->rel, &scan->group->entry, row, scan->snapshot);
+}
+
+/*
  * Open a row group.  Returns the number of its rows, 0 if it is not to be read.
  */
 static int64
@@ -867,6 +925,7 @@ OpenGroup(RetlTableScan *scan, RetlGroup *group)
 
 	if (!scan->anchorIsRead)
 		(void) RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
+	FindHiddenRows(scan, group);
 	RetlGroupReaderOpen(scan->reader, &group->entry);
 	if (RetlGroupReaderIsCompacted(scan->reader))
 		RetlAnchorSetInserter(scan->anchor, &group->entry);
@@ -1137,7 +1196,7 @@ FindRow(RetlTableScan *scan, int64 row, int step)
 
 		if (SkipVector(scan, vectorIndex))
 			row = step > 0 ? first + (INT64CONST(1) << scan->vectorShift) : first - 1;
-		else if (!scan->selects)
+		else if (!scan->selects && !scan->hides)
 			return row;
 		else
 		{
@@ -1177,6 +1236,11 @@ StepInGroup(RetlTableScan *scan, int step)
 {
 	int64		next = FindRow(scan, scan->rowInItem + step, step);
 
+	if (unlikely(!IsMVCCSnapshot(scan->snapshot)))
+	{
+		while (next >= 0 && !RowIsThere(scan, next))
+			next = FindRow(scan, next + step, step);
+	}
 	if (next < 0)
 		return false;
 	SetGroupRow(scan, next);
@@ -1479,7 +1543,12 @@ RetlTableScanGetUnitRow(RetlTableScan *scan, OffsetNumber offset)
 {
 	if (scan->state == CURSOR_IN_GROUP)
 	{
-		SetGroupRow(scan, scan->unitFirstRow + offset - 1);
+		uint32		index = scan->unitFirstRow + offset - 1;
+
+		if (scan->hides ? RetlRowIsHidden(&scan->hidden, index) :
+			!IsMVCCSnapshot(scan->snapshot) && !RowIsThere(scan, index))
+			return NULL;
+		SetGroupRow(scan, index);
 		return &scan->row;
 	}
 	for (int i = 0; i < scan->page.tupleCount; i++)

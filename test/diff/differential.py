@@ -2,8 +2,8 @@
 """Differential test: random work on a retldb table and a heap twin.
 
 Both tables get the same commands in the same transactions: loads of every
-kind, savepoints, rollbacks, added and dropped columns, truncation, vacuum,
-under random settings.  After each step random queries must have the same
+kind, updates, deletions and locks of rows, savepoints, rollbacks, added and
+dropped columns, truncation, vacuum, under random settings.  After each step random queries must have the same
 answer, and now and then the whole contents and retldb.verify are looked at.
 
 A run is a function of its seed: --seed N --seconds S.  Each round has a seed
@@ -224,6 +224,39 @@ class Round:
         else:
             self.psql.both('INSERT INTO {t} %s' % rows)
 
+    def change(self):
+        """Rows are updated, deleted, locked."""
+        where = self.predicate()
+        name, column_type = self.random.choice(self.columns)
+        plain = column_type.split(' COLLATE')[0]
+        value = '(%s)::%s' % (self.expression(column_type, '(id %% 1000 + %d)' % self.random.randint(1, 50)), plain)
+        if name == 'id':
+            value = 'id + %d' % self.random.choice([0, 1, 1000])
+        kind = self.random.random()
+        if kind < 0.3:
+            self.psql.both('DELETE FROM {t} WHERE (%s) AND id %% %d = 0' % (where, self.random.choice([1, 2, 7, 50])))
+        elif kind < 0.55:
+            self.psql.both('UPDATE {t} SET %s = %s WHERE (%s) AND id %% %d = 0' % (name, value, where, self.random.choice([1, 2, 7, 50])))
+        elif kind < 0.65:
+            text = self.columns_as_text(self.columns)
+            self.same('WITH d AS (%s RETURNING %s AS x) SELECT count(*), md5(string_agg(x, \'\' ORDER BY x COLLATE "C")) FROM d'
+                      % (self.random.choice(['DELETE FROM {t} WHERE %s' % where, 'UPDATE {t} SET %s = %s WHERE %s' % (name, value, where)]), text))
+        elif kind < 0.75:
+            self.same('SELECT count(*), sum(id::numeric) FROM (SELECT id FROM {t} WHERE %s FOR %s) q'
+                      % (where, self.random.choice(['UPDATE', 'NO KEY UPDATE', 'SHARE', 'KEY SHARE'])))
+        elif kind < 0.85:
+            first = self.random.randint(0, self.next)
+            self.psql.both('MERGE INTO {t} m USING generate_series(%d, %d) i ON m.id = i WHEN MATCHED AND i %% 3 = 0 THEN DELETE '
+                           'WHEN MATCHED AND i %% 3 = 1 THEN UPDATE SET %s = %s WHEN NOT MATCHED AND i %% 5 = 0 THEN INSERT (id) VALUES (i)'
+                           % (first, first + self.random.choice([5, 100, 1500]), name, value.replace('id ', 'm.id ')))
+        elif kind < 0.95:
+            # one that fails in its middle
+            self.psql.both('%s WHERE 1 / (%d - id) < 5'
+                           % (self.random.choice(['DELETE FROM {t}', 'UPDATE {t} SET %s = %s' % (name, value)]),
+                              self.random.randint(1, self.next)))
+        else:
+            self.psql.both('DELETE FROM {t} WHERE id < %d' % self.random.randint(0, self.next))
+
     def fail(self):
         """A load that fails in its middle."""
         n = self.size()
@@ -272,9 +305,11 @@ class Round:
         self.steps += 1
         self.psql.must(self.settings())
         kind = self.random.random()
-        if kind < 0.35:
+        if kind < 0.22:
             self.load()
-        elif kind < 0.60:
+        elif kind < 0.40:
+            self.change()
+        elif kind < 0.62:
             self.transaction()
         elif kind < 0.68:
             self.add_column()
@@ -303,12 +338,14 @@ class Round:
         self.psql.must('BEGIN')
         for _ in range(self.random.randint(1, 4)):
             action = self.random.random()
-            if action < 0.5:
+            if action < 0.3:
                 self.load()
+            elif action < 0.5:
+                self.change()
             elif action < 0.75:
                 inside = list(self.columns)
                 self.psql.must('SAVEPOINT s')
-                self.random.choice([self.load, self.load, self.truncate, self.add_column])()
+                self.random.choice([self.load, self.change, self.change, self.truncate, self.add_column])()
                 if self.random.random() < 0.6:
                     self.psql.must('ROLLBACK TO s')
                     self.columns = inside

@@ -1,9 +1,9 @@
-"""A table's main fork: pages, header, directory, anchors (docs/format.md)."""
+"""A table's main fork: pages, header, directory, anchors, stubs (docs/format.md)."""
 
 import os
 from collections import namedtuple
 
-from crc32c import crc32c_without
+from crc32c import crc32c, crc32c_without
 from decompress import Damaged, Unsupported
 from encoding import unpack
 
@@ -13,10 +13,11 @@ PAYLOAD = PAGE - PAYLOAD_OFFSET
 SEGMENT = 131072
 NO_BLOCK = 0xFFFFFFFF
 
-HEADER, DIRECTORY, ZONE_MAP, DATA, RUN_LIST = range(1, 6)
+HEADER, DIRECTORY, ZONE_MAP, DATA, RUN_LIST, STUB_MAP = range(1, 7)
 UNUSED, LOADING, COMPLETE, FREE = range(4)
 
 ANCHOR_BIT = 0x1000
+STUB_BIT = 0x0800
 MARK_BITS = 0x1800
 
 Entry = namedtuple("Entry", """group_id row_base writer_xid commit_version data_length
@@ -160,3 +161,59 @@ def anchor_state(fork, entry):
             return {0x000: "unknown", 0x100: "committed", 0x200: "aborted",
                     0x300: "frozen"}[mask & 0x300]
     return None
+
+
+def stub_map_leaves(fork, entry):
+    """The leaves of a group's stub map: first segment, segments, entries."""
+    segments = -(-entry.row_count // 1000)
+    blocks = [entry.stub_map_root]
+    root = fork.payload(entry.stub_map_root, STUB_MAP, entry.group_id, 0)
+    if root[0] == 2:
+        if unpack("HH", root, 4) != (0, segments):
+            raise Damaged("stub map of row group %d" % entry.group_id)
+        blocks = list(dict.fromkeys(unpack("%dI" % segments, root, 16)))
+    following = 0
+    for block in blocks:
+        page = fork.payload(block, STUB_MAP, entry.group_id, 0)
+        kind, count, first, number = unpack("BxHHH", page)
+        if kind != 1 or first != following or number == 0 or count > 1016:
+            raise Damaged("stub map of row group %d" % entry.group_id)
+        following = first + number
+        yield first, number, unpack("%dQ" % count, page, 16)
+    if following != segments:
+        raise Damaged("stub map of row group %d" % entry.group_id)
+
+
+def stub_is_there(fork, row_number, block, number):
+    """Is the row of this stub there, as far as hint bits tell?"""
+    page = fork.page(block)
+    if is_column_page(page):
+        raise Damaged("stub of row %d is on a column page" % row_number)
+    check = crc32c(row_number.to_bytes(8, "little")) & 0xFFFFFF
+    for offset, data in tuples(page):
+        if offset != number or len(data) != 32:
+            continue
+        mask2, mask, hoff = unpack("HHB", data, 18)
+        if not mask2 & STUB_BIT or hoff != 32 or \
+                unpack("Q", data, 24) != (row_number | check << 40,):
+            continue
+        return bool(mask & 0x0800) or bool(mask & 0x0080) or not mask & 0x0400
+    return False
+
+
+def dead_rows(fork, entry):
+    """The rows of a group that are not there."""
+    dead = set()
+    seen = set()
+    if entry.stub_map_root == NO_BLOCK:
+        return dead
+    for first, number, entries in stub_map_leaves(fork, entry):
+        for packed in entries:
+            row, block, offset = packed & 0xFFFFF, packed >> 20 & 0x7FFFFFFF, packed >> 51 & 0x1FF
+            if row >= entry.row_count or not first <= row // 1000 < first + number or \
+                    row in seen or packed >> 61:
+                raise Damaged("stub map entry of row group %d" % entry.group_id)
+            seen.add(row)
+            if packed >> 60 & 1 or not stub_is_there(fork, entry.row_base + row, block, offset):
+                dead.add(row)
+    return dead

@@ -20,8 +20,7 @@ class Group:
     """A COMPLETE row group, read into memory."""
 
     def __init__(self, fork, entry, runs):
-        if entry.location != 0 or entry.stub_map_root != NO_BLOCK or \
-                entry.delete_version_root != NO_BLOCK:
+        if entry.location != 0 or entry.delete_version_root != NO_BLOCK:
             raise Unsupported("row group %d has features of a later version" % entry.group_id)
         self.entry = entry
         self.data = self._read(fork, runs)

@@ -17,8 +17,8 @@ import sys
 
 from decompress import Damaged, Unsupported
 from encoding import NAMES
-from fork import COMPLETE, MARK_BITS, Fork, anchor_state, is_column_page, read_directory, \
-    tuples, unpack
+from fork import COMPLETE, MARK_BITS, Fork, anchor_state, dead_rows, is_column_page, \
+    read_directory, tuples, unpack
 from group import Group
 from values import FORMATS, copy_text
 
@@ -46,7 +46,10 @@ def print_rows(fork, columns):
     for group in visible_groups(fork):
         nulls = [None] * group.row_count
         data = [group.values(number) or nulls for number, _ in columns]
-        for row in zip(*data):
+        dead = dead_rows(fork, group.entry)
+        for number, row in enumerate(zip(*data)):
+            if number in dead:
+                continue
             print("\t".join(copy_text(value, type_name)
                             for value, (_, type_name) in zip(row, columns)))
 

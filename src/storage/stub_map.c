@@ -1,0 +1,734 @@
+/*-------------------------------------------------------------------------
+ *
+ * stub_map.c
+ *	  Stub maps: which rows of a row group were touched, and their stubs.
+ *
+ * The pages of a map are pages of its group, past those of the byte string, so
+ * they are found, freed and reused with it.  A map begins as one leaf for all
+ * rows.  When a leaf is full its range of segments is divided; when that happens
+ * to the first leaf, its page becomes the root, so the group's entry need not
+ * change.  A segment has fewer rows than a leaf has room for, so there is always
+ * something to divide.
+ *
+ * Division moves entries between pages in one WAL record with all of them
+ * locked.  A reader that comes from the root with an old idea finds a leaf that
+ * does not have the segment any more, and asks the root again.
+ *
+ * Locks, in this order: the map's page lock, buffers of root, leaf, new leaf.
+ * Division is done under the page lock of the header (as everything that takes
+ * new pages), not of the map.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+
+#include "base/errors.h"
+#include "storage/column_page.h"
+#include "storage/page_alloc.h"
+#include "storage/page_patch.h"
+#include "storage/stub_map.h"
+
+/* Pages that are taken at once, as a share of the leaves in use, and at most. */
+#define SPARE_SHARE		4
+#define MAX_SPARE_PAGES	32
+
+#define ROW_MASK		((UINT64_C(1) << RETL_STUB_ROW_BITS) - 1)
+#define BLOCK_MASK		((UINT64_C(1) << RETL_STUB_BLOCK_BITS) - 1)
+#define OFFSET_MASK		((UINT64_C(1) << RETL_STUB_OFFSET_BITS) - 1)
+#define OFFSET_SHIFT	(RETL_STUB_ROW_BITS + RETL_STUB_BLOCK_BITS)
+
+#define PAGE_HEADER_LENGTH	offsetof(RetlStubMapPage, u)
+
+StaticAssertDecl(MaxHeapTuplesPerPage < (1 << RETL_STUB_OFFSET_BITS),
+				 "line pointers fit stub map entries");
+
+static inline uint32
+SegmentOf(uint32 row)
+{
+	return row / RETLDB_STUB_SEGMENT_ROWS;
+}
+
+static inline uint32
+SegmentCount(const RetlGroupEntry *entry)
+{
+	return (entry->rowCount + RETLDB_STUB_SEGMENT_ROWS - 1) / RETLDB_STUB_SEGMENT_ROWS;
+}
+
+/* ---------------------------------------------------------------------
+ * Entries
+ * ---------------------------------------------------------------------
+ */
+
+static uint64
+PackEntry(const RetlStubEntry *entry)
+{
+	if (entry->dead)
+		return entry->row | RETL_STUB_DEAD;
+	return entry->row |
+		(uint64) ItemPointerGetBlockNumber(&entry->stub) << RETL_STUB_ROW_BITS |
+		(uint64) ItemPointerGetOffsetNumber(&entry->stub) << OFFSET_SHIFT;
+}
+
+static void
+UnpackEntry(uint64 packed, RetlStubEntry *entry)
+{
+	entry->row = packed & ROW_MASK;
+	entry->dead = (packed & RETL_STUB_DEAD) != 0;
+	if (entry->dead)
+		ItemPointerSetInvalid(&entry->stub);
+	else
+		ItemPointerSet(&entry->stub, (packed >> RETL_STUB_ROW_BITS) & BLOCK_MASK,
+					   (packed >> OFFSET_SHIFT) & OFFSET_MASK);
+}
+
+/* ---------------------------------------------------------------------
+ * Pages
+ * ---------------------------------------------------------------------
+ */
+
+static RetlStubMapPage *
+ContentOf(Buffer buffer)
+{
+	return (RetlStubMapPage *) RetlPageGetPayload(BufferGetPage(buffer));
+}
+
+/*
+ * Is the content of a page possible?  NULL or a static text.
+ */
+static const char *
+ContentProblem(const RetlStubMapPage *content, const RetlGroupEntry *entry)
+{
+	uint32		segments = SegmentCount(entry);
+
+	if ((content->kind != RETL_STUB_MAP_LEAF && content->kind != RETL_STUB_MAP_ROOT) ||
+		content->segmentCount == 0 ||
+		content->firstSegment + content->segmentCount > segments)
+		return "an invalid stub map";
+	if (content->kind == RETL_STUB_MAP_ROOT
+		? content->segmentCount != segments
+		: content->count > RETLDB_STUB_LEAF_CAPACITY)
+		return "an invalid stub map";
+	return NULL;
+}
+
+/*
+ * Read and lock a page of the map.  Its checksum is left to verification: it
+ * would take longer than everything else.
+ */
+static Buffer
+ReadMapPage(Relation rel, const RetlGroupEntry *entry, BlockNumber block, int lockMode)
+{
+	Buffer		buffer;
+	const char *problem;
+
+	if (block == RETLDB_HEADER_BLOCK || block >= RETLDB_FIRST_ROW_BLOCK)
+		RetlReportDamagedGroup(rel, entry->groupId, NULL, "a page of its stub map is outside the table");
+	buffer = ReadBuffer(rel, block);
+	LockBuffer(buffer, lockMode);
+	problem = RetlPageProblem(BufferGetPage(buffer), block, RETL_PAGE_STUB_MAP, entry->groupId,
+							  0, false);
+	if (problem == NULL)
+		problem = ContentProblem(ContentOf(buffer), entry);
+	if (problem != NULL)
+		RetlReportDamagedPage(rel, block, problem);
+	return buffer;
+}
+
+/*
+ * Read and lock the leaf of a segment.  With an exclusive lock nobody divides it
+ * until the caller is done.
+ */
+static Buffer
+ReadLeaf(Relation rel, const RetlGroupEntry *entry, uint32 segment, int lockMode)
+{
+	if (segment >= SegmentCount(entry))
+		elog(ERROR, "row group has no segment %u", segment);
+	for (;;)
+	{
+		Buffer		buffer = ReadMapPage(rel, entry, entry->stubMapRoot, BUFFER_LOCK_SHARE);
+		RetlStubMapPage *content = ContentOf(buffer);
+		BlockNumber block = entry->stubMapRoot;
+
+		if (content->kind == RETL_STUB_MAP_ROOT)
+			block = content->u.leaves[segment];
+		else if (lockMode == BUFFER_LOCK_SHARE)
+			return buffer;
+		UnlockReleaseBuffer(buffer);
+
+		buffer = ReadMapPage(rel, entry, block, lockMode);
+		content = ContentOf(buffer);
+		if (content->kind == RETL_STUB_MAP_LEAF &&
+			segment >= content->firstSegment &&
+			segment - content->firstSegment < content->segmentCount)
+			return buffer;
+
+		/* it was divided meanwhile */
+		UnlockReleaseBuffer(buffer);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * The position of a row's entry in a leaf, or -1.
+ */
+static int
+FindEntry(const RetlStubMapPage *leaf, uint32 row)
+{
+	for (int i = 0; i < leaf->count; i++)
+	{
+		if ((leaf->u.entries[i] & ROW_MASK) == row)
+			return i;
+	}
+	return -1;
+}
+
+/* ---------------------------------------------------------------------
+ * Reading
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Look up a row.
+ */
+RetlTouch
+RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row, ItemPointer stub)
+{
+	RetlStubEntry found = {.row = row};
+	Buffer		buffer;
+	int			position;
+
+	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
+		return RETL_ROW_UNTOUCHED;
+	buffer = ReadLeaf(rel, entry, SegmentOf(row), BUFFER_LOCK_SHARE);
+	position = FindEntry(ContentOf(buffer), row);
+	if (position >= 0)
+		UnpackEntry(ContentOf(buffer)->u.entries[position], &found);
+	UnlockReleaseBuffer(buffer);
+	if (position < 0)
+		return RETL_ROW_UNTOUCHED;
+	*stub = found.stub;
+	return found.dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
+}
+
+/*
+ * All entries of a group.
+ */
+RetlStubEntry *
+RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count)
+{
+	int			capacity = RETLDB_STUB_LEAF_CAPACITY;
+	RetlStubEntry *entries;
+	uint32		segment = 0;
+
+	*count = 0;
+	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
+		return NULL;
+	entries = palloc(sizeof(RetlStubEntry) * capacity);
+	while (segment < SegmentCount(entry))
+	{
+		Buffer		buffer = ReadLeaf(rel, entry, segment, BUFFER_LOCK_SHARE);
+		RetlStubMapPage *leaf = ContentOf(buffer);
+
+		if (*count + leaf->count > capacity)
+		{
+			capacity = Max(2 * capacity, *count + leaf->count);
+			entries = repalloc_huge(entries, sizeof(RetlStubEntry) * capacity);
+		}
+		/* if the leaf begins before the segment, it was read when it was another's half */
+		for (int i = 0; i < leaf->count; i++)
+		{
+			RetlStubEntry *to = &entries[*count];
+
+			UnpackEntry(leaf->u.entries[i], to);
+			if (to->row >= entry->rowCount)
+				RetlReportDamagedGroup(rel, entry->groupId, NULL, "its stub map has invalid rows");
+			if (SegmentOf(to->row) >= segment)
+				(*count)++;
+		}
+		segment = leaf->firstSegment + leaf->segmentCount;
+		UnlockReleaseBuffer(buffer);
+	}
+	return entries;
+}
+
+/* ---------------------------------------------------------------------
+ * Locks
+ * ---------------------------------------------------------------------
+ */
+
+/* The block that stands for the map: that of the group's first row. */
+static BlockNumber
+LockBlock(const RetlGroupEntry *entry)
+{
+	return RETLDB_FIRST_ROW_BLOCK + (BlockNumber) (entry->rowBase / RETLDB_ROWS_PER_BLOCK);
+}
+
+void
+RetlStubMapLock(Relation rel, const RetlGroupEntry *entry)
+{
+	LockPage(rel, LockBlock(entry), ExclusiveLock);
+}
+
+void
+RetlStubMapUnlock(Relation rel, const RetlGroupEntry *entry)
+{
+	UnlockPage(rel, LockBlock(entry), ExclusiveLock);
+}
+
+/* ---------------------------------------------------------------------
+ * New pages
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Make the image of a page of the map.
+ */
+static RetlStubMapPage *
+InitMapPage(char *image, uint64 groupId)
+{
+	RetlStubMapPage *content;
+
+	RetlPageInit((Page) image, RETL_PAGE_STUB_MAP, groupId, 0);
+	RetlPageGetHeader((Page) image)->used = sizeof(RetlStubMapPage);
+	content = (RetlStubMapPage *) RetlPageGetPayload((Page) image);
+	content->kind = RETL_STUB_MAP_LEAF;
+	content->segmentCount = 1;
+	return content;
+}
+
+/*
+ * Append empty leaves to the group's pages.  The caller holds the header's page
+ * lock, and group->entry is fresh.
+ */
+static RetlRun
+AddLeaves(Relation rel, RetlGroup *group, uint32 count, uint32 segmentCount)
+{
+	char	   *images = palloc((Size) count * BLCKSZ);
+	RetlRun		run;
+
+	for (uint32 i = 0; i < count; i++)
+		InitMapPage(images + (Size) i * BLCKSZ, group->entry.groupId)->segmentCount = segmentCount;
+	run = RetlPagesAppend(rel, images, count, NULL);
+	pfree(images);
+	return run;
+}
+
+/*
+ * Make the map of a group that has none.
+ */
+static void
+CreateMap(Relation rel, RetlGroup *group)
+{
+	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	RetlDirectoryRefresh(rel, group);
+	if (group->entry.stubMapRoot == RETLDB_NO_BLOCK)
+	{
+		RetlRun		run = AddLeaves(rel, group, 1, SegmentCount(&group->entry));
+
+		group->entry.stubMapRoot = run.start;
+		RetlDirectoryAddRun(rel, group, run);
+	}
+	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+}
+
+/* ---------------------------------------------------------------------
+ * Division
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * The segment from which on a leaf's entries go to another, so that both get
+ * about the same number.
+ */
+static uint32
+DivisionOf(const RetlStubMapPage *leaf)
+{
+	uint16		perSegment[RETLDB_STUB_MAX_SEGMENTS] = {0};
+	int			before = 0;
+	uint32		segment;
+
+	Assert(leaf->segmentCount > 1);
+	for (int i = 0; i < leaf->count; i++)
+		perSegment[SegmentOf(leaf->u.entries[i] & ROW_MASK) - leaf->firstSegment]++;
+	for (segment = 0; segment < leaf->segmentCount - 2U; segment++)
+	{
+		before += perSegment[segment];
+		if (2 * before >= leaf->count)
+			break;
+	}
+	return leaf->firstSegment + segment + 1;
+}
+
+/*
+ * Fill the content of a leaf with those entries of another that belong to a
+ * range of segments.  What is behind them is zero.
+ */
+static void
+CopyRange(RetlStubMapPage *to, const RetlStubMapPage *from, uint32 firstSegment,
+		  uint32 segmentCount)
+{
+	memset(to, 0, sizeof(*to));
+	to->kind = RETL_STUB_MAP_LEAF;
+	to->firstSegment = firstSegment;
+	to->segmentCount = segmentCount;
+	for (int i = 0; i < from->count; i++)
+	{
+		uint32		segment = SegmentOf(from->u.entries[i] & ROW_MASK);
+
+		if (segment >= firstSegment && segment < firstSegment + segmentCount)
+			to->u.entries[to->count++] = from->u.entries[i];
+	}
+}
+
+/*
+ * Write a leaf anew: as much of it as it has, or had.
+ */
+static void
+PatchLeaf(RetlPatch *patch, Buffer buffer, const RetlStubMapPage *content)
+{
+	int			entries = Max(content->count, ContentOf(buffer)->count);
+	int			page = RetlPatchAddPage(patch, buffer);
+
+	RetlPatchWrite(patch, page, 0, content, PAGE_HEADER_LENGTH + sizeof(uint64) * entries);
+}
+
+/*
+ * The first leaf is full: two new leaves take its entries, and its page becomes
+ * the root.  Caller holds the header's page lock.
+ */
+static void
+DivideFirstLeaf(Relation rel, RetlGroup *group)
+{
+	const RetlGroupEntry *entry = &group->entry;
+	RetlRun		run = AddLeaves(rel, group, 2, 1);
+	Buffer		buffers[3];
+	RetlStubMapPage *old;
+	RetlStubMapPage *contents = palloc0(sizeof(RetlStubMapPage) * 3);
+	RetlPatch	patch;
+	uint32		division;
+
+	RetlDirectoryAddRun(rel, group, run);
+	buffers[0] = ReadMapPage(rel, entry, entry->stubMapRoot, BUFFER_LOCK_EXCLUSIVE);
+	buffers[1] = ReadMapPage(rel, entry, run.start, BUFFER_LOCK_EXCLUSIVE);
+	buffers[2] = ReadMapPage(rel, entry, run.start + 1, BUFFER_LOCK_EXCLUSIVE);
+	old = ContentOf(buffers[0]);
+	division = DivisionOf(old);
+
+	CopyRange(&contents[1], old, 0, division);
+	CopyRange(&contents[2], old, division, old->segmentCount - division);
+	contents[0].kind = RETL_STUB_MAP_ROOT;
+	contents[0].segmentCount = old->segmentCount;
+	for (uint32 i = 0; i < old->segmentCount; i++)
+		contents[0].u.leaves[i] = i < division ? run.start : run.start + 1;
+
+	RetlPatchBegin(&patch, rel);
+	RetlPatchWrite(&patch, RetlPatchAddPage(&patch, buffers[0]), 0, &contents[0],
+				   sizeof(RetlStubMapPage));
+	PatchLeaf(&patch, buffers[1], &contents[1]);
+	PatchLeaf(&patch, buffers[2], &contents[2]);
+	RetlPatchFinish(&patch);
+	for (int i = 0; i < 3; i++)
+		UnlockReleaseBuffer(buffers[i]);
+	pfree(contents);
+}
+
+/*
+ * How many leaves a root names.
+ */
+static uint32
+CountLeaves(const RetlStubMapPage *root)
+{
+	uint32		count = 1;
+
+	for (int i = 1; i < root->segmentCount; i++)
+		count += root->u.leaves[i] != root->u.leaves[i - 1];
+	return count;
+}
+
+/*
+ * A page for a new leaf: one of the spare ones, which are replenished.  Caller
+ * holds the header's page lock, under which alone they change.
+ */
+static BlockNumber
+TakeSparePage(Relation rel, RetlGroup *group, RetlStubMapPage *rootCopy)
+{
+	Buffer		buffer = ReadMapPage(rel, &group->entry, group->entry.stubMapRoot,
+									 BUFFER_LOCK_SHARE);
+
+	memcpy(rootCopy, ContentOf(buffer), sizeof(RetlStubMapPage));
+	UnlockReleaseBuffer(buffer);
+	if (rootCopy->spareCount == 0)
+	{
+		uint32		count = Min(CountLeaves(rootCopy) / SPARE_SHARE + 1, MAX_SPARE_PAGES);
+		RetlRun		run = AddLeaves(rel, group, count, 1);
+
+		RetlDirectoryAddRun(rel, group, run);
+		rootCopy->spareBlock = run.start;
+		rootCopy->spareCount = run.length;
+	}
+	rootCopy->spareCount--;
+	return rootCopy->spareBlock++;
+}
+
+/*
+ * A leaf is full: another one takes the upper part of its segments.  Caller
+ * holds the header's page lock.
+ */
+static void
+DivideLeaf(Relation rel, RetlGroup *group, uint32 segment)
+{
+	const RetlGroupEntry *entry = &group->entry;
+	RetlStubMapPage *contents = palloc0(sizeof(RetlStubMapPage) * 3);
+	BlockNumber newBlock = TakeSparePage(rel, group, &contents[0]);
+	Buffer		buffers[3];
+	RetlStubMapPage *old;
+	RetlPatch	patch;
+	uint32		division;
+	uint32		end;
+	int			root;
+
+	buffers[0] = ReadMapPage(rel, entry, entry->stubMapRoot, BUFFER_LOCK_EXCLUSIVE);
+	buffers[1] = ReadMapPage(rel, entry, ContentOf(buffers[0])->u.leaves[segment],
+							 BUFFER_LOCK_EXCLUSIVE);
+	buffers[2] = ReadMapPage(rel, entry, newBlock, BUFFER_LOCK_EXCLUSIVE);
+	old = ContentOf(buffers[1]);
+	if (old->kind != RETL_STUB_MAP_LEAF || old->segmentCount < 2)
+		RetlReportDamagedPage(rel, BufferGetBlockNumber(buffers[1]), "an invalid stub map");
+	division = DivisionOf(old);
+	end = old->firstSegment + old->segmentCount;
+
+	CopyRange(&contents[1], old, old->firstSegment, division - old->firstSegment);
+	CopyRange(&contents[2], old, division, end - division);
+	for (uint32 i = division; i < end; i++)
+		contents[0].u.leaves[i] = newBlock;
+
+	RetlPatchBegin(&patch, rel);
+	root = RetlPatchAddPage(&patch, buffers[0]);
+	RetlPatchWrite(&patch, root, 0, &contents[0], PAGE_HEADER_LENGTH);
+	RetlPatchWrite(&patch, root, PAGE_HEADER_LENGTH + sizeof(uint32) * division,
+				   &contents[0].u.leaves[division], sizeof(uint32) * (end - division));
+	PatchLeaf(&patch, buffers[1], &contents[1]);
+	PatchLeaf(&patch, buffers[2], &contents[2]);
+	RetlPatchFinish(&patch);
+	for (int i = 0; i < 3; i++)
+		UnlockReleaseBuffer(buffers[i]);
+	pfree(contents);
+}
+
+/* ---------------------------------------------------------------------
+ * Adding
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * For how many more entries is there room in the leaf of a row?
+ */
+int
+RetlStubMapRoom(Relation rel, const RetlGroupEntry *entry, uint32 row)
+{
+	Buffer		buffer;
+	int			room;
+
+	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
+		return 0;
+	buffer = ReadLeaf(rel, entry, SegmentOf(row), BUFFER_LOCK_SHARE);
+	room = RETLDB_STUB_LEAF_CAPACITY - ContentOf(buffer)->count;
+	UnlockReleaseBuffer(buffer);
+	return room;
+}
+
+/*
+ * Make sure that there is room for one more entry.
+ */
+void
+RetlStubMapReserve(Relation rel, RetlGroup *group, uint32 row)
+{
+	if (group->entry.stubMapRoot == RETLDB_NO_BLOCK)
+		CreateMap(rel, group);
+	while (RetlStubMapRoom(rel, &group->entry, row) == 0)
+	{
+		Buffer		buffer;
+		bool		isRoot;
+
+		LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+		RetlDirectoryRefresh(rel, group);
+		/* somebody else may have done it while we waited for the lock */
+		if (RetlStubMapRoom(rel, &group->entry, row) == 0)
+		{
+			buffer = ReadMapPage(rel, &group->entry, group->entry.stubMapRoot, BUFFER_LOCK_SHARE);
+			isRoot = ContentOf(buffer)->kind == RETL_STUB_MAP_ROOT;
+			UnlockReleaseBuffer(buffer);
+			if (isRoot)
+				DivideLeaf(rel, group, SegmentOf(row));
+			else
+				DivideFirstLeaf(rel, group);
+		}
+		UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	}
+}
+
+/*
+ * Add entries for rows of one leaf.  Only holders of the map's lock add entries,
+ * so the room that the caller has found is still there.
+ */
+void
+RetlStubMapAdd(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *entries, int count)
+{
+	Buffer		buffer = ReadLeaf(rel, entry, SegmentOf(entries[0].row), BUFFER_LOCK_EXCLUSIVE);
+	RetlStubMapPage *leaf = ContentOf(buffer);
+	uint64		packed[RETLDB_STUB_LEAF_CAPACITY];
+	uint16		newCount = leaf->count + count;
+	RetlPatch	patch;
+	int			page;
+
+	if (newCount > RETLDB_STUB_LEAF_CAPACITY)
+		elog(ERROR, "no room in the stub map of table \"%s\"", RelationGetRelationName(rel));
+	for (int i = 0; i < count; i++)
+	{
+		Assert(SegmentOf(entries[i].row) - leaf->firstSegment < leaf->segmentCount);
+		Assert(FindEntry(leaf, entries[i].row) < 0);
+		packed[i] = PackEntry(&entries[i]);
+	}
+	RetlPatchBegin(&patch, rel);
+	page = RetlPatchAddPage(&patch, buffer);
+	RetlPatchWrite(&patch, page, offsetof(RetlStubMapPage, count), &newCount, sizeof(newCount));
+	RetlPatchWrite(&patch, page, offsetof(RetlStubMapPage, u.entries) + sizeof(uint64) * leaf->count,
+				   packed, sizeof(uint64) * count);
+	RetlPatchFinish(&patch);
+	UnlockReleaseBuffer(buffer);
+}
+
+/*
+ * Mark entries of one leaf as dead, of those rows that are among "entries" from
+ * *next on (which are ordered by row) and belong to it.
+ */
+static void
+SetDeadInLeaf(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *entries,
+			  int count, int *next)
+{
+	Buffer		buffer = ReadLeaf(rel, entry, SegmentOf(entries[*next].row), BUFFER_LOCK_EXCLUSIVE);
+	RetlStubMapPage *leaf = ContentOf(buffer);
+	RetlPatch	patch;
+	int			page;
+
+	RetlPatchBegin(&patch, rel);
+	page = RetlPatchAddPage(&patch, buffer);
+	for (; *next < count; (*next)++)
+	{
+		uint32		row = entries[*next].row;
+		uint64		packed = row | RETL_STUB_DEAD;
+		int			position;
+
+		if (SegmentOf(row) - leaf->firstSegment >= leaf->segmentCount)
+			break;
+		position = FindEntry(leaf, row);
+		if (position >= 0)
+			RetlPatchWrite(&patch, page,
+						   offsetof(RetlStubMapPage, u.entries) + sizeof(uint64) * position,
+						   &packed, sizeof(packed));
+	}
+	RetlPatchFinish(&patch);
+	UnlockReleaseBuffer(buffer);
+}
+
+static int
+CompareRows(const void *a, const void *b)
+{
+	uint32		left = ((const RetlStubEntry *) a)->row;
+	uint32		right = ((const RetlStubEntry *) b)->row;
+
+	return left < right ? -1 : left > right;
+}
+
+/*
+ * Mark entries as dead.
+ */
+void
+RetlStubMapSetDead(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *entries,
+				   int count)
+{
+	RetlStubEntry *sorted;
+	int			next = 0;
+
+	if (count == 0)
+		return;
+	sorted = palloc_extended(sizeof(RetlStubEntry) * count, MCXT_ALLOC_HUGE);
+	memcpy(sorted, entries, sizeof(RetlStubEntry) * count);
+	qsort(sorted, count, sizeof(RetlStubEntry), CompareRows);
+	while (next < count)
+		SetDeadInLeaf(rel, entry, sorted, count, &next);
+	pfree(sorted);
+}
+
+/* ---------------------------------------------------------------------
+ * Verification
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * What is wrong with the content of a leaf, or NULL.  An entry may name a block
+ * past the end: VACUUM cuts off pages whose stubs are gone.
+ */
+static char *
+LeafProblem(const RetlStubMapPage *leaf, const RetlGroupEntry *entry, bool *seen)
+{
+	for (int i = 0; i < RETLDB_STUB_LEAF_CAPACITY; i++)
+	{
+		RetlStubEntry found;
+
+		if (i >= leaf->count)
+		{
+			if (leaf->u.entries[i] != 0)
+				return "stub map has data past its entries";
+			continue;
+		}
+		UnpackEntry(leaf->u.entries[i], &found);
+		if (leaf->u.entries[i] >> 61 != 0 ||
+			(found.dead && leaf->u.entries[i] != (found.row | RETL_STUB_DEAD)) ||
+			(!found.dead && (ItemPointerGetBlockNumberNoCheck(&found.stub) == RETLDB_HEADER_BLOCK ||
+							 ItemPointerGetOffsetNumberNoCheck(&found.stub) == 0)))
+			return psprintf("stub map has an invalid entry for row %u", found.row);
+		if (found.row >= entry->rowCount ||
+			SegmentOf(found.row) - leaf->firstSegment >= leaf->segmentCount)
+			return psprintf("stub map has row %u on the wrong page", found.row);
+		if (seen[found.row])
+			return psprintf("stub map has two entries for row %u", found.row);
+		seen[found.row] = true;
+	}
+	return NULL;
+}
+
+/*
+ * What is wrong with the map of a group, or NULL.  The caller sees to it that a
+ * map which changed meanwhile is looked at again.
+ */
+char *
+RetlStubMapProblem(Relation rel, const RetlGroupEntry *entry)
+{
+	RetlStubMapPage *copy = palloc(sizeof(RetlStubMapPage));
+	bool	   *seen = palloc0(sizeof(bool) * Max(entry->rowCount, 1));
+	uint32		segment = 0;
+	char	   *problem = NULL;
+
+	while (segment < SegmentCount(entry) && problem == NULL)
+	{
+		Buffer		buffer = ReadLeaf(rel, entry, segment, BUFFER_LOCK_SHARE);
+
+		memcpy(copy, ContentOf(buffer), sizeof(RetlStubMapPage));
+		UnlockReleaseBuffer(buffer);
+		if (copy->firstSegment != segment)
+			problem = psprintf("stub map has segment %u twice", segment);
+		else
+			problem = LeafProblem(copy, entry, seen);
+		segment = copy->firstSegment + copy->segmentCount;
+	}
+	pfree(copy);
+	pfree(seen);
+	return problem;
+}

@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ *
+ * stub_map.h
+ *	  Stub maps: which rows of a row group were touched, and their stubs.
+ *
+ * A row that was ever locked, updated or deleted has an entry for good: it
+ * names the stub, a heap tuple that tells what has become of the row, or says
+ * that the row is dead for everybody.  Entries are not transactional and never
+ * go away while the group is there.
+ *
+ * Whoever adds entries holds the map's lock and has found, after taking it, that
+ * the rows have none.  Readers need no lock.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_STUB_MAP_H
+#define RETLDB_STUB_MAP_H
+
+#include "postgres.h"
+
+#include "storage/itemptr.h"
+#include "utils/relcache.h"
+
+#include "storage/directory.h"
+
+/* What the map says of a row. */
+typedef enum RetlTouch
+{
+	RETL_ROW_UNTOUCHED,
+	RETL_ROW_HAS_STUB,			/* or had one: whether it is there has to be seen */
+	RETL_ROW_DEAD				/* for everybody */
+} RetlTouch;
+
+typedef struct RetlStubEntry
+{
+	uint32		row;			/* within the group */
+	bool		dead;
+	ItemPointerData stub;		/* invalid if dead */
+} RetlStubEntry;
+
+/* Look up a row. */
+extern RetlTouch RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row,
+								   ItemPointer stub);
+
+/* All entries of a group, palloc'd, in no order. */
+extern RetlStubEntry *RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count);
+
+/* The lock of a group's map; held for page changes only. */
+extern void RetlStubMapLock(Relation rel, const RetlGroupEntry *entry);
+extern void RetlStubMapUnlock(Relation rel, const RetlGroupEntry *entry);
+
+/*
+ * Make sure that the map has room for one more entry, of this row; called
+ * without the map's lock.  Makes the map, and tells group->entry, if the group
+ * has none.  Somebody else may take the room: see RetlStubMapRoom.
+ */
+extern void RetlStubMapReserve(Relation rel, RetlGroup *group, uint32 row);
+
+/* For how many more entries is there room in the leaf of a row? */
+extern int	RetlStubMapRoom(Relation rel, const RetlGroupEntry *entry, uint32 row);
+
+/*
+ * Add entries for rows that belong to one leaf, which has room for them; caller
+ * holds the map's lock.
+ */
+extern void RetlStubMapAdd(Relation rel, const RetlGroupEntry *entry,
+						   const RetlStubEntry *entries, int count);
+
+/*
+ * Say of rows whose stubs are gone that they are dead for everybody (VACUUM).
+ */
+extern void RetlStubMapSetDead(Relation rel, const RetlGroupEntry *entry,
+							   const RetlStubEntry *entries, int count);
+
+/* What is wrong with the map of a group, or NULL (palloc'd). */
+extern char *RetlStubMapProblem(Relation rel, const RetlGroupEntry *entry);
+
+#endif							/* RETLDB_STUB_MAP_H */

@@ -1,0 +1,615 @@
+/*-------------------------------------------------------------------------
+ *
+ * stub.c
+ *	  Stubs: the heap tuples that stand for rows of row groups once these are
+ *	  locked, updated or deleted.
+ *
+ * A stub is a heap tuple without attributes, marked by a bit of t_infomask2 that
+ * PostgreSQL leaves alone, with its row number in front of t_hoff.  Its inserter
+ * is frozen from the start: it says nothing about who inserted the row, which is
+ * the anchor's matter, and it stays whatever becomes of the transaction that made
+ * it.  What its xmax says is done and read by heap code.
+ *
+ * A stub is inserted before the map names it.  What an error or a crash between
+ * the two leaves is a tuple that nobody looks at.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/heapam_xlog.h"
+#include "access/hio.h"
+#include "access/visibilitymap.h"
+#include "access/xact.h"
+#include "access/xloginsert.h"
+#include "miscadmin.h"
+#include "storage/predicate.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/compat.h"
+#include "base/errors.h"
+#include "format/checksum.h"
+#include "visibility/anchor.h"
+#include "visibility/row_store.h"
+#include "visibility/stub.h"
+
+StaticAssertDecl(RETLDB_STUB_PAYLOAD_OFFSET == MAXALIGN(SizeofHeapTupleHeader),
+				 "the stub's payload follows the tuple header");
+
+#define ROW_NUMBER_MASK		((UINT64CONST(1) << RETL_STUB_ROW_NUMBER_BITS) - 1)
+
+/* A stub with room for nothing else. */
+typedef union StubTuple
+{
+	HeapTupleHeaderData header;
+	char		bytes[RETLDB_STUB_LENGTH];
+	uint64		align;
+} StubTuple;
+
+/* ---------------------------------------------------------------------
+ * Form
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * The payload of a row's stub.
+ */
+static uint64
+StubPayload(uint64 rowNumber)
+{
+	uint64		check = RetlCrc32c(0, &rowNumber, sizeof(rowNumber)) & 0xFFFFFF;
+
+	return rowNumber | check << RETL_STUB_ROW_NUMBER_BITS;
+}
+
+static uint64
+PayloadOf(const HeapTupleData *tuple)
+{
+	uint64		payload;
+
+	memcpy(&payload, (char *) tuple->t_data + RETLDB_STUB_PAYLOAD_OFFSET, sizeof(payload));
+	return payload;
+}
+
+/*
+ * The row number that a sound stub carries.
+ */
+uint64
+RetlStubGetRowNumber(const HeapTupleData *tuple)
+{
+	return PayloadOf(tuple) & ROW_NUMBER_MASK;
+}
+
+/*
+ * Has a tuple the form of a stub?
+ */
+bool
+RetlStubIsSound(const HeapTupleData *tuple)
+{
+	return (tuple->t_data->t_infomask2 & RETLDB_MARK_BITS) == RETLDB_STUB_BIT &&
+		tuple->t_len == RETLDB_STUB_LENGTH &&
+		tuple->t_data->t_hoff == RETLDB_STUB_LENGTH &&
+		HeapTupleHeaderGetNatts(tuple->t_data) == 0 &&
+		HeapTupleHeaderXminFrozen(tuple->t_data) &&
+		PayloadOf(tuple) == StubPayload(RetlStubGetRowNumber(tuple));
+}
+
+/*
+ * Is the tuple at a locked page's offset the stub of a row?  What stands there
+ * may be another tuple that got the line pointer, but a damaged stub must not
+ * make its row vanish, nor must a lost mark.
+ */
+static bool
+FindStub(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber, HeapTuple tuple)
+{
+	Page		page = BufferGetPage(buffer);
+	BlockNumber block = BufferGetBlockNumber(buffer);
+	ItemId		lp;
+
+	if (PageIsNew(page) || offset > PageGetMaxOffsetNumber(page))
+		return false;
+	lp = PageGetItemId(page, offset);
+	if (!ItemIdIsNormal(lp))
+		return false;
+	if (!RetlLinePointerIsSound(lp))
+		RetlReportDamagedPage(rel, block, "an invalid line pointer");
+	tuple->t_data = (HeapTupleHeader) PageGetItem(page, lp);
+	tuple->t_len = ItemIdGetLength(lp);
+	tuple->t_tableOid = RelationGetRelid(rel);
+	ItemPointerSet(&tuple->t_self, block, offset);
+	if (tuple->t_len == RETLDB_STUB_LENGTH && HeapTupleHeaderGetNatts(tuple->t_data) == 0 &&
+		PayloadOf(tuple) == StubPayload(rowNumber))
+	{
+		if (!RetlStubIsSound(tuple))
+			RetlReportDamagedPage(rel, block, "a damaged stub");
+		return true;
+	}
+	if ((tuple->t_data->t_infomask2 & RETLDB_STUB_BIT) != 0 && !RetlStubIsSound(tuple))
+		RetlReportDamagedPage(rel, block, "a damaged stub");
+	return false;
+}
+
+/*
+ * Has the page that a map entry names been cut off by VACUUM?  Then the stub was
+ * gone before.
+ */
+static bool
+PageIsCutOff(Relation rel, BlockNumber block)
+{
+	return block >= RelationGetNumberOfBlocks(rel);
+}
+
+/*
+ * Pin and lock the page of a row's stub and find it.
+ */
+bool
+RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNumber, int lockMode,
+			 Buffer *buffer, HeapTuple tuple)
+{
+	*buffer = InvalidBuffer;
+	if (PageIsCutOff(rel, ItemPointerGetBlockNumberNoCheck(stub)))
+		return false;
+	*buffer = ReadBuffer(rel, ItemPointerGetBlockNumberNoCheck(stub));
+	LockBuffer(*buffer, lockMode);
+	if (FindStub(rel, *buffer, ItemPointerGetOffsetNumberNoCheck(stub), rowNumber, tuple))
+		return true;
+	UnlockReleaseBuffer(*buffer);
+	*buffer = InvalidBuffer;
+	return false;
+}
+
+/* ---------------------------------------------------------------------
+ * Making stubs
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Fill in the tuple of a row's stub.
+ */
+static void
+InitStub(StubTuple *stub, HeapTuple tuple, Relation rel, TransactionId xid, uint64 rowNumber)
+{
+	uint64		payload = StubPayload(rowNumber);
+
+	memset(stub, 0, sizeof(*stub));
+	HeapTupleHeaderSetXmin(&stub->header, xid);
+	HeapTupleHeaderSetCmin(&stub->header, FirstCommandId);
+	HeapTupleHeaderSetXmax(&stub->header, InvalidTransactionId);
+	stub->header.t_infomask = HEAP_XMAX_INVALID;
+	HeapTupleHeaderSetXminFrozen(&stub->header);
+	stub->header.t_infomask2 = RETLDB_STUB_BIT;
+	stub->header.t_hoff = RETLDB_STUB_LENGTH;
+	memcpy(stub->bytes + RETLDB_STUB_PAYLOAD_OFFSET, &payload, sizeof(payload));
+	tuple->t_data = &stub->header;
+	tuple->t_len = RETLDB_STUB_LENGTH;
+	tuple->t_tableOid = RelationGetRelid(rel);
+}
+
+/*
+ * Log stubs that were put on a page, as heap_multi_insert does, but not to be
+ * decoded.
+ */
+static void
+LogStubs(Buffer buffer, HeapTuple tuples, int count, bool wasEmpty, bool clearedVisible)
+{
+	PGAlignedBlock scratch;
+	xl_heap_multi_insert *xlrec = (xl_heap_multi_insert *) scratch.data;
+	char	   *data = scratch.data + SizeOfHeapMultiInsert +
+		(wasEmpty ? 0 : count * sizeof(OffsetNumber));
+	char	   *ptr = data;
+	XLogRecPtr	lsn;
+
+	xlrec->flags = clearedVisible ? XLH_INSERT_ALL_VISIBLE_CLEARED : 0;
+	xlrec->flags |= XLH_INSERT_LAST_IN_MULTI;
+	xlrec->ntuples = count;
+	for (int i = 0; i < count; i++)
+	{
+		HeapTupleHeader header = tuples[i].t_data;
+		xl_multi_insert_tuple *tupleHeader = (xl_multi_insert_tuple *) SHORTALIGN(ptr);
+
+		if (!wasEmpty)
+			xlrec->offsets[i] = ItemPointerGetOffsetNumber(&tuples[i].t_self);
+		ptr = (char *) tupleHeader + SizeOfMultiInsertTuple;
+		tupleHeader->t_infomask2 = header->t_infomask2;
+		tupleHeader->t_infomask = header->t_infomask;
+		tupleHeader->t_hoff = header->t_hoff;
+		tupleHeader->datalen = RETLDB_STUB_LENGTH - SizeofHeapTupleHeader;
+		memcpy(ptr, (char *) header + SizeofHeapTupleHeader, tupleHeader->datalen);
+		ptr += tupleHeader->datalen;
+	}
+	Assert(ptr - scratch.data < BLCKSZ);
+
+	XLogBeginInsert();
+	XLogRegisterData((char *) xlrec, data - scratch.data);
+	XLogRegisterBuffer(0, buffer, REGBUF_STANDARD | (wasEmpty ? REGBUF_WILL_INIT : 0));
+	XLogRegisterBufData(0, data, ptr - data);
+	XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
+	lsn = XLogInsert(RM_HEAP2_ID,
+					 XLOG_HEAP2_MULTI_INSERT | (wasEmpty ? XLOG_HEAP_INIT_PAGE : 0));
+	PageSetLSN(BufferGetPage(buffer), lsn);
+}
+
+/*
+ * Put as many stubs as fit on a page with free space; returns their number, at
+ * least 1.  This is not heap_multi_insert because to serializable transactions
+ * these are no inserts, and statistics must not count them.
+ */
+static int
+InsertOnePage(Relation rel, HeapTuple tuples, int count, Buffer *mapBuffer)
+{
+	Buffer		buffer = RetlGetBufferForTuple(rel, RETLDB_STUB_LENGTH, InvalidBuffer, 0,
+											   mapBuffer, NULL);
+	Page		page = BufferGetPage(buffer);
+	Size		keepFree = RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR);
+	bool		wasEmpty = PageGetMaxOffsetNumber(page) == 0;
+	bool		clearedVisible = false;
+	int			done;
+
+	START_CRIT_SECTION();
+	for (done = 0; done < count; done++)
+	{
+		if (done > 0 &&
+			PageGetHeapFreeSpace(page) < MAXALIGN(RETLDB_STUB_LENGTH) + keepFree)
+			break;
+		RelationPutHeapTuple(rel, buffer, &tuples[done], false);
+	}
+	if (PageIsAllVisible(page))
+	{
+		clearedVisible = true;
+		PageClearAllVisible(page);
+		visibilitymap_clear(rel, BufferGetBlockNumber(buffer), *mapBuffer,
+							VISIBILITYMAP_VALID_BITS);
+	}
+	MarkBufferDirty(buffer);
+	if (RelationNeedsWAL(rel))
+		LogStubs(buffer, tuples, done, wasEmpty, clearedVisible);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buffer);
+	return done;
+}
+
+/*
+ * Insert the stubs of rows and enter them in the map, whose lock the caller
+ * holds.  The rows belong to one leaf, which has room.
+ */
+static void
+MakeStubs(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *entries, int count)
+{
+	TransactionId xid = GetCurrentTransactionId();
+	StubTuple  *stubs = palloc(sizeof(StubTuple) * count);
+	HeapTuple	tuples = palloc(sizeof(HeapTupleData) * count);
+	Buffer		mapBuffer = InvalidBuffer;
+	int			done = 0;
+
+	for (int i = 0; i < count; i++)
+		InitStub(&stubs[i], &tuples[i], rel, xid, entry->rowBase + entries[i].row);
+	while (done < count)
+		done += InsertOnePage(rel, tuples + done, count - done, &mapBuffer);
+	if (BufferIsValid(mapBuffer))
+		ReleaseBuffer(mapBuffer);
+	for (int i = 0; i < count; i++)
+		entries[i].stub = tuples[i].t_self;
+	RetlStubMapAdd(rel, entry, entries, count);
+	pfree(stubs);
+	pfree(tuples);
+}
+
+/*
+ * Make sure that a row has a stub or is known to be dead.
+ */
+RetlTouch
+RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, ItemPointer stub)
+{
+	RetlTouch	touch = RetlStubMapLookup(rel, &group->entry, row, stub);
+
+	/* nothing else may ask for a heavyweight lock while we hold the map's */
+	if (touch == RETL_ROW_UNTOUCHED)
+		(void) GetCurrentTransactionId();
+	while (touch == RETL_ROW_UNTOUCHED)
+	{
+		RetlStubMapReserve(rel, group, row);
+		RetlStubMapLock(rel, &group->entry);
+		touch = RetlStubMapLookup(rel, &group->entry, row, stub);
+		if (touch == RETL_ROW_UNTOUCHED && RetlStubMapRoom(rel, &group->entry, row) > 0)
+		{
+			RetlStubEntry entry = {.row = row};
+
+			MakeStubs(rel, &group->entry, &entry, 1);
+			*stub = entry.stub;
+			touch = RETL_ROW_HAS_STUB;
+		}
+		RetlStubMapUnlock(rel, &group->entry);
+	}
+	return touch;
+}
+
+/* ---------------------------------------------------------------------
+ * Visibility
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Does the snapshot see a row that has, or had, a stub?
+ */
+static bool
+StubIsVisible(Relation rel, const ItemPointerData *stub, uint64 rowNumber, Snapshot snapshot)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+	bool		visible;
+
+	if (!RetlStubLock(rel, stub, rowNumber, BUFFER_LOCK_SHARE, &buffer, &tuple))
+		return false;
+	RetlTestForOldSnapshot(snapshot, rel, BufferGetPage(buffer));
+	visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
+	HeapCheckForSerializableConflictOut(visible, rel, &tuple, buffer, snapshot);
+	UnlockReleaseBuffer(buffer);
+	return visible;
+}
+
+/*
+ * Is a row of a group that the snapshot sees there for it?
+ */
+bool
+RetlRowIsVisible(Relation rel, const RetlGroupEntry *entry, uint32 row, Snapshot snapshot)
+{
+	ItemPointerData stub;
+	RetlTouch	touch = RetlStubMapLookup(rel, entry, row, &stub);
+	bool		dirty = snapshot->snapshot_type == SNAPSHOT_DIRTY;
+	TransactionId anchorXmin;
+	TransactionId anchorXmax;
+	bool		visible;
+
+	if (touch == RETL_ROW_UNTOUCHED)
+		return true;
+	anchorXmin = dirty ? snapshot->xmin : InvalidTransactionId;
+	anchorXmax = dirty ? snapshot->xmax : InvalidTransactionId;
+	if (dirty)
+	{
+		snapshot->xmin = snapshot->xmax = InvalidTransactionId;
+		snapshot->speculativeToken = 0;
+	}
+	visible = touch == RETL_ROW_HAS_STUB &&
+		StubIsVisible(rel, &stub, entry->rowBase + row, snapshot);
+	if (dirty && visible)
+	{
+		snapshot->xmin = anchorXmin;
+		if (TransactionIdIsValid(anchorXmax))
+			snapshot->xmax = anchorXmax;
+	}
+	return visible;
+}
+
+static int
+CompareStubs(const void *a, const void *b)
+{
+	const RetlStubEntry *left = a;
+	const RetlStubEntry *right = b;
+
+	if (left->dead != right->dead)
+		return left->dead ? -1 : 1;
+	if (left->dead)
+		return 0;
+	return ItemPointerCompare(unconstify(ItemPointerData *, &left->stub),
+							  unconstify(ItemPointerData *, &right->stub));
+}
+
+/*
+ * The entries of a group's map: dead ones first, then by the place of the stub.
+ */
+static RetlStubEntry *
+ReadSorted(Relation rel, const RetlGroupEntry *entry, int *count)
+{
+	RetlStubEntry *entries = RetlStubMapRead(rel, entry, count);
+
+	if (*count > 1)
+		qsort(entries, *count, sizeof(RetlStubEntry), CompareStubs);
+	return entries;
+}
+
+void
+RetlHiddenRowsInit(RetlHiddenRows *hidden, MemoryContext context)
+{
+	memset(hidden, 0, sizeof(*hidden));
+	hidden->context = context;
+}
+
+/*
+ * Make room for the rows of a group, of which none is hidden yet.
+ */
+static void
+ClearHiddenRows(RetlHiddenRows *hidden, const RetlGroupEntry *entry)
+{
+	Size		words = (entry->rowCount + 63) / 64;
+
+	if (words > hidden->capacity)
+	{
+		if (hidden->words != NULL)
+			pfree(hidden->words);
+		hidden->words = MemoryContextAlloc(hidden->context, words * sizeof(uint64));
+		hidden->capacity = words;
+	}
+	memset(hidden->words, 0, words * sizeof(uint64));
+	hidden->count = 0;
+}
+
+static void
+HideRow(RetlHiddenRows *hidden, uint32 row)
+{
+	hidden->words[row / 64] |= UINT64CONST(1) << (row % 64);
+	hidden->count++;
+}
+
+/*
+ * Hide those rows of entries whose stubs are on the same block as the first one's
+ * and not visible.  Returns the number of these entries.
+ */
+static int
+HideRowsOfBlock(RetlHiddenRows *hidden, Relation rel, uint64 rowBase,
+				const RetlStubEntry *entries, int count, Snapshot snapshot)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(&entries[0].stub);
+	Buffer		buffer;
+	int			i = 0;
+
+	if (PageIsCutOff(rel, block))
+	{
+		for (; i < count && ItemPointerGetBlockNumberNoCheck(&entries[i].stub) == block; i++)
+			HideRow(hidden, entries[i].row);
+		return i;
+	}
+	buffer = ReadBuffer(rel, block);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	RetlTestForOldSnapshot(snapshot, rel, BufferGetPage(buffer));
+	for (; i < count && ItemPointerGetBlockNumberNoCheck(&entries[i].stub) == block; i++)
+	{
+		HeapTupleData tuple;
+		bool		visible = false;
+
+		if (FindStub(rel, buffer, ItemPointerGetOffsetNumberNoCheck(&entries[i].stub),
+					 rowBase + entries[i].row, &tuple))
+		{
+			visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
+			HeapCheckForSerializableConflictOut(visible, rel, &tuple, buffer, snapshot);
+		}
+		if (!visible)
+			HideRow(hidden, entries[i].row);
+	}
+	UnlockReleaseBuffer(buffer);
+	return i;
+}
+
+/*
+ * Find the hidden rows of a group.
+ */
+void
+RetlHiddenRowsRead(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *entry,
+				   Snapshot snapshot)
+{
+	RetlStubEntry *entries;
+	int			count;
+	int			i = 0;
+
+	Assert(IsMVCCSnapshot(snapshot));
+	hidden->groupId = 0;
+	hidden->count = 0;
+	entries = ReadSorted(rel, entry, &count);
+	if (count > 0)
+		ClearHiddenRows(hidden, entry);
+	for (; i < count && entries[i].dead; i++)
+		HideRow(hidden, entries[i].row);
+	while (i < count)
+	{
+		CHECK_FOR_INTERRUPTS();
+		i += HideRowsOfBlock(hidden, rel, entry->rowBase, entries + i, count - i, snapshot);
+	}
+	if (entries != NULL)
+		pfree(entries);
+	hidden->groupId = entry->groupId;
+}
+
+/*
+ * Find the rows of a group that are not alive.
+ */
+void
+RetlHiddenRowsNotLive(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *entry,
+					  TransactionId oldestXmin)
+{
+	int			count;
+	RetlStubEntry *entries = ReadSorted(rel, entry, &count);
+
+	hidden->groupId = 0;
+	hidden->count = 0;
+	if (count > 0)
+		ClearHiddenRows(hidden, entry);
+	for (int i = 0; i < count; i++)
+	{
+		Buffer		buffer;
+		HeapTupleData tuple;
+		bool		live = false;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!entries[i].dead &&
+			RetlStubLock(rel, &entries[i].stub, entry->rowBase + entries[i].row,
+						 BUFFER_LOCK_SHARE, &buffer, &tuple))
+		{
+			live = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer) == HEAPTUPLE_LIVE;
+			UnlockReleaseBuffer(buffer);
+		}
+		if (!live)
+			HideRow(hidden, entries[i].row);
+	}
+	if (entries != NULL)
+		pfree(entries);
+	hidden->groupId = entry->groupId;
+}
+
+/*
+ * The state of a row as ANALYZE sees it.
+ */
+HTSV_Result
+RetlRowVacuumState(Relation rel, const RetlGroupEntry *entry, uint32 row,
+				   TransactionId oldestXmin, bool *own)
+{
+	ItemPointerData stub;
+	RetlTouch	touch = RetlStubMapLookup(rel, entry, row, &stub);
+	Buffer		buffer;
+	HeapTupleData tuple;
+	HTSV_Result result;
+
+	*own = false;
+	if (touch == RETL_ROW_UNTOUCHED)
+		return HEAPTUPLE_LIVE;
+	if (touch == RETL_ROW_DEAD ||
+		!RetlStubLock(rel, &stub, entry->rowBase + row, BUFFER_LOCK_SHARE, &buffer, &tuple))
+		return HEAPTUPLE_DEAD;
+	result = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
+	if (result == HEAPTUPLE_DELETE_IN_PROGRESS)
+		*own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple.t_data));
+	UnlockReleaseBuffer(buffer);
+	return result;
+}
+
+/* ---------------------------------------------------------------------
+ * VACUUM
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Find rows whose stubs are gone.  Whoever removed a stub has logged that with
+ * its conflict horizon, so a standby has no snapshot left that sees the row when
+ * it reads our record.
+ */
+uint32
+RetlStubsSweep(Relation rel, const RetlGroupEntry *entry)
+{
+	int			count;
+	RetlStubEntry *entries = ReadSorted(rel, entry, &count);
+	RetlStubEntry *gone;
+	int			goneCount = 0;
+	uint32		dead = 0;
+
+	if (count == 0)
+		return 0;
+	gone = palloc_extended(sizeof(RetlStubEntry) * count, MCXT_ALLOC_HUGE);
+	for (int i = 0; i < count; i++)
+	{
+		Buffer		buffer;
+		HeapTupleData tuple;
+
+		if (entries[i].dead)
+			dead++;
+		else if (RetlStubLock(rel, &entries[i].stub, entry->rowBase + entries[i].row,
+							  BUFFER_LOCK_SHARE, &buffer, &tuple))
+			UnlockReleaseBuffer(buffer);
+		else
+			gone[goneCount++] = entries[i];
+		CHECK_FOR_INTERRUPTS();
+	}
+	RetlStubMapSetDead(rel, entry, gone, goneCount);
+	pfree(gone);
+	pfree(entries);
+	return dead + goneCount;
+}

@@ -1,0 +1,130 @@
+/*-------------------------------------------------------------------------
+ *
+ * stub.h
+ *	  Stubs: the heap tuples that stand for rows of row groups once these are
+ *	  locked, updated or deleted.
+ *
+ * A row of a visible group is there for a snapshot if it is untouched, or if its
+ * stub is there, carries its row number, and is visible.  A touched row whose
+ * stub is gone is dead.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_STUB_H
+#define RETLDB_STUB_H
+
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/heapam.h"
+#include "access/tableam.h"
+#include "storage/bufmgr.h"
+#include "utils/snapshot.h"
+
+#include "storage/stub_map.h"
+
+/* Has a tuple the form of a stub?  (whatever row it stands for) */
+extern bool RetlStubIsSound(const HeapTupleData *tuple);
+
+/* The row number that a sound stub carries. */
+extern uint64 RetlStubGetRowNumber(const HeapTupleData *tuple);
+
+/*
+ * Pin the page that a map entry names, lock it, and find the stub of a row on
+ * it.  False if it is not there: then nothing is locked or pinned.
+ */
+extern bool RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNumber,
+						 int lockMode, Buffer *buffer, HeapTuple tuple);
+
+/*
+ * Make sure that a row has a stub or is known to be dead; the caller has found
+ * that it may touch the row.  Returns RETL_ROW_HAS_STUB or RETL_ROW_DEAD.
+ */
+extern RetlTouch RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, ItemPointer stub);
+
+/*
+ * Is a row of a group that the snapshot sees there for it?  For snapshots of any
+ * kind; takes part in serializable conflict detection.  Of a dirty snapshot xmin,
+ * xmax and token are as for a heap tuple, what the anchor has said included.
+ */
+extern bool RetlRowIsVisible(Relation rel, const RetlGroupEntry *entry, uint32 row,
+							 Snapshot snapshot);
+
+/* Rows of a group that are not there for a snapshot which sees the group. */
+typedef struct RetlHiddenRows
+{
+	uint64		groupId;		/* 0: of no group */
+	uint32		count;			/* hidden rows */
+	Size		capacity;		/* words in "words" */
+	uint64	   *words;			/* a bit for each row of the group */
+	MemoryContext context;		/* of words */
+} RetlHiddenRows;
+
+extern void RetlHiddenRowsInit(RetlHiddenRows *hidden, MemoryContext context);
+
+/*
+ * Find the hidden rows of a group for an MVCC snapshot.  What is found holds as
+ * long as the snapshot, if the entry was read after it was taken.
+ */
+extern void RetlHiddenRowsRead(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *entry,
+							   Snapshot snapshot);
+
+/*
+ * Find the rows of a live group that are not alive, in the way of VACUUM: deleted
+ * by a transaction that committed or is still at work.
+ */
+extern void RetlHiddenRowsNotLive(RetlHiddenRows *hidden, Relation rel,
+								  const RetlGroupEntry *entry, TransactionId oldestXmin);
+
+static inline bool
+RetlRowIsHidden(const RetlHiddenRows *hidden, uint32 row)
+{
+	return (hidden->words[row / 64] >> (row % 64)) & 1;
+}
+
+/*
+ * The state of a row of a live group as ANALYZE and verification see it: as
+ * HeapTupleSatisfiesVacuum says of its stub, LIVE if it is untouched, DEAD if the
+ * stub is gone.  *own: a deletion in progress is the current transaction's.
+ */
+extern HTSV_Result RetlRowVacuumState(Relation rel, const RetlGroupEntry *entry, uint32 row,
+									  TransactionId oldestXmin, bool *own);
+
+/*
+ * Find rows whose stubs are gone and say in the map that they are dead; returns
+ * the number of rows of the group that are dead for everybody (VACUUM).
+ */
+extern uint32 RetlStubsSweep(Relation rel, const RetlGroupEntry *entry);
+
+/* ---- stub_change.c ---- */
+
+/* What is to be done to a stub. */
+typedef struct RetlStubChange
+{
+	Relation	rel;
+	ItemPointerData row;		/* TID of the row */
+	ItemPointerData stub;		/* of its stub */
+	CommandId	cid;
+	Snapshot	crosscheck;		/* or InvalidSnapshot */
+	bool		wait;
+	HeapTuple	oldKey;			/* replica identity to be logged, or NULL */
+	TM_FailureData *tmfd;
+} RetlStubChange;
+
+/* As heap_delete. */
+extern TM_Result RetlStubDelete(const RetlStubChange *change, bool changingPart);
+
+/*
+ * As heap_update: the new version goes to the row store, mode says how strongly
+ * the old one is locked.  newTuple->t_self is set.
+ */
+extern TM_Result RetlStubUpdate(const RetlStubChange *change, HeapTuple newTuple,
+								LockTupleMode mode);
+
+/*
+ * As heap_lock_tuple, but *buffer is released.  TM_Deleted if the stub is gone.
+ */
+extern TM_Result RetlStubLockRow(const RetlStubChange *change, LockTupleMode mode,
+								 LockWaitPolicy waitPolicy, bool followUpdates);
+
+#endif							/* RETLDB_STUB_H */

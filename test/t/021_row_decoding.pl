@@ -1,0 +1,63 @@
+# Logical decoding of updates and deletions: of rows in row groups it tells what it
+# tells of heap rows, with each kind of replica identity that a table without
+# indexes can have.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use RetldbTest;
+
+my $node = new_server('decoding', allows_streaming => 'logical', conf => 'retldb.row_store_rows = 0');
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION retldb');
+
+# What is decoded of some changes of a table with this access method.
+sub decoded
+{
+	my ($method, $identity) = @_;
+
+	$node->safe_psql('postgres', qq(
+CREATE TABLE t (id int, v text, gone int, n numeric) USING $method;
+INSERT INTO t SELECT i, 'v' || i, 0, CASE WHEN i % 3 > 0 THEN i / 4.0 END FROM generate_series(1, 20) i;
+ALTER TABLE t DROP COLUMN gone;
+ALTER TABLE t ADD COLUMN added int DEFAULT 9;
+ALTER TABLE t REPLICA IDENTITY $identity;
+SELECT pg_create_logical_replication_slot('slot', 'test_decoding')));
+	$node->safe_psql('postgres', q(
+UPDATE t SET v = 'x' WHERE id = 1;
+DELETE FROM t WHERE id = 2;
+UPDATE t SET v = 'again' WHERE id = 1;
+BEGIN;
+UPDATE t SET n = NULL, added = NULL WHERE id IN (3, 4);
+SAVEPOINT a;
+DELETE FROM t WHERE id = 5;
+ROLLBACK TO a;
+SELECT FROM t WHERE id < 9 FOR UPDATE;
+UPDATE t SET v = repeat('long ', 3000) WHERE id = 6;
+COMMIT;
+BEGIN;
+DELETE FROM t WHERE id = 7;
+ROLLBACK;
+MERGE INTO t USING generate_series(10, 12) s ON id = s WHEN MATCHED AND s = 11 THEN DELETE WHEN MATCHED THEN UPDATE SET v = 'merged';
+));
+	my $changes = $node->safe_psql('postgres', q(
+SELECT md5(data), left(data, 200) FROM pg_logical_slot_get_changes('slot', NULL, NULL, 'include-xids', 'off')));
+	$node->safe_psql('postgres', "SELECT pg_drop_replication_slot('slot'); DROP TABLE t");
+	return $changes;
+}
+
+for my $identity ('DEFAULT', 'NOTHING', 'FULL')
+{
+	my $heap = decoded('heap', $identity);
+
+	like($heap, qr/UPDATE.*DELETE/s, "replica identity $identity: heap's changes are decoded");
+	is(decoded('retldb', $identity), $heap, "replica identity $identity: the same of rows in row groups");
+}
+is(log_complaints($node), '', 'no complaint in the log');
+
+done_testing();
