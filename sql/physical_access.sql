@@ -201,6 +201,7 @@ EXPLAIN (COSTS OFF) SELECT count(*) FROM temp_t;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM temp_h;
 SELECT count(*), sum(a) FROM temp_t;
 SELECT count(*) FROM temp_t TABLESAMPLE system (100);
+SET enable_mergejoin = off;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM t JOIN temp_t USING (a);
 SELECT count(*) FROM t JOIN temp_t USING (a);
 
