@@ -38,6 +38,7 @@
 #include "rowgroup/write_options.h"
 #include "storage/directory.h"
 #include "visibility/anchor.h"
+#include "visibility/row_move.h"
 #include "visibility/row_store.h"
 #include "visibility/stub.h"
 
@@ -71,6 +72,7 @@ typedef struct Rewrite
 	RetlGroupWriter *writer;
 	RetlWriteMemory memory;
 	MemoryContext rowContext;
+	FullTransactionId newestXid;	/* of those that inserted the settled rows so far */
 
 	double		rows;			/* copied */
 	double		dead;
@@ -107,12 +109,23 @@ WriteGroup(Rewrite *rewrite, const HeapTupleHeaderData *inserter, uint64 writerX
 }
 
 /*
- * Write the rows that are in memory as a group that everybody sees.
+ * Note who inserted settled rows.
+ */
+static void
+NoteWriter(Rewrite *rewrite, FullTransactionId xid)
+{
+	if (FullTransactionIdPrecedes(rewrite->newestXid, xid))
+		rewrite->newestXid = xid;
+}
+
+/*
+ * Write the rows that are in memory as a group that everybody sees.  Compaction
+ * may make their writer's id visible later: it is not ours, which is no row's.
  */
 static void
 WriteSettledGroup(Rewrite *rewrite)
 {
-	WriteGroup(rewrite, NULL, U64FromFullTransactionId(GetTopFullTransactionId()));
+	WriteGroup(rewrite, NULL, U64FromFullTransactionId(rewrite->newestXid));
 }
 
 /*
@@ -303,6 +316,7 @@ CopyPage(Rewrite *rewrite, BlockNumber block, bool tuples)
 		{
 			if (fate != TUPLE_SETTLED)
 				continue;
+			NoteWriter(rewrite, RetlFullXid(HeapTupleHeaderGetRawXmin(tuple.t_data)));
 			DeformTuple(rewrite, &tuple);
 			AddSettledRow(rewrite);
 			CountRow(rewrite);
@@ -484,6 +498,9 @@ AddGroupRows(Rewrite *rewrite, RetlGroupReader *reader, const RetlGroup *group, 
 	uint32		vectorRows;
 
 	RetlGroupReaderOpen(reader, &group->entry);
+	if (settled)
+		NoteWriter(rewrite, FullTransactionIdFromU64(group->entry.writerXid));
+	RetlGroupWriterSetCompacted(rewrite->writer, !settled && RetlGroupReaderIsCompacted(reader));
 	RetlHiddenRowsNotLive(&rewrite->notLive, rewrite->old, &group->entry, rewrite->oldestXmin);
 	vectorRows = RetlGroupReaderVectorRows(reader);
 	for (uint32 row = 0; row < RetlGroupReaderRowCount(reader); row++)
@@ -499,6 +516,20 @@ AddGroupRows(Rewrite *rewrite, RetlGroupReader *reader, const RetlGroup *group, 
 			RetlGroupWriterAppend(rewrite->writer, rewrite->values, rewrite->isnull);
 		CountRow(rewrite);
 	}
+}
+
+/*
+ * Freeze an inserter that everybody sees, as heap's rewrite does with tuples: the
+ * table is going to be taken to have no transaction ids from before the horizon.
+ * The group is no settled one if compaction has taken it away since.
+ */
+static void
+FreezeInserter(const Rewrite *rewrite, HeapTupleHeader anchor)
+{
+	TransactionId xmin = HeapTupleHeaderGetRawXmin(anchor);
+
+	if (TransactionIdIsNormal(xmin) && TransactionIdPrecedes(xmin, rewrite->oldestXmin))
+		HeapTupleHeaderSetXminFrozen(anchor);
 }
 
 /*
@@ -537,7 +568,10 @@ CopyGroups(Rewrite *rewrite, bool settled)
 			rewrite->recentlyDead += group->entry.rowCount;
 		AddGroupRows(rewrite, reader, group, settled);
 		if (!settled)
+		{
+			FreezeInserter(rewrite, &anchor);
 			WriteGroup(rewrite, &anchor, group->entry.writerXid);
+		}
 	}
 	RetlGroupReaderFree(reader);
 }

@@ -373,6 +373,13 @@ RetlGroupWriterIsFull(const RetlGroupWriter *writer)
 		writer->largestArena >= RETLDB_COLUMN_BYTES_MAX;
 }
 
+/* See group_writer.h. */
+void
+RetlGroupWriterSetCompacted(RetlGroupWriter *writer, bool compacted)
+{
+	writer->options.compacted = compacted;
+}
+
 /*
  * Bring the overflow values into the order in which the columns refer to them:
  * so they are read, and verified.

@@ -68,6 +68,9 @@ extern uint32 RetlGroupWriterRowCount(const RetlGroupWriter *writer);
 extern Size RetlGroupWriterMemory(const RetlGroupWriter *writer);	/* bytes it holds now */
 extern bool RetlGroupWriterIsFull(const RetlGroupWriter *writer);
 
+/* For the groups written from now on, whatever the options say. */
+extern void RetlGroupWriterSetCompacted(RetlGroupWriter *writer, bool compacted);
+
 /*
  * Bring the rows into the order of the sort keys, those with equal keys in the
  * order in which they came.  Not for rows whose TIDs somebody has kept.
