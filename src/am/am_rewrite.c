@@ -31,6 +31,7 @@
 #include "utils/rel.h"
 
 #include "am/retldb_am.h"
+#include "base/errors.h"
 #include "base/options.h"
 #include "base/settings.h"
 #include "rowgroup/group_reader.h"
@@ -161,8 +162,10 @@ GetTuple(Rewrite *rewrite, Buffer buffer, OffsetNumber offset, HeapTuple tuple)
 	Page		page = BufferGetPage(buffer);
 	ItemId		lp = PageGetItemId(page, offset);
 
-	if (!ItemIdIsNormal(lp) || !RetlLinePointerIsSound(lp))
+	if (!ItemIdIsNormal(lp))
 		return false;
+	if (!RetlLinePointerIsSound(lp))
+		RetlReportDamagedPage(rewrite->old, BufferGetBlockNumber(buffer), "an invalid line pointer");
 	tuple->t_data = (HeapTupleHeader) PageGetItem(page, lp);
 	tuple->t_len = ItemIdGetLength(lp);
 	tuple->t_tableOid = RelationGetRelid(rewrite->old);
@@ -626,6 +629,12 @@ retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation 
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot cluster table \"%s\" on an index", RelationGetRelationName(OldTable)),
 				 errhint("Set the table's option order_by, then VACUUM FULL.")));
+	if (retldb_skip_damaged_groups)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot rewrite table \"%s\" while \"%s\" is set",
+						RelationGetRelationName(OldTable), "retldb.skip_damaged_groups"),
+				 errdetail("Rows of damaged row groups would be lost.")));
 
 	BeginRewrite(rewrite, OldTable, NewTable, OldestXmin);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_SEQ_SCAN_HEAP);

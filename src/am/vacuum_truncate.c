@@ -27,6 +27,7 @@
 #include "utils/wait_event.h"
 
 #include "am/vacuum_truncate.h"
+#include "base/settings.h"
 #include "storage/column_page.h"
 #include "storage/directory.h"
 
@@ -169,9 +170,13 @@ void
 RetlVacuumTruncate(Relation rel)
 {
 	BlockNumber before = RelationGetNumberOfBlocks(rel);
-	BlockNumber removable = before - FindNeeded(rel);
+	BlockNumber removable;
 	BlockNumber needed;
 
+	/* what has an owner might be unknown */
+	if (retldb_skip_damaged_groups)
+		return;
+	removable = before - FindNeeded(rel);
 	if (removable < MINIMUM_PAGES && removable < Max(before / MINIMUM_FRACTION, 1))
 		return;
 	if (!LockTable(rel))

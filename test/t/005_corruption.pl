@@ -193,6 +193,63 @@ retldb.vector_rows = 64
 	$node->stop;
 }
 
+# VACUUM with the rescue setting must not take for free what a damaged directory
+# page does not name any more, and VACUUM FULL must not leave rows out.
+sub run_vacuum
+{
+	my $node = new_server('vacuum', conf => q(
+autovacuum = off
+retldb.row_store_rows = 20
+retldb.row_group_rows = 5000
+));
+	my $query = 'SELECT count(*), sum(id) FROM %s';
+	$node->start;
+	$node->safe_psql('postgres', q(
+CREATE EXTENSION retldb;
+CREATE TABLE groups (id int, name text) USING retldb WITH (compression = none);
+INSERT INTO groups SELECT i, md5(i::text) FROM generate_series(1, 30000) i;
+CREATE TABLE rows (id int) USING retldb;
+INSERT INTO rows VALUES (1), (2), (3);
+CHECKPOINT));
+	my $expected = $node->safe_psql('postgres', sprintf $query, 'groups');
+	my ($groups, $rows) = map { $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } 'groups', 'rows';
+	$node->stop;
+
+	my ($content, $pages) = read_pages($groups);
+	my $offset = $pages->{2}[0] * $page_size + 60;
+	substr($content, $offset, 1) ^= chr(1);
+	write_file_raw($groups, $content);
+	# the length of the first line pointer of the first row store page
+	my ($stored, $kinds) = read_pages($rows);
+	my %column_pages = map { $_ => 1 } map { @$_ } values %$kinds;
+	my ($block) = grep { !$column_pages{$_} } 0 .. length($stored) / $page_size - 1;
+	substr($stored, $block * $page_size + 24, 4) = pack('V', 8100 | 1 << 15 | 4000 << 17);
+	write_file_raw($rows, $stored);
+	unlink "${groups}_vm", "${groups}_fsm", "${rows}_vm", "${rows}_fsm";
+
+	$node->start;
+	my $size = -s $groups;
+	$node->psql('postgres', 'SET retldb.skip_damaged_groups = on; VACUUM groups');
+	is(-s $groups, $size, 'VACUUM cuts nothing off with the rescue setting');
+	my $refused;
+	$node->psql('postgres', 'SET retldb.skip_damaged_groups = on; VACUUM FULL groups', stderr => \$refused);
+	like($refused, qr/cannot rewrite table "groups"/, 'VACUUM FULL is refused with the rescue setting');
+	$node->psql('postgres', 'VACUUM FULL rows', stderr => \$refused);
+	like($refused, qr/invalid line pointer/, 'VACUUM FULL does not leave out a damaged row');
+	$node->stop;
+
+	# what was damaged was one bit
+	open my $handle, '+<:raw', $groups or die "$groups: $!";
+	seek $handle, $offset, 0;
+	print $handle chr(ord(substr($content, $offset, 1)) ^ 1);
+	close $handle or die "$groups: $!";
+	$node->start;
+	my ($status, $found) = $node->psql('postgres', sprintf $query, 'groups');
+	is($found, $expected, 'and all rows are there when the directory page is mended');
+	$node->stop;
+}
+
+run_vacuum();
 run_flips('plain');
 run_flips('checksums', extra => ['--data-checksums']);
 
