@@ -68,6 +68,13 @@ typedef RelFileNode RetlFileLocator;
 #define RetlOwnsDatabase(dboid)		pg_database_ownercheck(dboid, GetUserId())
 #endif
 
+/* Minor releases of August 2023 began to mark databases whose DROP was interrupted. */
+#ifdef DATCONNLIMIT_INVALID_DB
+#define RetlDatabaseIsInvalid(form)	database_is_invalid_form(form)
+#else
+#define RetlDatabaseIsInvalid(form)	false
+#endif
+
 /*
  * Add to the dead tuples of a table, for autovacuum, without counting deletions.
  * 16 renamed the counters.  Needs pgstat.h.
