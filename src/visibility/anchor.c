@@ -12,9 +12,10 @@
  */
 #include "postgres.h"
 
-#include "access/generic_xlog.h"
 #include "access/heapam.h"
 #include "access/xact.h"
+#include "access/xloginsert.h"
+#include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/freespace.h"
@@ -96,20 +97,23 @@ RetlAnchorInsert(Relation rel, uint64 groupId, CommandId cid, bool frozen)
  * Insert the anchor of a group in a table that nobody else sees yet, as if
  * whoever is named in another tuple's header had done it; with NULL, as one that
  * has always been there.
+ *
+ * Logged as an image of the page: generic WAL would be a difference to a page that
+ * replay makes without command ids, which wal_consistency_checking reports.
  */
 ItemPointerData
 RetlAnchorInsertAs(Relation rel, uint64 groupId, const HeapTupleHeaderData *inserter)
 {
 	ItemPointerData tid = RetlAnchorInsert(rel, groupId, GetCurrentCommandId(true), true);
 	Buffer		buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&tid));
-	GenericXLogState *state;
 	Page		page;
 	HeapTupleHeader header;
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	state = GenericXLogStart(rel);
-	page = GenericXLogRegisterBuffer(state, buffer, 0);
+	page = BufferGetPage(buffer);
 	header = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, ItemPointerGetOffsetNumber(&tid)));
+
+	START_CRIT_SECTION();
 	if (inserter != NULL)
 	{
 		header->t_choice.t_heap = inserter->t_choice.t_heap;
@@ -119,7 +123,11 @@ RetlAnchorInsertAs(Relation rel, uint64 groupId, const HeapTupleHeaderData *inse
 	}
 	else
 		HeapTupleHeaderSetXmin(header, FrozenTransactionId);
-	GenericXLogFinish(state);
+	MarkBufferDirty(buffer);
+	if (RelationNeedsWAL(rel))
+		log_newpage_buffer(buffer, true);
+	END_CRIT_SECTION();
+
 	UnlockReleaseBuffer(buffer);
 	return tid;
 }

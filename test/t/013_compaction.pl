@@ -103,6 +103,9 @@ is($primary->safe_psql('postgres', "SELECT count(*) - (SELECT sum(rows) FROM ret
 $primary->safe_psql('postgres', 'VACUUM batches');
 batches_agree($primary, 'compacted');
 verify_clean($primary, 'batches', 'compacted');
+# a page of anchors, for groups that everybody sees
+$primary->safe_psql('postgres', 'VACUUM FULL batches');
+batches_agree($primary, 'rewritten');
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
 batches_agree($standby, 'standby');
 my $checksum = q(SELECT count(*), md5(string_agg(b::text, ' ' ORDER BY client, batch, i)) FROM batches b);
