@@ -101,6 +101,11 @@ CREATE SEQUENCE runtime_sequence;
 SELECT removed FROM probe('SELECT f.id FROM facts f JOIN dims d USING (i4) WHERE random() * f.id >= 0');
 SELECT count(*) FROM facts f JOIN dims d USING (i4) WHERE nextval('runtime_sequence') + f.id > 0;
 SELECT last_value FROM runtime_sequence;
+SET join_collapse_limit = 1;
+SELECT setval('runtime_sequence', 1, false);
+SELECT count(*) FROM (facts f CROSS JOIN LATERAL generate_series(1, 1 + 0 * nextval('runtime_sequence') + 0 * f.id)) JOIN dims d USING (i4);
+SELECT last_value FROM runtime_sequence;
+RESET join_collapse_limit;
 
 -- rescans: with another hash table each time, with the same one, below a limit
 SELECT * FROM probe('SELECT g, (SELECT count(*) FROM facts f JOIN dims d USING (i4) WHERE d.g = x.g) FROM generate_series(0, 6) x(g)');

@@ -19,7 +19,7 @@
  *	  Nodes that keep rows for later (sorts, hashed inner sides) might use them
  *	  again with another hash table;
  *	- none of these has volatile functions or subplans, which would be run less
- *	  often;
+ *	  often, nor has the inner side of a nested loop, which is run for each row;
  *	- the whole inner side is in the hash table, that is, there is one batch;
  *	- a rescan forgets the filter and looks at the hash table again: it cannot
  *	  be replaced while rows are asked for without a rescan of its outer side.
@@ -196,6 +196,42 @@ FollowsOuterRows(JoinState *join)
 }
 
 /*
+ * Would it be noticed if this node, or one below, were run less often?  Also a
+ * planstate_tree_walker() callback.
+ */
+static bool
+IsNoticedBelow(PlanState *node, void *context)
+{
+	Plan	   *plan = node->plan;
+	List	   *exprs = NIL;
+
+	switch (nodeTag(node))
+	{
+		case T_FunctionScanState:
+			exprs = ((FunctionScan *) plan)->functions;
+			break;
+		case T_TableFuncScanState:
+			exprs = list_make1(((TableFuncScan *) plan)->tablefunc);
+			break;
+		case T_ValuesScanState:
+			exprs = ((ValuesScan *) plan)->values_lists;
+			break;
+		case T_ResultState:
+			exprs = (List *) ((Result *) plan)->resconstantqual;
+			break;
+		case T_NestLoopState:
+		case T_MergeJoinState:
+		case T_HashJoinState:
+			exprs = ((Join *) plan)->joinqual;
+			break;
+		default:
+			break;
+	}
+	return IsNoticed(exprs) || IsNoticed(plan->targetlist) || IsNoticed(plan->qual) ||
+		planstate_tree_walker(node, IsNoticedBelow, context);
+}
+
+/*
  * Follow a column of a node's result to the scans it comes from.
  */
 static void
@@ -214,8 +250,11 @@ FollowColumn(PlanState *node, AttrNumber resno, const JoinClause *clause)
 			if (RetlIsScanState(node) && var->varno == (int) ((Scan *) node->plan)->scanrelid)
 				AddKey((RetlScanState *) node, var->varattno, clause);
 			break;
-		case T_HashJoinState:
 		case T_NestLoopState:
+			if (IsNoticedBelow(innerPlanState(node), NULL))
+				break;
+			/* FALLTHROUGH */
+		case T_HashJoinState:
 			if (var->varno == OUTER_VAR && FollowsOuterRows((JoinState *) node))
 				FollowColumn(outerPlanState(node), var->varattno, clause);
 			break;
