@@ -219,6 +219,7 @@ CountRuns(RetlTableScan *scan)
 {
 	scan->runsBefore = palloc(sizeof(uint64) * (scan->runCount + 1));
 	scan->runsBefore[0] = 0;
+	scan->runNext = 0;
 	for (int i = 0; i < scan->runCount; i++)
 		scan->runsBefore[i + 1] = scan->runsBefore[i] + scan->runs[i].length;
 }
