@@ -17,10 +17,12 @@
 
 #include "access/heapam.h"
 #include "access/sysattr.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/procarray.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -49,6 +51,32 @@ RowIsDead(ItemPointer tid, TM_FailureData *tmfd)
 	tmfd->xmax = InvalidTransactionId;
 	tmfd->cmax = InvalidCommandId;
 	return TM_Deleted;
+}
+
+/*
+ * A row has been moved by a transaction that we do not see.
+ */
+static void
+ReportMoved(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent rewriting of rows of table \"%s\"",
+					RelationGetRelationName(rel))));
+}
+
+/*
+ * A row of the row store that compaction has moved looks as if it was deleted.
+ * Most commands lock the table before they take their snapshot, and so find it in
+ * its new place; but COPY of a query, EXPLAIN of a prepared command and cursors
+ * do not, and must not pass over it.
+ */
+static TM_Result
+UnlessMoved(Relation rel, TM_Result result, const TM_FailureData *tmfd)
+{
+	if (result == TM_Deleted && !IsolationUsesXactSnapshot() && RetlRowWasMovedBy(rel, tmfd->xmax))
+		ReportMoved(rel);
+	return result;
 }
 
 /*
@@ -84,10 +112,7 @@ TouchRow(RetlStubChange *change)
 		case TM_Invisible:
 			return TM_Invisible;
 		default:
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("could not serialize access due to concurrent rewriting of rows of table \"%s\"",
-							RelationGetRelationName(rel))));
+			ReportMoved(rel);
 	}
 	if (change->crosscheck != InvalidSnapshot &&
 		!RetlAnchorIsVisible(rel, &group.entry, change->crosscheck, NULL))
@@ -211,8 +236,11 @@ retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snaps
 	TM_Result	result;
 
 	if (!RetlTidIsColumnar(tid))
-		return RetlHeapRoutine()->tuple_delete(rel, tid, cid, snapshot, crosscheck, wait, tmfd,
-											   changingPart);
+	{
+		result = RetlHeapRoutine()->tuple_delete(rel, tid, cid, snapshot, crosscheck, wait, tmfd,
+												 changingPart);
+		return UnlessMoved(rel, result, tmfd);
+	}
 	change.row = *tid;
 	result = TouchRow(&change);
 	if (result == TM_Invisible)
@@ -282,8 +310,11 @@ retldb_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, Comman
 	TM_Result	result;
 
 	if (!RetlTidIsColumnar(otid))
-		return RetlHeapRoutine()->tuple_update(rel, otid, slot, cid, snapshot, crosscheck, wait,
-											   tmfd, lockmode, update_indexes);
+	{
+		result = RetlHeapRoutine()->tuple_update(rel, otid, slot, cid, snapshot, crosscheck, wait,
+												 tmfd, lockmode, update_indexes);
+		return UnlessMoved(rel, result, tmfd);
+	}
 
 	/* as heapam_tuple_update */
 	tuple = ExecFetchSlotHeapTuple(slot, true, &shouldFree);
@@ -371,7 +402,7 @@ LockHeapRow(const LockRequest *request, ItemPointer tid)
 	tuple.t_tableOid = RelationGetRelid(request->rel);
 	RetlSlotStoreHeapTuple(request->slot, &tuple, buffer);
 	ReleaseBuffer(buffer);
-	return result;
+	return UnlessMoved(request->rel, result, request->tmfd);
 }
 
 /*
@@ -548,6 +579,37 @@ NextVersion(Relation rel, ItemPointer tid, ItemPointer next)
 }
 
 /*
+ * A cursor's row that compaction has moved has no later version that we could
+ * find.
+ */
+static void
+CheckNotMoved(Relation rel, ItemPointer tid)
+{
+	HeapTupleData tuple = {.t_self = *tid};
+	Buffer		buffer;
+	TransactionId xmax = InvalidTransactionId;
+	RetlGroup	group;
+	uint32		row;
+
+	if (RetlTidIsColumnar(tid))
+	{
+		if (RetlFindRowGroup(rel, tid, &group, &row) &&
+			RetlAnchorSatisfiesUpdate(rel, &group.entry, GetCurrentCommandId(false)) == TM_Deleted)
+			ReportMoved(rel);
+		return;
+	}
+	if (!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
+		return;
+	if ((tuple.t_data->t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) == 0 &&
+		!HEAP_XMAX_IS_LOCKED_ONLY(tuple.t_data->t_infomask))
+		xmax = HeapTupleHeaderGetRawXmax(tuple.t_data);
+	ReleaseBuffer(buffer);
+	if (TransactionIdIsValid(xmax) && !TransactionIdIsInProgress(xmax) &&
+		TransactionIdDidCommit(xmax) && RetlRowWasMovedBy(rel, xmax))
+		ReportMoved(rel);
+}
+
+/*
  * Follow the chain of updates to the latest version that the scan's snapshot
  * sees; if there is none, *tid stays as it is.
  */
@@ -561,9 +623,11 @@ retldb_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
 	if (!RetlTidIsColumnar(tid))
 	{
 		heap_get_latest_tid(scan, tid);
+		CheckNotMoved(scan->rs_rd, tid);
 		return;
 	}
 	RetlWriteFlushForRead(scan->rs_rd);
+	CheckNotMoved(scan->rs_rd, tid);
 	if (!NextVersion(scan->rs_rd, tid, &next))
 		return;
 	heap_get_latest_tid(scan, &next);

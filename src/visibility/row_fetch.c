@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include "access/subtrans.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "storage/predicate.h"
 #include "utils/memutils.h"
@@ -259,4 +261,31 @@ RetlFetchAnyRow(Relation rel, ItemPointer tid, Datum *values, bool *isnull,
 		return false;
 	FetchRow(rel, group, rowNumber - group->entry.rowBase, values, isnull, anchor);
 	return true;
+}
+
+/*
+ * Did a transaction move rows?  Compaction inserts the anchors of its groups, but
+ * writers of these are those whose rows it has moved.
+ */
+bool
+RetlRowWasMovedBy(Relation rel, TransactionId xid)
+{
+	TransactionId top;
+
+	if (!TransactionIdIsNormal(xid) || TransactionIdPrecedes(xid, TransactionXmin))
+		return false;
+	top = SubTransGetTopmostTransaction(xid);
+	UseCache(rel);
+	for (int i = 0; i < cache.directory->groupCount; i++)
+	{
+		const RetlGroupEntry *entry = &cache.directory->groups[i].entry;
+		HeapTupleHeaderData anchor;
+
+		if (entry->state == RETL_GROUP_COMPLETE &&
+			!TransactionIdEquals((TransactionId) entry->writerXid, top) &&
+			RetlAnchorIsVisible(rel, entry, SnapshotAny, &anchor) &&
+			TransactionIdEquals(HeapTupleHeaderGetRawXmin(&anchor), xid))
+			return true;
+	}
+	return false;
 }

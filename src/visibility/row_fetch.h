@@ -61,6 +61,12 @@ extern bool RetlFetchAnyRow(Relation rel, ItemPointer tid, Datum *values, bool *
 /* A copy of the COMPLETE group that has a row, and the row's number in it. */
 extern bool RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, uint32 *row);
 
+/*
+ * Has the transaction that deleted a row of the row store only moved it to a row
+ * group?  It has ended, but some snapshot of ours does not see that.
+ */
+extern bool RetlRowWasMovedBy(Relation rel, TransactionId xid);
+
 /* Forget what is cached; at the end of transactions and subtransactions. */
 extern void RetlFetchCacheReset(void);
 
