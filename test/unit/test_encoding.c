@@ -635,8 +635,9 @@ test_documented_bytes(void **state)
 	TestArenaReset(&arena);
 }
 
+/* test_encoding [[-]TEST]: only tests of this name, or (-) all others. */
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
@@ -652,5 +653,9 @@ main(void)
 		cmocka_unit_test(test_round_trips_bytes),
 	};
 
+	if (argc > 1 && argv[1][0] == '-')
+		cmocka_set_skip_filter(argv[1] + 1);
+	else if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
