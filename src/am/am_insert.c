@@ -58,6 +58,41 @@ retldb_tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid, int optio
 }
 
 /*
+ * Insert a row that others take for a promise until it is completed, for INSERT
+ * ... ON CONFLICT.  It goes to the row store, whose tuples have room for the
+ * token; as heapam_tuple_insert_speculative.
+ */
+void
+retldb_tuple_insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
+								struct BulkInsertStateData *bistate, uint32 specToken)
+{
+	bool		shouldFree;
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, true, &shouldFree);
+
+	slot->tts_tableOid = RelationGetRelid(rel);
+	tuple->t_tableOid = slot->tts_tableOid;
+	HeapTupleHeaderSetSpeculativeToken(tuple->t_data, specToken);
+	heap_insert(rel, tuple, cid, options | HEAP_INSERT_SPECULATIVE, bistate);
+	ItemPointerCopy(&tuple->t_self, &slot->tts_tid);
+	if (shouldFree)
+		pfree(tuple);
+}
+
+/*
+ * The promise is kept, or there was a conflict and the row never was.
+ */
+void
+retldb_tuple_complete_speculative(Relation rel, TupleTableSlot *slot, uint32 specToken,
+								  bool succeeded)
+{
+	(void) specToken;
+	if (succeeded)
+		heap_finish_speculative(rel, &slot->tts_tid);
+	else
+		heap_abort_speculative(rel, &slot->tts_tid);
+}
+
+/*
  * Insert many rows.
  */
 void

@@ -390,7 +390,7 @@ retldb_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
 	RetlWriteFlushForRead(rel);
 	values = palloc(sizeof(Datum) * Max(natts, 1));
 	isnull = palloc(sizeof(bool) * Max(natts, 1));
-	found = RetlFetchRow(rel, tid, snapshot, values, isnull, &anchor);
+	found = RetlFetchRow(rel, tid, snapshot, values, isnull, &anchor) == RETL_FETCHED_ROW;
 	if (found)
 		RetlSlotStoreRow(slot, tid, RelationGetRelid(rel), &anchor, values, isnull);
 	pfree(values);
@@ -439,5 +439,5 @@ retldb_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot sna
 	if (!RetlTidIsColumnar(&slot->tts_tid))
 		return HeapRowSatisfies(slot, snapshot);
 	RetlWriteFlushForRead(rel);
-	return RetlFetchRow(rel, &slot->tts_tid, snapshot, NULL, NULL, &anchor);
+	return RetlFetchRow(rel, &slot->tts_tid, snapshot, NULL, NULL, &anchor) == RETL_FETCHED_ROW;
 }

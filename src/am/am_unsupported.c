@@ -36,65 +36,11 @@ ReportUnsupported(Relation rel, const char *what)
 	pg_unreachable();
 }
 
-static void
-retldb_tuple_insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid,
-								int options, struct BulkInsertStateData *bistate,
-								uint32 specToken)
-{
-	(void) slot;
-	(void) cid;
-	(void) options;
-	(void) bistate;
-	(void) specToken;
-	ReportUnsupported(rel, "INSERT ... ON CONFLICT");
-}
-
-static void
-retldb_tuple_complete_speculative(Relation rel, TupleTableSlot *slot, uint32 specToken,
-								  bool succeeded)
-{
-	(void) slot;
-	(void) specToken;
-	(void) succeeded;
-	ReportUnsupported(rel, "INSERT ... ON CONFLICT");
-}
-
 static TransactionId
 retldb_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate)
 {
 	(void) delstate;
 	ReportUnsupported(rel, "an index");
-}
-
-static struct IndexFetchTableData *
-retldb_index_fetch_begin(Relation rel)
-{
-	ReportUnsupported(rel, "an index scan");
-}
-
-static void
-retldb_index_fetch_reset(struct IndexFetchTableData *data)
-{
-	ReportUnsupported(data->rel, "an index scan");
-}
-
-static void
-retldb_index_fetch_end(struct IndexFetchTableData *data)
-{
-	ReportUnsupported(data->rel, "an index scan");
-}
-
-static bool
-retldb_index_fetch_tuple(struct IndexFetchTableData *scan, ItemPointer tid,
-						 Snapshot snapshot, TupleTableSlot *slot, bool *call_again,
-						 bool *all_dead)
-{
-	(void) tid;
-	(void) snapshot;
-	(void) slot;
-	(void) call_again;
-	(void) all_dead;
-	ReportUnsupported(scan->rel, "an index scan");
 }
 
 static double
@@ -158,12 +104,6 @@ RetlRefuseUtility(Node *statement)
 void
 RetlSetUnsupported(TableAmRoutine *routine)
 {
-	routine->tuple_insert_speculative = retldb_tuple_insert_speculative;
-	routine->tuple_complete_speculative = retldb_tuple_complete_speculative;
-	routine->index_fetch_begin = retldb_index_fetch_begin;
-	routine->index_fetch_reset = retldb_index_fetch_reset;
-	routine->index_fetch_end = retldb_index_fetch_end;
-	routine->index_fetch_tuple = retldb_index_fetch_tuple;
 	routine->index_delete_tuples = retldb_index_delete_tuples;
 	routine->index_build_range_scan = retldb_index_build_range_scan;
 	routine->index_validate_scan = retldb_index_validate_scan;

@@ -110,6 +110,11 @@ static TableAmRoutine retldb_methods = {
 	.parallelscan_initialize = retldb_parallelscan_initialize,
 	.parallelscan_reinitialize = retldb_parallelscan_reinitialize,
 
+	.index_fetch_begin = retldb_index_fetch_begin,
+	.index_fetch_reset = retldb_index_fetch_reset,
+	.index_fetch_end = retldb_index_fetch_end,
+	.index_fetch_tuple = retldb_index_fetch_tuple,
+
 	.tuple_fetch_row_version = retldb_tuple_fetch_row_version,
 	.tuple_tid_valid = retldb_tuple_tid_valid,
 	.tuple_get_latest_tid = retldb_tuple_get_latest_tid,
@@ -120,6 +125,8 @@ static TableAmRoutine retldb_methods = {
 	.tuple_lock = retldb_tuple_lock,
 
 	.tuple_insert = retldb_tuple_insert,
+	.tuple_insert_speculative = retldb_tuple_insert_speculative,
+	.tuple_complete_speculative = retldb_tuple_complete_speculative,
 	.multi_insert = retldb_multi_insert,
 	.finish_bulk_insert = retldb_finish_bulk_insert,
 
@@ -148,7 +155,7 @@ static TableAmRoutine retldb_methods = {
 const TableAmRoutine *
 RetlGetTableAmRoutine(void)
 {
-	if (retldb_methods.tuple_insert_speculative == NULL)
+	if (retldb_methods.index_delete_tuples == NULL)
 		RetlSetUnsupported(&retldb_methods);
 	return &retldb_methods;
 }

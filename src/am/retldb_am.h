@@ -70,10 +70,24 @@ extern bool retldb_scan_analyze_next_tuple(TableScanDesc scan, TransactionId Old
 /* am_insert.c */
 extern void retldb_tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid,
 								int options, struct BulkInsertStateData *bistate);
+extern void retldb_tuple_insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid,
+											int options,
+											struct BulkInsertStateData *bistate,
+											uint32 specToken);
+extern void retldb_tuple_complete_speculative(Relation rel, TupleTableSlot *slot,
+											  uint32 specToken, bool succeeded);
 extern void retldb_multi_insert(Relation rel, TupleTableSlot **slots, int nslots,
 								CommandId cid, int options,
 								struct BulkInsertStateData *bistate);
 extern void retldb_finish_bulk_insert(Relation rel, int options);
+
+/* am_index.c */
+extern struct IndexFetchTableData *retldb_index_fetch_begin(Relation rel);
+extern void retldb_index_fetch_reset(struct IndexFetchTableData *data);
+extern void retldb_index_fetch_end(struct IndexFetchTableData *data);
+extern bool retldb_index_fetch_tuple(struct IndexFetchTableData *data, ItemPointer tid,
+									 Snapshot snapshot, TupleTableSlot *slot,
+									 bool *call_again, bool *all_dead);
 
 /* am_modify.c */
 extern TM_Result retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid,

@@ -89,7 +89,17 @@ UseCache(Relation rel)
 }
 
 /*
- * The COMPLETE group that has a row number, or NULL.
+ * Are the rows of a group, which is not FREE, in its pages?
+ */
+static inline bool
+IsWritten(const RetlGroup *group)
+{
+	return group->entry.state == RETL_GROUP_COMPLETE;
+}
+
+/*
+ * The group that has a row number, or NULL.  One that is LOADING has all numbers
+ * that it has reserved, whether or not there are rows.
  */
 static RetlGroup *
 FindGroup(const RetlDirectory *directory, uint64 rowNumber)
@@ -114,12 +124,23 @@ FindGroup(const RetlDirectory *directory, uint64 rowNumber)
 
 		if (group->entry.state == RETL_GROUP_FREE)
 			continue;
-		if (group->entry.state == RETL_GROUP_COMPLETE &&
-			rowNumber - group->entry.rowBase < group->entry.rowCount)
+		if (rowNumber - group->entry.rowBase <
+			(IsWritten(group) ? group->entry.rowCount : group->entry.rowCapacity))
 			return group;
 		break;
 	}
 	return NULL;
+}
+
+/*
+ * The same, but a COMPLETE one.
+ */
+static RetlGroup *
+FindWrittenGroup(const RetlDirectory *directory, uint64 rowNumber)
+{
+	RetlGroup  *group = FindGroup(directory, rowNumber);
+
+	return group != NULL && IsWritten(group) ? group : NULL;
 }
 
 /*
@@ -202,7 +223,7 @@ RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, uint32 *row)
 
 	Assert(RetlTidIsColumnar(tid));
 	UseCache(rel);
-	found = FindGroup(cache.directory, rowNumber);
+	found = FindWrittenGroup(cache.directory, rowNumber);
 	if (found == NULL)
 		return false;
 	*group = *found;
@@ -213,7 +234,7 @@ RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, uint32 *row)
 /*
  * Fetch a columnar row, if the snapshot sees it.
  */
-bool
+RetlFetched
 RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, Datum *values, bool *isnull,
 			 HeapTupleHeader anchor)
 {
@@ -231,17 +252,19 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, Datum *values, bo
 	UseCache(rel);
 	group = FindGroup(cache.directory, rowNumber);
 	if (group == NULL)
-		return false;
+		return RETL_FETCHED_NONE;
 	row = rowNumber - group->entry.rowBase;
 	if (!RetlAnchorIsVisible(rel, &group->entry, snapshot, anchor))
-		return false;
+		return RETL_FETCHED_NONE;
 	/* as heap_fetch, and before the map is looked at: a change after that sees our lock */
 	PredicateLockTID(rel, tid, snapshot, HeapTupleHeaderGetXmin(anchor));
 	if (!RetlRowIsVisible(rel, &group->entry, row, snapshot))
-		return false;
+		return RETL_FETCHED_NONE;
+	if (!IsWritten(group))
+		return RETL_FETCHED_UNWRITTEN;
 	if (values != NULL)
 		FetchRow(rel, group, row, values, isnull, anchor);
-	return true;
+	return RETL_FETCHED_ROW;
 }
 
 /*
@@ -256,7 +279,7 @@ RetlFetchAnyRow(Relation rel, ItemPointer tid, Datum *values, bool *isnull,
 
 	Assert(RetlTidIsColumnar(tid));
 	UseCache(rel);
-	group = FindGroup(cache.directory, rowNumber);
+	group = FindWrittenGroup(cache.directory, rowNumber);
 	if (group == NULL || !RetlAnchorIsVisible(rel, &group->entry, SnapshotAny, anchor))
 		return false;
 	FetchRow(rel, group, rowNumber - group->entry.rowBase, values, isnull, anchor);

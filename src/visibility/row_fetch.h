@@ -42,13 +42,22 @@ RetlTidGetRowNumber(ItemPointer tid)
 		ItemPointerGetOffsetNumber(tid) - 1;
 }
 
+/* What has become of fetching a row. */
+typedef enum RetlFetched
+{
+	RETL_FETCHED_NONE,			/* it is not there for the snapshot */
+	RETL_FETCHED_ROW,
+	RETL_FETCHED_UNWRITTEN		/* it is, but its columns are in the memory of the backend that inserts it */
+} RetlFetched;
+
 /*
- * Is this columnar row there for the snapshot?  If so, its columns are put into
- * values and isnull (if those are not NULL) and the anchor's tuple header into
- * *anchor.  By-reference values live until the next call, at most until the end
- * of the transaction.
+ * Is this columnar row there for the snapshot?  If so, the anchor's tuple header
+ * is put into *anchor and, unless they are unwritten, its columns into values and
+ * isnull (if those are not NULL).  By-reference values live until the next call,
+ * at most until the end of the transaction.  Of a group that is LOADING all row
+ * numbers that it has reserved count as rows.
  */
-extern bool RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot,
+extern RetlFetched RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot,
 						 Datum *values, bool *isnull, HeapTupleHeader anchor);
 
 /*

@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ *
+ * am_index.c
+ *	  Table access method: fetching the rows that index entries name.
+ *
+ * Rows of the row store are fetched as heap does it, HOT chains included; anchors
+ * and stubs are no rows.  A row of a row group is there if anchor and stub say so,
+ * for snapshots of any kind: its columns are not looked at for that.
+ *
+ * A row may be asked for while its group is in the memory of the backend that
+ * inserts it.  Its anchor decides then as well.  Snapshots that do not see such a
+ * row belong to others; a dirty one is told whom to wait for.  Of the inserting
+ * backend's own snapshots, those for queries have the group written.  Unique
+ * checks ask while an index page is locked, when nothing may be written; but they
+ * do not look at columns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/relscan.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "am/retldb_am.h"
+#include "am/slot.h"
+#include "am/write_buffer.h"
+#include "visibility/anchor.h"
+#include "visibility/row_fetch.h"
+
+/* What fetches for one index scan share. */
+typedef struct RetlIndexFetch
+{
+	IndexFetchTableData base;
+	Buffer		buffer;			/* of the row store, pinned, or invalid */
+	Datum	   *values;
+	bool	   *isnull;
+} RetlIndexFetch;
+
+/*
+ * Begin to fetch.  Called with an index page locked at times.
+ */
+struct IndexFetchTableData *
+retldb_index_fetch_begin(Relation rel)
+{
+	RetlIndexFetch *fetch = palloc0(sizeof(RetlIndexFetch));
+	int			natts = Max(RelationGetDescr(rel)->natts, 1);
+
+	fetch->base.rel = rel;
+	fetch->buffer = InvalidBuffer;
+	fetch->values = palloc(sizeof(Datum) * natts);
+	fetch->isnull = palloc(sizeof(bool) * natts);
+	return &fetch->base;
+}
+
+void
+retldb_index_fetch_reset(struct IndexFetchTableData *data)
+{
+	RetlIndexFetch *fetch = (RetlIndexFetch *) data;
+
+	if (BufferIsValid(fetch->buffer))
+		ReleaseBuffer(fetch->buffer);
+	fetch->buffer = InvalidBuffer;
+}
+
+void
+retldb_index_fetch_end(struct IndexFetchTableData *data)
+{
+	RetlIndexFetch *fetch = (RetlIndexFetch *) data;
+
+	retldb_index_fetch_reset(data);
+	pfree(fetch->values);
+	pfree(fetch->isnull);
+	pfree(fetch);
+}
+
+/*
+ * Fetch a row of the row store, as heapam_index_fetch_tuple.
+ */
+static bool
+FetchHeapRow(RetlIndexFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot,
+			 bool *call_again, bool *all_dead)
+{
+	Relation	rel = fetch->base.rel;
+	HeapTupleData tuple;
+	bool		found;
+
+	if (!*call_again)
+	{
+		Buffer		previous = fetch->buffer;
+
+		fetch->buffer = ReleaseAndReadBuffer(fetch->buffer, rel, ItemPointerGetBlockNumber(tid));
+		if (fetch->buffer != previous)
+			heap_page_prune_opt(rel, fetch->buffer);
+	}
+	LockBuffer(fetch->buffer, BUFFER_LOCK_SHARE);
+	found = heap_hot_search_buffer(tid, rel, fetch->buffer, snapshot, &tuple, all_dead,
+								   !*call_again) &&
+		!RetlTupleIsMarked(tuple.t_data);
+	LockBuffer(fetch->buffer, BUFFER_LOCK_UNLOCK);
+
+	/* with other snapshots, several versions of a HOT chain may be visible */
+	*call_again = found && !IsMVCCSnapshot(snapshot);
+	if (found)
+	{
+		tuple.t_self = *tid;
+		tuple.t_tableOid = RelationGetRelid(rel);
+		RetlSlotStoreHeapTuple(slot, &tuple, fetch->buffer);
+	}
+	return found;
+}
+
+/*
+ * Fetch a row of a row group.
+ */
+static bool
+FetchColumnarRow(RetlIndexFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot)
+{
+	Relation	rel = fetch->base.rel;
+	HeapTupleHeaderData anchor;
+	RetlFetched result = RetlFetchRow(rel, tid, snapshot, fetch->values, fetch->isnull, &anchor);
+
+	if (result == RETL_FETCHED_UNWRITTEN)
+	{
+		if (IsMVCCSnapshot(snapshot))
+		{
+			RetlWriteFlushForRead(rel);
+			result = RetlFetchRow(rel, tid, snapshot, fetch->values, fetch->isnull, &anchor);
+			if (result == RETL_FETCHED_UNWRITTEN)
+				elog(ERROR, "row of table \"%s\" is in the memory of another process",
+					 RelationGetRelationName(rel));
+		}
+		else
+		{
+			int			natts = RelationGetDescr(rel)->natts;
+
+			memset(fetch->values, 0, sizeof(Datum) * natts);
+			memset(fetch->isnull, true, sizeof(bool) * natts);
+		}
+	}
+	if (result == RETL_FETCHED_NONE)
+		return false;
+	RetlSlotStoreRow(slot, tid, RelationGetRelid(rel), &anchor, fetch->values, fetch->isnull);
+	return true;
+}
+
+bool
+retldb_index_fetch_tuple(struct IndexFetchTableData *data, ItemPointer tid, Snapshot snapshot,
+						 TupleTableSlot *slot, bool *call_again, bool *all_dead)
+{
+	RetlIndexFetch *fetch = (RetlIndexFetch *) data;
+
+	if (!RetlTidIsColumnar(tid))
+		return FetchHeapRow(fetch, tid, snapshot, slot, call_again, all_dead);
+	*call_again = false;
+	if (all_dead != NULL)
+		*all_dead = false;
+	return FetchColumnarRow(fetch, tid, snapshot, slot);
+}
