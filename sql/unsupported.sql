@@ -4,17 +4,23 @@ INSERT INTO t SELECT i, 'text ' || i FROM generate_series(1, 3000) i;
 CREATE TABLE h (a int PRIMARY KEY, b text) USING heap;
 INSERT INTO h VALUES (1, 'one'), (5000, 'other');
 
-INSERT INTO t VALUES (0, 'zero') ON CONFLICT (a) DO UPDATE SET b = 'x';
-CREATE INDEX t_a ON t (a);
-CREATE INDEX CONCURRENTLY t_a ON t (a);
+CREATE INDEX t_a ON t USING brin (a);
+CREATE INDEX CONCURRENTLY t_a ON t USING brin (a);
 SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass;
-CREATE UNIQUE INDEX t_a ON t (a);
-ALTER TABLE t ADD PRIMARY KEY (a);
-ALTER TABLE t ADD UNIQUE (a);
-ALTER TABLE t ADD EXCLUDE (a WITH =);
-CREATE TABLE with_key (a int PRIMARY KEY) USING retldb;
-CREATE TABLE with_unique (a int UNIQUE) USING retldb;
-CLUSTER t USING t_a;
+CREATE INDEX h_b ON h USING brin (b);
+ALTER TABLE h SET ACCESS METHOD retldb;
+CREATE TABLE l (LIKE h INCLUDING ALL) USING retldb;
+CREATE TABLE p (a int, b text) PARTITION BY RANGE (a);
+CREATE INDEX p_a ON p USING brin (a);
+SET default_table_access_method = retldb;
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10000);
+RESET default_table_access_method;
+ALTER TABLE p ATTACH PARTITION t FOR VALUES FROM (0) TO (10000);
+DROP INDEX p_a;
+ALTER TABLE p ATTACH PARTITION t FOR VALUES FROM (0) TO (10000);
+CREATE INDEX p_a ON p USING brin (a);
+ALTER TABLE p DETACH PARTITION t;
+DROP TABLE p;
 CLUSTER t;
 
 -- what looks alike and works

@@ -105,6 +105,15 @@ retldb_scan_begin(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData
 }
 
 /*
+ * What the processes of a parallel scan share; NULL if it is not parallel.
+ */
+RetlParallelScan *
+RetlScanGetParallel(TableScanDesc scan)
+{
+	return ((RetlScanDesc) scan)->parallel;
+}
+
+/*
  * The scan is about to leave its current row: a slot that refers to it gets a
  * copy.  Most users have cleared theirs by now.
  */

@@ -114,6 +114,8 @@ static TableAmRoutine retldb_methods = {
 	.index_fetch_reset = retldb_index_fetch_reset,
 	.index_fetch_end = retldb_index_fetch_end,
 	.index_fetch_tuple = retldb_index_fetch_tuple,
+	.index_build_range_scan = retldb_index_build_range_scan,
+	.index_validate_scan = retldb_index_validate_scan,
 
 	.tuple_fetch_row_version = retldb_tuple_fetch_row_version,
 	.tuple_tid_valid = retldb_tuple_tid_valid,

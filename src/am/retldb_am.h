@@ -15,6 +15,7 @@
 #include "executor/tuptable.h"
 
 #include "base/compat.h"
+#include "visibility/table_scan.h"
 
 /* The one routine table; compare rel->rd_tableam with it. */
 extern const TableAmRoutine *RetlGetTableAmRoutine(void);
@@ -39,6 +40,7 @@ extern TableScanDesc retldb_scan_begin(Relation rel, Snapshot snapshot, int nkey
 extern void retldb_scan_end(TableScanDesc scan);
 extern void retldb_scan_rescan(TableScanDesc scan, struct ScanKeyData *key, bool set_params,
 							   bool allow_strat, bool allow_sync, bool allow_pagemode);
+extern RetlParallelScan *RetlScanGetParallel(TableScanDesc scan);
 extern bool retldb_scan_getnextslot(TableScanDesc scan, ScanDirection direction,
 									TupleTableSlot *slot);
 extern void retldb_scan_set_tidrange(TableScanDesc scan, ItemPointer mintid,
@@ -89,6 +91,20 @@ extern bool retldb_index_fetch_tuple(struct IndexFetchTableData *data, ItemPoint
 									 Snapshot snapshot, TupleTableSlot *slot,
 									 bool *call_again, bool *all_dead);
 
+/* am_index_build.c */
+extern double retldb_index_build_range_scan(Relation table_rel, Relation index_rel,
+											struct IndexInfo *index_info, bool allow_sync,
+											bool anyvisible, bool progress,
+											BlockNumber start_blockno, BlockNumber numblocks,
+											IndexBuildCallback callback, void *callback_state,
+											TableScanDesc scan);
+extern void retldb_index_validate_scan(Relation table_rel, Relation index_rel,
+									   struct IndexInfo *index_info, Snapshot snapshot,
+									   struct ValidateIndexState *state);
+
+/* Refuse a BRIN index. */
+pg_noreturn extern void RetlRefuseBlockIndex(Relation rel);
+
 /* am_modify.c */
 extern TM_Result retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid,
 									 Snapshot snapshot, Snapshot crosscheck, bool wait,
@@ -124,6 +140,5 @@ extern void retldb_relation_estimate_size(Relation rel, int32 *attr_widths,
 
 /* am_unsupported.c */
 extern void RetlSetUnsupported(TableAmRoutine *routine);
-extern void RetlRefuseUtility(Node *statement);
 
 #endif							/* RETLDB_AM_H */

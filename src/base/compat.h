@@ -208,6 +208,18 @@ typedef PGAlignedBlock RetlIOBlock;
 #define RetlCountHeapUpdate(rel)	pgstat_count_heap_update(rel, false)
 #endif
 
+/*
+ * The next datum of a sort, to be freed by the caller.  16 added the choice whether it
+ * is copied.  Needs utils/tuplesort.h.
+ */
+#if PG_VERSION_NUM >= 160000
+#define RetlTuplesortGetDatum(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, true, value, isnull, NULL)
+#else
+#define RetlTuplesortGetDatum(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, value, isnull, NULL)
+#endif
+
 /* 16 made an enum of what an update means to indexes. */
 #if PG_VERSION_NUM >= 160000
 typedef TU_UpdateIndexes RetlUpdateIndexes;

@@ -11,6 +11,7 @@
 
 #include "am/retldb_am.h"
 #include "am/write_buffer.h"
+#include "sql/index_ddl.h"
 #include "sql/options_ddl.h"
 #include "sql/utility_hook.h"
 
@@ -43,7 +44,7 @@ RetlProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTre
 	RetlOptionsCommand *outer;
 	RetlOptionsCommand command;
 
-	RetlRefuseUtility(pstmt->utilityStmt);
+	RetlRefuseIndexes(pstmt->utilityStmt);
 	RetlWriteBeginUtility(pstmt->utilityStmt, &write);
 	outer = RetlOptionsEnter(&command);
 	PG_TRY();

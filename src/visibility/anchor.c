@@ -282,23 +282,39 @@ RetlAnchorExists(Relation rel, const RetlGroupEntry *entry)
 }
 
 /*
+ * The anchor's state as VACUUM sees it, and who is at work on it.
+ */
+HTSV_Result
+RetlAnchorStateAndXid(Relation rel, const RetlGroupEntry *entry, TransactionId oldestXmin,
+					  TransactionId *xid)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+	HTSV_Result result;
+
+	*xid = InvalidTransactionId;
+	if (!LockAnchor(rel, entry, &buffer, &tuple))
+		return HEAPTUPLE_DEAD;
+	result = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
+	if (result == HEAPTUPLE_INSERT_IN_PROGRESS)
+		*xid = HeapTupleHeaderGetXmin(tuple.t_data);
+	else if (result == HEAPTUPLE_DELETE_IN_PROGRESS)
+		*xid = HeapTupleHeaderGetUpdateXid(tuple.t_data);
+	UnlockReleaseBuffer(buffer);
+	return result;
+}
+
+/*
  * The anchor's state as VACUUM and ANALYZE see it.
  */
 HTSV_Result
 RetlAnchorVacuumState(Relation rel, const RetlGroupEntry *entry, TransactionId oldestXmin,
 					  bool *own)
 {
-	Buffer		buffer;
-	HeapTupleData tuple;
-	HTSV_Result result;
+	TransactionId xid;
+	HTSV_Result result = RetlAnchorStateAndXid(rel, entry, oldestXmin, &xid);
 
-	*own = false;
-	if (!LockAnchor(rel, entry, &buffer, &tuple))
-		return HEAPTUPLE_DEAD;
-	result = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
-	if (result == HEAPTUPLE_INSERT_IN_PROGRESS)
-		*own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple.t_data));
-	UnlockReleaseBuffer(buffer);
+	*own = result == HEAPTUPLE_INSERT_IN_PROGRESS && TransactionIdIsCurrentTransactionId(xid);
 	return result;
 }
 

@@ -74,4 +74,11 @@ extern bool RetlAnchorExists(Relation rel, const RetlGroupEntry *entry);
 extern HTSV_Result RetlAnchorVacuumState(Relation rel, const RetlGroupEntry *entry,
 										 TransactionId oldestXmin, bool *own);
 
+/*
+ * The same; *xid is the transaction, or one of its subtransactions, that is
+ * inserting or deleting it.
+ */
+extern HTSV_Result RetlAnchorStateAndXid(Relation rel, const RetlGroupEntry *entry,
+										 TransactionId oldestXmin, TransactionId *xid);
+
 #endif							/* RETLDB_ANCHOR_H */

@@ -164,13 +164,22 @@ RetlScanHasConditions(const RetlTableScan *scan)
 }
 
 /*
+ * The rows of the open group that are not there, if it "hides" some.
+ */
+static const RetlHiddenRows *
+HiddenRows(const RetlTableScan *scan)
+{
+	return scan->indexRows != NULL ? &scan->indexRows->dead : &scan->hidden;
+}
+
+/*
  * Take rows that are not there for the snapshot out of a selection of rows of the
  * open group, from firstRow on.
  */
 static void
 DeselectHidden(const RetlTableScan *scan, uint32 firstRow, RetlSelection *selection)
 {
-	const uint64 *hidden = &scan->hidden.words[firstRow / 64];
+	const uint64 *hidden = &HiddenRows(scan)->words[firstRow / 64];
 
 	for (uint32 i = 0; i < RetlSelectionWords(selection->rowCount); i++)
 		selection->words[i] &= ~hidden[i];

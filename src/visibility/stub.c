@@ -419,8 +419,8 @@ RetlHiddenRowsInit(RetlHiddenRows *hidden, MemoryContext context)
 /*
  * Make room for the rows of a group, of which none is hidden yet.
  */
-static void
-ClearHiddenRows(RetlHiddenRows *hidden, const RetlGroupEntry *entry)
+void
+RetlHiddenRowsClear(RetlHiddenRows *hidden, const RetlGroupEntry *entry)
 {
 	Size		words = (entry->rowCount + 63) / 64;
 
@@ -433,13 +433,6 @@ ClearHiddenRows(RetlHiddenRows *hidden, const RetlGroupEntry *entry)
 	}
 	memset(hidden->words, 0, words * sizeof(uint64));
 	hidden->count = 0;
-}
-
-static void
-HideRow(RetlHiddenRows *hidden, uint32 row)
-{
-	hidden->words[row / 64] |= UINT64CONST(1) << (row % 64);
-	hidden->count++;
 }
 
 /*
@@ -457,7 +450,7 @@ HideRowsOfBlock(RetlHiddenRows *hidden, Relation rel, uint64 rowBase,
 	if (PageIsCutOff(rel, block))
 	{
 		for (; i < count && ItemPointerGetBlockNumberNoCheck(&entries[i].stub) == block; i++)
-			HideRow(hidden, entries[i].row);
+			RetlHiddenRowsAdd(hidden, entries[i].row);
 		return i;
 	}
 	buffer = ReadBuffer(rel, block);
@@ -475,7 +468,7 @@ HideRowsOfBlock(RetlHiddenRows *hidden, Relation rel, uint64 rowBase,
 			HeapCheckForSerializableConflictOut(visible, rel, &tuple, buffer, snapshot);
 		}
 		if (!visible)
-			HideRow(hidden, entries[i].row);
+			RetlHiddenRowsAdd(hidden, entries[i].row);
 	}
 	UnlockReleaseBuffer(buffer);
 	return i;
@@ -497,9 +490,9 @@ RetlHiddenRowsRead(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *e
 	hidden->count = 0;
 	entries = ReadSorted(rel, entry, &count);
 	if (count > 0)
-		ClearHiddenRows(hidden, entry);
+		RetlHiddenRowsClear(hidden, entry);
 	for (; i < count && entries[i].dead; i++)
-		HideRow(hidden, entries[i].row);
+		RetlHiddenRowsAdd(hidden, entries[i].row);
 	while (i < count)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -523,7 +516,7 @@ RetlHiddenRowsNotLive(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry
 	hidden->groupId = 0;
 	hidden->count = 0;
 	if (count > 0)
-		ClearHiddenRows(hidden, entry);
+		RetlHiddenRowsClear(hidden, entry);
 	for (int i = 0; i < count; i++)
 	{
 		Buffer		buffer;
@@ -539,7 +532,7 @@ RetlHiddenRowsNotLive(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry
 			UnlockReleaseBuffer(buffer);
 		}
 		if (!live)
-			HideRow(hidden, entries[i].row);
+			RetlHiddenRowsAdd(hidden, entries[i].row);
 	}
 	if (entries != NULL)
 		pfree(entries);

@@ -62,6 +62,17 @@ typedef struct RetlHiddenRows
 
 extern void RetlHiddenRowsInit(RetlHiddenRows *hidden, MemoryContext context);
 
+/* Make room for the rows of a group, of which none is hidden yet. */
+extern void RetlHiddenRowsClear(RetlHiddenRows *hidden, const RetlGroupEntry *entry);
+
+/* Hide one more row. */
+static inline void
+RetlHiddenRowsAdd(RetlHiddenRows *hidden, uint32 row)
+{
+	hidden->words[row / 64] |= UINT64CONST(1) << (row % 64);
+	hidden->count++;
+}
+
 /*
  * Find the hidden rows of a group for an MVCC snapshot.  What is found holds as
  * long as the snapshot, if the entry was read after it was taken.

@@ -286,6 +286,8 @@ GroupIsVisible(RetlTableScan *scan, RetlGroup *group)
 	bool		visible;
 
 	scan->anchorIsRead = false;
+	if (scan->indexRows != NULL)
+		return RetlIndexRowsRead(scan->indexRows, scan->rel, &group->entry);
 	if (known != NULL && *known != VISIBILITY_UNKNOWN)
 		return *known == VISIBILITY_YES;
 	visible = RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
@@ -363,6 +365,11 @@ PrefetchColumns(RetlTableScan *scan)
 static void
 FindHiddenRows(RetlTableScan *scan, const RetlGroup *group)
 {
+	if (scan->indexRows != NULL)
+	{
+		scan->hides = scan->indexRows->dead.count > 0;
+		return;
+	}
 	scan->hides = false;
 	if (group->entry.stubMapRoot == RETLDB_NO_BLOCK || !IsMVCCSnapshot(scan->snapshot))
 		return;
@@ -682,7 +689,7 @@ StepInGroup(RetlTableScan *scan, int step)
 {
 	int64		next = FindRow(scan, scan->rowInItem + step, step);
 
-	if (unlikely(!IsMVCCSnapshot(scan->snapshot)))
+	if (unlikely(!IsMVCCSnapshot(scan->snapshot)) && scan->indexRows == NULL)
 	{
 		while (next >= 0 && !RetlScanRowIsThere(scan, next))
 			next = FindRow(scan, next + step, step);

@@ -24,6 +24,7 @@
 #include "rowgroup/column_test.h"
 #include "rowgroup/group_reader.h"
 #include "rowgroup/zone_filter.h"
+#include "visibility/index_rows.h"
 
 typedef struct RetlTableScan RetlTableScan;
 
@@ -131,6 +132,20 @@ extern void RetlTableScanEnd(RetlTableScan *scan);
 
 /* Go to the next row in a direction; NULL at the end. */
 extern RetlScanRow *RetlTableScanNext(RetlTableScan *scan, ScanDirection direction);
+
+/*
+ * For a scan with SnapshotAny that builds an index: of row groups return the rows
+ * that "rows" tells, which must live as long as the scan; before the first row.
+ * Of the row store all tuples are returned, for the caller to look at.
+ */
+extern void RetlTableScanSetIndexRows(RetlTableScan *scan, RetlIndexRows *rows);
+
+/* In such a scan: is the current row, which is one of a row group, alive? */
+extern bool RetlTableScanRowIsAlive(const RetlTableScan *scan);
+
+/* Blocks of the file, and how many of them the scan, by all processes, has turned to. */
+extern BlockNumber RetlTableScanBlocks(RetlTableScan *scan);
+extern BlockNumber RetlTableScanBlocksDone(RetlTableScan *scan);
 
 /*
  * Return rows with TIDs from min to max only, whose blocks and groups alone are

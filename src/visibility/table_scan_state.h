@@ -66,6 +66,7 @@ struct RetlTableScan
 	const RetlScanConditions *conditions;	/* NULL: none on vectors */
 	RetlRuntimeConditions *runtime; /* NULL: none so far */
 	bool		selects;		/* there are some of either kind */
+	RetlIndexRows *indexRows;	/* NULL, or what says which rows of groups there are */
 	RetlParallelScan *parallel;
 	MemoryContext context;		/* of the scan */
 	MemoryContext startContext; /* of what a (re)scan makes, reset by the next */
