@@ -27,6 +27,7 @@
 #include "visibility/row_fetch.h"
 #include "visibility/row_store.h"
 #include "visibility/stub.h"
+#include "visibility/touch.h"
 
 /* Pages of the row store that are looked at to estimate its rows. */
 #define SAMPLE_PAGES	100
@@ -39,6 +40,7 @@ retldb_relation_nontransactional_truncate(Relation rel)
 {
 	RetlWriteDiscard(rel);
 	RetlFetchCacheReset();
+	RetlTouchForget();
 	RetlHeaderReset(rel);
 }
 

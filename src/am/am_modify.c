@@ -35,6 +35,7 @@
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
+#include "visibility/touch.h"
 
 /* ---------------------------------------------------------------------
  * Touching rows of row groups
@@ -100,6 +101,9 @@ TouchRow(RetlStubChange *change)
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
 				 errmsg("cannot change or lock rows during a parallel operation")));
 	RetlWriteFlushForRead(rel);
+	if (change->crosscheck == InvalidSnapshot &&
+		RetlTouchIsKnown(rel, &change->row, change->cid, &change->stub))
+		return TM_Ok;
 	if (!RetlFindRowGroup(rel, &change->row, &group, &row))
 		result = TM_Deleted;
 	else
@@ -120,7 +124,7 @@ TouchRow(RetlStubChange *change)
 		(void) RowIsDead(&change->row, change->tmfd);
 		return TM_Updated;
 	}
-	if (RetlTouchRow(rel, &group, row, &change->stub) == RETL_ROW_DEAD)
+	if (RetlTouchRow(rel, &group, row, change->cid, &change->stub) == RETL_ROW_DEAD)
 		return RowIsDead(&change->row, change->tmfd);
 	return TM_Ok;
 }

@@ -44,6 +44,7 @@
 #include "storage/directory.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/touch.h"
 
 /* A table whose row group had to be written with fewer rows goes on in the row store. */
 #define MIN_FLUSHED_ROWS	1000
@@ -522,6 +523,7 @@ TransactionCallback(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_PREPARE:
 			FinishLevel(0);
 			RetlFetchCacheReset();
+			RetlTouchForget();
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
@@ -531,6 +533,7 @@ TransactionCallback(XactEvent event, void *arg)
 			stateContext = NULL;
 			loadedInTransaction = false;
 			RetlFetchCacheReset();
+			RetlTouchForget();
 			break;
 		default:
 			break;
@@ -552,6 +555,7 @@ SubTransactionCallback(SubXactEvent event, SubTransactionId subid,
 		case SUBXACT_EVENT_ABORT_SUB:
 			EndSubTransaction(subid, false);
 			RetlFetchCacheReset();
+			RetlTouchForget();
 			break;
 		default:
 			break;

@@ -306,6 +306,8 @@ typedef struct RetlScanState
 	uint64		rowsFilteredSeen;	/* of the running scan's, already counted as
 									 * removed by the filter */
 
+	bool		touches;		/* rows are handed out to be changed or locked */
+
 	/* rechecks of single rows for EvalPlanQual */
 	TupleTableSlot *recheckSlot;
 

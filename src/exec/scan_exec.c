@@ -32,6 +32,7 @@
 #include "am/write_buffer.h"
 #include "base/settings.h"
 #include "exec/exec.h"
+#include "visibility/touch.h"
 
 static void BeginScanNode(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *ExecScanNode(CustomScanState *node);
@@ -183,6 +184,17 @@ SetSlots(RetlScanState *state, EState *estate)
 												 &TTSOpsHeapTuple);
 }
 
+/* Are rows of this table handed out to be changed or locked? */
+static bool
+RowsWillBeTouched(CustomScan *plan, EState *estate)
+{
+	Index		relid = plan->scan.scanrelid;
+	ExecRowMark *mark = ExecFindRowMark(estate, relid, true);
+
+	return list_member_int(estate->es_plannedstmt->resultRelations, (int) relid) ||
+		(mark != NULL && RowMarkRequiresRowShareLock(mark->markType));
+}
+
 /* Prepare the node; nothing is read yet. */
 static void
 BeginScanNode(CustomScanState *node, EState *estate, int eflags)
@@ -195,6 +207,7 @@ BeginScanNode(CustomScanState *node, EState *estate, int eflags)
 	scansBegun++;
 	SetColumns(state);
 	SetSlots(state, estate);
+	state->touches = RowsWillBeTouched(plan, estate);
 
 	state->pushedQual = ExecInitQual(pushed, &node->ss.ps);
 	state->filtersVectors = pushed != NIL && retldb_enable_vector_filter;
@@ -299,6 +312,8 @@ TurnToVectorRow(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *r
 			CountFilteredRows(state);
 		if (state->workerStats != NULL)
 			RetlScanReportStats(state);
+		if (state->touches)
+			RetlTableScanExpectTouches(state->scan);
 	}
 }
 
@@ -611,6 +626,8 @@ RetlScanEndScan(RetlScanState *state)
 	RetlScanStatsAdd(&state->pastStats, RetlTableScanGetStats(state->scan));
 	RetlTableScanEnd(state->scan);
 	state->scan = NULL;
+	if (state->touches)
+		RetlTouchForget();
 }
 
 /* End of the node. */
@@ -639,6 +656,8 @@ RescanScanNode(CustomScanState *node)
 		ExecClearTuple(state->rowStoreSlot);
 		ForgetVectors(state);
 		RetlTableScanRescan(state->scan);
+		if (state->touches)
+			RetlTouchForget();
 	}
 	ExecScanReScan(&node->ss);
 }

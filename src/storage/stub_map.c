@@ -217,6 +217,66 @@ RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row, ItemPoi
 }
 
 /*
+ * The position of a row in an array that rises, or -1.
+ */
+static int
+FindRow(const RetlStubEntry *rows, int count, uint32 row)
+{
+	int			low = 0;
+	int			high = count;
+
+	if (row < rows[0].row || row > rows[count - 1].row)
+		return -1;
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (rows[middle].row < row)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return rows[low].row == row ? low : -1;
+}
+
+/*
+ * Look up rows in the leaf of the first one.
+ */
+int
+RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *rows,
+					  RetlTouch *touches, int count, int *room)
+{
+	Buffer		buffer;
+	RetlStubMapPage *leaf;
+	int			inLeaf;
+
+	for (int i = 0; i < count; i++)
+		touches[i] = RETL_ROW_UNTOUCHED;
+	*room = 0;
+	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
+		return 1;
+	buffer = ReadLeaf(rel, entry, SegmentOf(rows[0].row), BUFFER_LOCK_SHARE);
+	leaf = ContentOf(buffer);
+	for (inLeaf = 1; inLeaf < count; inLeaf++)
+	{
+		if (SegmentOf(rows[inLeaf].row) - leaf->firstSegment >= leaf->segmentCount)
+			break;
+	}
+	for (int i = 0; i < leaf->count; i++)
+	{
+		int			found = FindRow(rows, inLeaf, leaf->u.entries[i] & ROW_MASK);
+
+		if (found < 0)
+			continue;
+		UnpackEntry(leaf->u.entries[i], &rows[found]);
+		touches[found] = rows[found].dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
+	}
+	*room = RETLDB_STUB_LEAF_CAPACITY - leaf->count;
+	UnlockReleaseBuffer(buffer);
+	return inLeaf;
+}
+
+/*
  * All entries of a group.
  */
 RetlStubEntry *

@@ -42,6 +42,14 @@ typedef struct RetlStubEntry
 extern RetlTouch RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row,
 								   ItemPointer stub);
 
+/*
+ * Look up rows, rising, in the leaf of the first one: fills touches[] and the rest
+ * of rows[].  Returns how many of them belong to it, at least 1; *room is that of
+ * the leaf, 0 if there is no map.
+ */
+extern int	RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry,
+								  RetlStubEntry *rows, RetlTouch *touches, int count, int *room);
+
 /* All entries of a group, palloc'd, in no order. */
 extern RetlStubEntry *RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count);
 

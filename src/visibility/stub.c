@@ -10,19 +10,14 @@
  * the anchor's matter, and it stays whatever becomes of the transaction that made
  * it.  What its xmax says is done and read by heap code.
  *
- * A stub is inserted before the map names it.  What an error or a crash between
- * the two leaves is a tuple that nobody looks at.
+ * How they are made: touch.c.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/heapam.h"
-#include "access/heapam_xlog.h"
-#include "access/hio.h"
-#include "access/visibilitymap.h"
 #include "access/xact.h"
-#include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "storage/predicate.h"
 #include "utils/rel.h"
@@ -40,24 +35,16 @@ StaticAssertDecl(RETLDB_STUB_PAYLOAD_OFFSET == MAXALIGN(SizeofHeapTupleHeader),
 
 #define ROW_NUMBER_MASK		((UINT64CONST(1) << RETL_STUB_ROW_NUMBER_BITS) - 1)
 
-/* A stub with room for nothing else. */
-typedef union StubTuple
-{
-	HeapTupleHeaderData header;
-	char		bytes[RETLDB_STUB_LENGTH];
-	uint64		align;
-} StubTuple;
-
 /* ---------------------------------------------------------------------
  * Form
  * ---------------------------------------------------------------------
  */
 
 /*
- * The payload of a row's stub.
+ * What the stub of a row carries.
  */
-static uint64
-StubPayload(uint64 rowNumber)
+uint64
+RetlStubPayload(uint64 rowNumber)
 {
 	uint64		check = RetlCrc32c(0, &rowNumber, sizeof(rowNumber)) & 0xFFFFFF;
 
@@ -93,7 +80,7 @@ RetlStubIsSound(const HeapTupleData *tuple)
 		tuple->t_data->t_hoff == RETLDB_STUB_LENGTH &&
 		HeapTupleHeaderGetNatts(tuple->t_data) == 0 &&
 		HeapTupleHeaderXminFrozen(tuple->t_data) &&
-		PayloadOf(tuple) == StubPayload(RetlStubGetRowNumber(tuple));
+		PayloadOf(tuple) == RetlStubPayload(RetlStubGetRowNumber(tuple));
 }
 
 /*
@@ -120,7 +107,7 @@ FindStub(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber, Hea
 	tuple->t_tableOid = RelationGetRelid(rel);
 	ItemPointerSet(&tuple->t_self, block, offset);
 	if (tuple->t_len == RETLDB_STUB_LENGTH && HeapTupleHeaderGetNatts(tuple->t_data) == 0 &&
-		PayloadOf(tuple) == StubPayload(rowNumber))
+		PayloadOf(tuple) == RetlStubPayload(rowNumber))
 	{
 		if (!RetlStubIsSound(tuple))
 			RetlReportDamagedPage(rel, block, "a damaged stub");
@@ -133,11 +120,17 @@ FindStub(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber, Hea
 
 /*
  * Has the page that a map entry names been cut off by VACUUM?  Then the stub was
- * gone before.
+ * gone before.  The file gets shorter under locks only that keep us out, and
+ * whoever makes it shorter has a length that we remember forgotten: so what is
+ * within that is there.
  */
 static bool
 PageIsCutOff(Relation rel, BlockNumber block)
 {
+	BlockNumber remembered = RelationGetSmgr(rel)->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	if (remembered != InvalidBlockNumber && block < remembered)
+		return false;
 	return block >= RelationGetNumberOfBlocks(rel);
 }
 
@@ -158,171 +151,6 @@ RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNumber, int lo
 	UnlockReleaseBuffer(*buffer);
 	*buffer = InvalidBuffer;
 	return false;
-}
-
-/* ---------------------------------------------------------------------
- * Making stubs
- * ---------------------------------------------------------------------
- */
-
-/*
- * Fill in the tuple of a row's stub.
- */
-static void
-InitStub(StubTuple *stub, HeapTuple tuple, Relation rel, TransactionId xid, uint64 rowNumber)
-{
-	uint64		payload = StubPayload(rowNumber);
-
-	memset(stub, 0, sizeof(*stub));
-	HeapTupleHeaderSetXmin(&stub->header, xid);
-	HeapTupleHeaderSetCmin(&stub->header, FirstCommandId);
-	HeapTupleHeaderSetXmax(&stub->header, InvalidTransactionId);
-	stub->header.t_infomask = HEAP_XMAX_INVALID;
-	HeapTupleHeaderSetXminFrozen(&stub->header);
-	stub->header.t_infomask2 = RETLDB_STUB_BIT;
-	stub->header.t_hoff = RETLDB_STUB_LENGTH;
-	memcpy(stub->bytes + RETLDB_STUB_PAYLOAD_OFFSET, &payload, sizeof(payload));
-	tuple->t_data = &stub->header;
-	tuple->t_len = RETLDB_STUB_LENGTH;
-	tuple->t_tableOid = RelationGetRelid(rel);
-}
-
-/*
- * Log stubs that were put on a page, as heap_multi_insert does, but not to be
- * decoded.
- */
-static void
-LogStubs(Buffer buffer, HeapTuple tuples, int count, bool wasEmpty, bool clearedVisible)
-{
-	PGAlignedBlock scratch;
-	xl_heap_multi_insert *xlrec = (xl_heap_multi_insert *) scratch.data;
-	char	   *data = scratch.data + SizeOfHeapMultiInsert +
-		(wasEmpty ? 0 : count * sizeof(OffsetNumber));
-	char	   *ptr = data;
-	XLogRecPtr	lsn;
-
-	xlrec->flags = clearedVisible ? XLH_INSERT_ALL_VISIBLE_CLEARED : 0;
-	xlrec->flags |= XLH_INSERT_LAST_IN_MULTI;
-	xlrec->ntuples = count;
-	for (int i = 0; i < count; i++)
-	{
-		HeapTupleHeader header = tuples[i].t_data;
-		xl_multi_insert_tuple *tupleHeader = (xl_multi_insert_tuple *) SHORTALIGN(ptr);
-
-		if (!wasEmpty)
-			xlrec->offsets[i] = ItemPointerGetOffsetNumber(&tuples[i].t_self);
-		ptr = (char *) tupleHeader + SizeOfMultiInsertTuple;
-		tupleHeader->t_infomask2 = header->t_infomask2;
-		tupleHeader->t_infomask = header->t_infomask;
-		tupleHeader->t_hoff = header->t_hoff;
-		tupleHeader->datalen = RETLDB_STUB_LENGTH - SizeofHeapTupleHeader;
-		memcpy(ptr, (char *) header + SizeofHeapTupleHeader, tupleHeader->datalen);
-		ptr += tupleHeader->datalen;
-	}
-	Assert(ptr - scratch.data < BLCKSZ);
-
-	XLogBeginInsert();
-	XLogRegisterData((char *) xlrec, data - scratch.data);
-	XLogRegisterBuffer(0, buffer, REGBUF_STANDARD | (wasEmpty ? REGBUF_WILL_INIT : 0));
-	XLogRegisterBufData(0, data, ptr - data);
-	XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
-	lsn = XLogInsert(RM_HEAP2_ID,
-					 XLOG_HEAP2_MULTI_INSERT | (wasEmpty ? XLOG_HEAP_INIT_PAGE : 0));
-	PageSetLSN(BufferGetPage(buffer), lsn);
-}
-
-/*
- * Put as many stubs as fit on a page with free space; returns their number, at
- * least 1.  This is not heap_multi_insert because to serializable transactions
- * these are no inserts, and statistics must not count them.
- */
-static int
-InsertOnePage(Relation rel, HeapTuple tuples, int count, Buffer *mapBuffer)
-{
-	Buffer		buffer = RetlGetBufferForTuple(rel, RETLDB_STUB_LENGTH, InvalidBuffer, 0,
-											   mapBuffer, NULL);
-	Page		page = BufferGetPage(buffer);
-	Size		keepFree = RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR);
-	bool		wasEmpty = PageGetMaxOffsetNumber(page) == 0;
-	bool		clearedVisible = false;
-	int			done;
-
-	START_CRIT_SECTION();
-	for (done = 0; done < count; done++)
-	{
-		if (done > 0 &&
-			PageGetHeapFreeSpace(page) < MAXALIGN(RETLDB_STUB_LENGTH) + keepFree)
-			break;
-		RelationPutHeapTuple(rel, buffer, &tuples[done], false);
-	}
-	if (PageIsAllVisible(page))
-	{
-		clearedVisible = true;
-		PageClearAllVisible(page);
-		visibilitymap_clear(rel, BufferGetBlockNumber(buffer), *mapBuffer,
-							VISIBILITYMAP_VALID_BITS);
-	}
-	MarkBufferDirty(buffer);
-	if (RelationNeedsWAL(rel))
-		LogStubs(buffer, tuples, done, wasEmpty, clearedVisible);
-	END_CRIT_SECTION();
-	UnlockReleaseBuffer(buffer);
-	return done;
-}
-
-/*
- * Insert the stubs of rows and enter them in the map, whose lock the caller
- * holds.  The rows belong to one leaf, which has room.
- */
-static void
-MakeStubs(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *entries, int count)
-{
-	TransactionId xid = GetCurrentTransactionId();
-	StubTuple  *stubs = palloc(sizeof(StubTuple) * count);
-	HeapTuple	tuples = palloc(sizeof(HeapTupleData) * count);
-	Buffer		mapBuffer = InvalidBuffer;
-	int			done = 0;
-
-	for (int i = 0; i < count; i++)
-		InitStub(&stubs[i], &tuples[i], rel, xid, entry->rowBase + entries[i].row);
-	while (done < count)
-		done += InsertOnePage(rel, tuples + done, count - done, &mapBuffer);
-	if (BufferIsValid(mapBuffer))
-		ReleaseBuffer(mapBuffer);
-	for (int i = 0; i < count; i++)
-		entries[i].stub = tuples[i].t_self;
-	RetlStubMapAdd(rel, entry, entries, count);
-	pfree(stubs);
-	pfree(tuples);
-}
-
-/*
- * Make sure that a row has a stub or is known to be dead.
- */
-RetlTouch
-RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, ItemPointer stub)
-{
-	RetlTouch	touch = RetlStubMapLookup(rel, &group->entry, row, stub);
-
-	/* nothing else may ask for a heavyweight lock while we hold the map's */
-	if (touch == RETL_ROW_UNTOUCHED)
-		(void) GetCurrentTransactionId();
-	while (touch == RETL_ROW_UNTOUCHED)
-	{
-		RetlStubMapReserve(rel, group, row);
-		RetlStubMapLock(rel, &group->entry);
-		touch = RetlStubMapLookup(rel, &group->entry, row, stub);
-		if (touch == RETL_ROW_UNTOUCHED && RetlStubMapRoom(rel, &group->entry, row) > 0)
-		{
-			RetlStubEntry entry = {.row = row};
-
-			MakeStubs(rel, &group->entry, &entry, 1);
-			*stub = entry.stub;
-			touch = RETL_ROW_HAS_STUB;
-		}
-		RetlStubMapUnlock(rel, &group->entry);
-	}
-	return touch;
 }
 
 /* ---------------------------------------------------------------------

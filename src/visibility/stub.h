@@ -26,6 +26,9 @@
 /* Has a tuple the form of a stub?  (whatever row it stands for) */
 extern bool RetlStubIsSound(const HeapTupleData *tuple);
 
+/* What the stub of a row carries, behind its header. */
+extern uint64 RetlStubPayload(uint64 rowNumber);
+
 /* The row number that a sound stub carries. */
 extern uint64 RetlStubGetRowNumber(const HeapTupleData *tuple);
 
@@ -35,12 +38,6 @@ extern uint64 RetlStubGetRowNumber(const HeapTupleData *tuple);
  */
 extern bool RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNumber,
 						 int lockMode, Buffer *buffer, HeapTuple tuple);
-
-/*
- * Make sure that a row has a stub or is known to be dead; the caller has found
- * that it may touch the row.  Returns RETL_ROW_HAS_STUB or RETL_ROW_DEAD.
- */
-extern RetlTouch RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, ItemPointer stub);
 
 /*
  * Is a row of a group that the snapshot sees there for it?  For snapshots of any

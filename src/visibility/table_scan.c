@@ -29,6 +29,7 @@
 #include "storage/group_bytes.h"
 #include "visibility/anchor.h"
 #include "visibility/table_scan_state.h"
+#include "visibility/touch.h"
 
 /* Blocks of the row store that a process of a parallel scan claims at once. */
 #define PARALLEL_STRETCH	32
@@ -746,6 +747,22 @@ RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum)
 		scan->vectorStamps[i] = scan->stamp;
 	}
 	return scan->vectors[i];
+}
+
+/*
+ * Rows of the current vector will be touched.
+ */
+void
+RetlTableScanExpectTouches(RetlTableScan *scan)
+{
+	uint32		firstRow = scan->row.vectorIndex << scan->vectorShift;
+	RetlSelection all;
+
+	Assert(scan->state == CURSOR_IN_GROUP && !scan->row.inRowStore);
+	if (!scan->selects && !scan->hides)
+		RetlSelectAll(&all, Min(1U << scan->vectorShift, scan->groupRows - firstRow));
+	RetlTouchExpect(scan->rel, &scan->group->entry, firstRow, scan->row.vectorRow,
+					scan->selects || scan->hides ? &scan->selection : &all);
 }
 
 /* ---------------------------------------------------------------------

@@ -180,6 +180,12 @@ extern void RetlTableScanGetColumns(RetlTableScan *scan, TupleDesc tupdesc, int 
  */
 extern const RetlVector *RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum);
 
+/*
+ * The current row, one of a row group, is the first one of its vector that is
+ * handed out: what follows is going to be touched by the command (touch.h).
+ */
+extern void RetlTableScanExpectTouches(RetlTableScan *scan);
+
 extern const RetlScanStats *RetlTableScanGetStats(const RetlTableScan *scan);
 
 extern void RetlParallelScanInit(RetlParallelScan *parallel, Relation rel);

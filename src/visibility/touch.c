@@ -1,0 +1,470 @@
+/*-------------------------------------------------------------------------
+ *
+ * touch.c
+ *	  Touching rows of row groups: making their stubs.
+ *
+ * A row is touched when it is locked, updated or deleted for the first time: it
+ * gets a stub, and the group's map an entry.  A stub is inserted before the map
+ * names it.  What an error or a crash between the two leaves is a tuple that
+ * nobody looks at.
+ *
+ * One by one that takes two WAL records, a heavyweight lock and several visits of
+ * the same pages for each row.  So scans say which rows they are about to hand
+ * out to a command that will touch them (RetlTouchExpect), and the stubs of
+ * several of them are made at once.  How many is learnt from what becomes of
+ * them: twice as many each time, as long as nearly all rows are touched that are
+ * handed out, so LIMIT, joins and triggers that drop rows cost at most about as
+ * many stubs as were needed.  A stub that nobody needed does no harm.
+ *
+ * What is kept of a vector are places of stubs, which are good as long as the
+ * group is there, and that a command may touch its rows at all, which it may
+ * until it ends: groups are removed under locks that keep writers out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/heapam_xlog.h"
+#include "access/hio.h"
+#include "access/visibilitymap.h"
+#include "access/xact.h"
+#include "access/xloginsert.h"
+#include "miscadmin.h"
+#include "utils/rel.h"
+
+#include "base/compat.h"
+#include "storage/stub_map.h"
+#include "visibility/row_fetch.h"
+#include "visibility/stub.h"
+#include "visibility/touch.h"
+
+/* Rows that are touched at once, at most. */
+#define MAX_AHEAD	RETLDB_STUB_LEAF_CAPACITY
+
+/* They must be this share of what was handed out for more to be touched at once. */
+#define USED_NUMERATOR		3
+#define USED_DENOMINATOR	4
+
+/* A stub with room for nothing else. */
+typedef union StubTuple
+{
+	HeapTupleHeaderData header;
+	char		bytes[RETLDB_STUB_LENGTH];
+	uint64		align;
+} StubTuple;
+
+/* The vector whose rows a scan hands out, and what is known of them. */
+typedef struct Expectation
+{
+	bool		valid;
+	Oid			relid;
+	RetlFileLocator locator;
+	uint64		groupId;
+	uint64		firstRowNumber; /* of the vector */
+	uint32		firstRow;		/* the same within the group */
+	RetlSelection rows;			/* to be handed out */
+
+	/* rows whose stubs are known */
+	uint64		known[RETLDB_MAX_VECTOR_ROWS / 64];
+	ItemPointerData stubs[RETLDB_MAX_VECTOR_ROWS];
+
+	/* the command that may touch rows of the group */
+	bool		hasCommand;
+	CommandId	cid;
+
+	/* how it went */
+	uint32		next;			/* rows before that were touched or passed over */
+	uint32		ahead;			/* rows to be touched at once */
+	uint32		used;			/* rows touched since they were last made at once */
+	uint32		passed;			/* rows handed out since then, those included */
+} Expectation;
+
+static Expectation expected;
+
+/* ---------------------------------------------------------------------
+ * Expectations
+ * ---------------------------------------------------------------------
+ */
+
+static inline bool
+HasBit(const uint64 *words, uint32 row)
+{
+	return (words[row / 64] >> (row % 64)) & 1;
+}
+
+/*
+ * Number of rows in [from, to) of the vector that were to be handed out.
+ */
+static uint32
+CountExpected(uint32 from, uint32 to)
+{
+	uint32		count = 0;
+
+	for (uint32 row = RetlSelectionNext(&expected.rows, from); row < to;
+		 row = RetlSelectionNext(&expected.rows, row + 1))
+		count++;
+	return count;
+}
+
+/*
+ * Forget everything.
+ */
+void
+RetlTouchForget(void)
+{
+	expected.valid = false;
+}
+
+/*
+ * A scan turns to a vector.
+ */
+void
+RetlTouchExpect(Relation rel, const RetlGroupEntry *entry, uint32 firstRow, uint32 nextRow,
+				const RetlSelection *rows)
+{
+	bool		sameTable = expected.valid && expected.relid == RelationGetRelid(rel) &&
+		RetlLocatorEquals(expected.locator, RetlRelationLocator(rel));
+
+	Assert(rows->rowCount <= RETLDB_MAX_VECTOR_ROWS);
+	if (sameTable)
+		expected.passed += CountExpected(expected.next, expected.rows.rowCount);
+	else
+	{
+		expected.ahead = 1;
+		expected.used = expected.passed = 0;
+	}
+	expected.hasCommand &= sameTable && expected.groupId == entry->groupId;
+	expected.valid = true;
+	expected.relid = RelationGetRelid(rel);
+	expected.locator = RetlRelationLocator(rel);
+	expected.groupId = entry->groupId;
+	expected.firstRowNumber = entry->rowBase + firstRow;
+	expected.firstRow = firstRow;
+	expected.rows.rowCount = rows->rowCount;
+	expected.rows.count = rows->count;
+	memcpy(expected.rows.words, rows->words, RetlSelectionWords(rows->rowCount) * sizeof(uint64));
+	memset(expected.known, 0, RetlSelectionWords(rows->rowCount) * sizeof(uint64));
+	expected.next = nextRow;
+}
+
+/*
+ * Is this a row of the vector that the scan is at?
+ */
+static bool
+IsExpected(Relation rel, uint64 rowNumber)
+{
+	return expected.valid &&
+		rowNumber - expected.firstRowNumber < expected.rows.rowCount &&
+		expected.relid == RelationGetRelid(rel) &&
+		RetlLocatorEquals(expected.locator, RetlRelationLocator(rel));
+}
+
+/*
+ * A row of the vector is touched: count what was passed over to get there.
+ */
+static void
+CountTouch(uint32 vectorRow)
+{
+	if (vectorRow < expected.next)
+		return;
+	expected.passed += CountExpected(expected.next, vectorRow) + 1;
+	expected.used++;
+	expected.next = vectorRow + 1;
+}
+
+/*
+ * Remember the place of a stub.
+ */
+static void
+SetKnown(uint32 vectorRow, const ItemPointerData *stub)
+{
+	expected.known[vectorRow / 64] |= UINT64CONST(1) << (vectorRow % 64);
+	expected.stubs[vectorRow] = *stub;
+}
+
+/*
+ * Is it known that the command may touch this row, and where its stub is?
+ */
+bool
+RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid, ItemPointer stub)
+{
+	uint64		rowNumber = RetlTidGetRowNumber(tid);
+	uint32		vectorRow;
+
+	if (!IsExpected(rel, rowNumber) || !expected.hasCommand || expected.cid != cid)
+		return false;
+	vectorRow = rowNumber - expected.firstRowNumber;
+	if (!HasBit(expected.known, vectorRow))
+		return false;
+	CountTouch(vectorRow);
+	*stub = expected.stubs[vectorRow];
+	return true;
+}
+
+/*
+ * How many rows are to be touched at once now?
+ */
+static uint32
+ChooseAhead(void)
+{
+	if (expected.used * USED_DENOMINATOR >= expected.passed * USED_NUMERATOR)
+		expected.ahead = Min(expected.ahead * 2, MAX_AHEAD);
+	else
+		expected.ahead = Max(expected.ahead / 4, 1);
+	expected.used = expected.passed = 0;
+	return expected.ahead;
+}
+
+/*
+ * The rows of the group to be touched together with one of the vector; rising,
+ * that one first.  Returns their number.
+ */
+static int
+ChooseRows(uint32 vectorRow, RetlStubEntry *rows)
+{
+	uint32		ahead = ChooseAhead();
+	int			count = 0;
+
+	rows[count++].row = expected.firstRow + vectorRow;
+	for (uint32 i = RetlSelectionNext(&expected.rows, vectorRow + 1);
+		 count < ahead && i < expected.rows.rowCount;
+		 i = RetlSelectionNext(&expected.rows, i + 1))
+	{
+		if (!HasBit(expected.known, i))
+			rows[count++].row = expected.firstRow + i;
+	}
+	return count;
+}
+
+/* ---------------------------------------------------------------------
+ * Making stubs
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Fill in the tuple of a row's stub.
+ */
+static void
+InitStub(StubTuple *stub, HeapTuple tuple, Relation rel, TransactionId xid, uint64 rowNumber)
+{
+	uint64		payload = RetlStubPayload(rowNumber);
+
+	memset(stub, 0, sizeof(*stub));
+	HeapTupleHeaderSetXmin(&stub->header, xid);
+	HeapTupleHeaderSetCmin(&stub->header, FirstCommandId);
+	HeapTupleHeaderSetXmax(&stub->header, InvalidTransactionId);
+	stub->header.t_infomask = HEAP_XMAX_INVALID;
+	HeapTupleHeaderSetXminFrozen(&stub->header);
+	stub->header.t_infomask2 = RETLDB_STUB_BIT;
+	stub->header.t_hoff = RETLDB_STUB_LENGTH;
+	memcpy(stub->bytes + RETLDB_STUB_PAYLOAD_OFFSET, &payload, sizeof(payload));
+	tuple->t_data = &stub->header;
+	tuple->t_len = RETLDB_STUB_LENGTH;
+	tuple->t_tableOid = RelationGetRelid(rel);
+}
+
+/*
+ * Log stubs that were put on a page, as heap_multi_insert does, but not to be
+ * decoded.
+ */
+static void
+LogStubs(Buffer buffer, HeapTuple tuples, int count, bool wasEmpty, bool clearedVisible)
+{
+	PGAlignedBlock scratch;
+	xl_heap_multi_insert *xlrec = (xl_heap_multi_insert *) scratch.data;
+	char	   *data = scratch.data + SizeOfHeapMultiInsert +
+		(wasEmpty ? 0 : count * sizeof(OffsetNumber));
+	char	   *ptr = data;
+	XLogRecPtr	lsn;
+
+	xlrec->flags = clearedVisible ? XLH_INSERT_ALL_VISIBLE_CLEARED : 0;
+	xlrec->flags |= XLH_INSERT_LAST_IN_MULTI;
+	xlrec->ntuples = count;
+	for (int i = 0; i < count; i++)
+	{
+		HeapTupleHeader header = tuples[i].t_data;
+		xl_multi_insert_tuple *tupleHeader = (xl_multi_insert_tuple *) SHORTALIGN(ptr);
+
+		if (!wasEmpty)
+			xlrec->offsets[i] = ItemPointerGetOffsetNumber(&tuples[i].t_self);
+		ptr = (char *) tupleHeader + SizeOfMultiInsertTuple;
+		tupleHeader->t_infomask2 = header->t_infomask2;
+		tupleHeader->t_infomask = header->t_infomask;
+		tupleHeader->t_hoff = header->t_hoff;
+		tupleHeader->datalen = RETLDB_STUB_LENGTH - SizeofHeapTupleHeader;
+		memcpy(ptr, (char *) header + SizeofHeapTupleHeader, tupleHeader->datalen);
+		ptr += tupleHeader->datalen;
+	}
+	Assert(ptr - scratch.data < BLCKSZ);
+
+	XLogBeginInsert();
+	XLogRegisterData((char *) xlrec, data - scratch.data);
+	XLogRegisterBuffer(0, buffer, REGBUF_STANDARD | (wasEmpty ? REGBUF_WILL_INIT : 0));
+	XLogRegisterBufData(0, data, ptr - data);
+	XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
+	lsn = XLogInsert(RM_HEAP2_ID,
+					 XLOG_HEAP2_MULTI_INSERT | (wasEmpty ? XLOG_HEAP_INIT_PAGE : 0));
+	PageSetLSN(BufferGetPage(buffer), lsn);
+}
+
+/*
+ * Put as many stubs as fit on a page with free space; returns their number, at
+ * least 1.  This is not heap_multi_insert because to serializable transactions
+ * these are no inserts, and statistics must not count them.
+ */
+static int
+InsertOnePage(Relation rel, HeapTuple tuples, int count, Buffer *mapBuffer)
+{
+	Buffer		buffer = RetlGetBufferForTuple(rel, RETLDB_STUB_LENGTH, InvalidBuffer, 0,
+											   mapBuffer, NULL);
+	Page		page = BufferGetPage(buffer);
+	Size		keepFree = RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR);
+	bool		wasEmpty = PageGetMaxOffsetNumber(page) == 0;
+	bool		clearedVisible = false;
+	int			done;
+
+	START_CRIT_SECTION();
+	for (done = 0; done < count; done++)
+	{
+		if (done > 0 &&
+			PageGetHeapFreeSpace(page) < MAXALIGN(RETLDB_STUB_LENGTH) + keepFree)
+			break;
+		RelationPutHeapTuple(rel, buffer, &tuples[done], false);
+	}
+	if (PageIsAllVisible(page))
+	{
+		clearedVisible = true;
+		PageClearAllVisible(page);
+		visibilitymap_clear(rel, BufferGetBlockNumber(buffer), *mapBuffer,
+							VISIBILITYMAP_VALID_BITS);
+	}
+	MarkBufferDirty(buffer);
+	if (RelationNeedsWAL(rel))
+		LogStubs(buffer, tuples, done, wasEmpty, clearedVisible);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buffer);
+	return done;
+}
+
+/*
+ * Insert the stubs of rows and enter them in the map, whose lock the caller
+ * holds.  The rows belong to one leaf, which has room.
+ */
+static void
+MakeStubs(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *entries, int count)
+{
+	TransactionId xid = GetCurrentTransactionId();
+	StubTuple  *stubs = palloc(sizeof(StubTuple) * count);
+	HeapTuple	tuples = palloc(sizeof(HeapTupleData) * count);
+	Buffer		mapBuffer = InvalidBuffer;
+	int			done = 0;
+
+	for (int i = 0; i < count; i++)
+		InitStub(&stubs[i], &tuples[i], rel, xid, entry->rowBase + entries[i].row);
+	while (done < count)
+		done += InsertOnePage(rel, tuples + done, count - done, &mapBuffer);
+	if (BufferIsValid(mapBuffer))
+		ReleaseBuffer(mapBuffer);
+	for (int i = 0; i < count; i++)
+		entries[i].stub = tuples[i].t_self;
+	RetlStubMapAdd(rel, entry, entries, count);
+	pfree(stubs);
+	pfree(tuples);
+}
+
+/*
+ * Make the stubs of those rows that have none, as many as the leaf of the first
+ * has room for; caller holds the map's lock.
+ */
+static void
+MakeMissing(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *rows, RetlTouch *touches,
+			int count, int room)
+{
+	RetlStubEntry *made = palloc0(sizeof(RetlStubEntry) * count);
+	int			madeCount = 0;
+
+	for (int i = 0; i < count && madeCount < room; i++)
+	{
+		if (touches[i] == RETL_ROW_UNTOUCHED)
+			made[madeCount++].row = rows[i].row;
+	}
+	if (madeCount > 0)
+	{
+		MakeStubs(rel, entry, made, madeCount);
+		for (int i = 0, next = 0; next < madeCount; i++)
+		{
+			if (touches[i] != RETL_ROW_UNTOUCHED)
+				continue;
+			touches[i] = RETL_ROW_HAS_STUB;
+			rows[i].stub = made[next++].stub;
+		}
+	}
+	pfree(made);
+}
+
+/*
+ * Touch rows: those that belong to the leaf of the first, as many as it has room
+ * for, but at least that one.  Returns the number of rows of which something is
+ * known then; what is in touches and in rows[].stub.
+ */
+static int
+TouchRows(Relation rel, RetlGroup *group, RetlStubEntry *rows, RetlTouch *touches, int count)
+{
+	int			room;
+	int			inLeaf = RetlStubMapLookupRows(rel, &group->entry, rows, touches, count, &room);
+
+	/* nothing else may ask for a heavyweight lock while we hold the map's */
+	if (touches[0] == RETL_ROW_UNTOUCHED)
+		(void) GetCurrentTransactionId();
+	while (touches[0] == RETL_ROW_UNTOUCHED)
+	{
+		if (room == 0)
+			RetlStubMapReserve(rel, group, rows[0].row);
+		RetlStubMapLock(rel, &group->entry);
+		inLeaf = RetlStubMapLookupRows(rel, &group->entry, rows, touches, count, &room);
+		MakeMissing(rel, &group->entry, rows, touches, inLeaf, room);
+		RetlStubMapUnlock(rel, &group->entry);
+	}
+	return inLeaf;
+}
+
+/*
+ * Make sure that a row has a stub or is known to be dead, and maybe others that
+ * will be touched next.
+ */
+RetlTouch
+RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, CommandId cid, ItemPointer stub)
+{
+	bool		isExpected = IsExpected(rel, group->entry.rowBase + row) &&
+		expected.groupId == group->entry.groupId;
+	uint32		vectorRow = row - expected.firstRow;
+	RetlStubEntry rows[MAX_AHEAD];
+	RetlTouch	touches[MAX_AHEAD];
+	int			count = 1;
+
+	rows[0].row = row;
+	if (isExpected)
+	{
+		CountTouch(vectorRow);
+		if (HasBit(expected.known, vectorRow))
+		{
+			*stub = expected.stubs[vectorRow];
+			return RETL_ROW_HAS_STUB;
+		}
+		count = ChooseRows(vectorRow, rows);
+	}
+	count = TouchRows(rel, group, rows, touches, count);
+	if (isExpected)
+	{
+		for (int i = 0; i < count; i++)
+		{
+			if (touches[i] == RETL_ROW_HAS_STUB)
+				SetKnown(rows[i].row - expected.firstRow, &rows[i].stub);
+		}
+		expected.hasCommand = true;
+		expected.cid = cid;
+	}
+	*stub = rows[0].stub;
+	return touches[0];
+}

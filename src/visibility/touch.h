@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * touch.h
+ *	  Touching rows of row groups: making their stubs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RETLDB_TOUCH_H
+#define RETLDB_TOUCH_H
+
+#include "postgres.h"
+
+#include "storage/itemptr.h"
+#include "utils/relcache.h"
+
+#include "storage/stub_map.h"
+#include "vector/selection.h"
+
+/*
+ * Make sure that a row has a stub or is known to be dead; the caller has found
+ * that this command may touch rows of the group.  Returns RETL_ROW_HAS_STUB or
+ * RETL_ROW_DEAD.
+ */
+extern RetlTouch RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, CommandId cid,
+							  ItemPointer stub);
+
+/*
+ * Is it known already that this command may touch the row, and where its stub is?
+ * Not for commands with a snapshot to cross-check.
+ */
+extern bool RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid, ItemPointer stub);
+
+/*
+ * A scan turns to a vector of a group, which begins at its row firstRow, and will
+ * hand out the given rows of it, from nextRow (of the vector) on, to a command
+ * that will touch most of them.  A hint only: nothing depends on its being so.
+ */
+extern void RetlTouchExpect(Relation rel, const RetlGroupEntry *entry, uint32 firstRow,
+							uint32 nextRow, const RetlSelection *rows);
+
+/*
+ * Forget what is known: when scans end, at the end of transactions and
+ * subtransactions, and before a file begins anew.
+ */
+extern void RetlTouchForget(void);
+
+#endif							/* RETLDB_TOUCH_H */
