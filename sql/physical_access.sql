@@ -181,7 +181,7 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 3;
-EXPLAIN (COSTS OFF) SELECT count(*), sum(a), count(DISTINCT b) FROM t;
+EXPLAIN (COSTS OFF) SELECT count(*), sum(a), min(b) FROM t;
 SELECT count(*), sum(a), count(DISTINCT b) FROM t;
 SELECT count(*) AS different FROM (SELECT a, b FROM t EXCEPT ALL SELECT a, b FROM h) d;
 SET retldb.enable_columnar_scan = off;

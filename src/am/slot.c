@@ -16,7 +16,9 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/tupmacs.h"
+#include "access/xact.h"
 #include "storage/bufmgr.h"
 #include "utils/expandeddatum.h"
 #include "utils/memutils.h"
@@ -165,6 +167,19 @@ SlotGetSysAttr(TupleTableSlot *slot, int attnum, bool *isnull)
 	tuple.t_tableOid = slot->tts_tableOid;
 	tuple.t_data = &rslot->header;
 	return heap_getsysattr(&tuple, attnum, slot->tts_tupleDescriptor, isnull);
+}
+
+/*
+ * TupleTableSlotOps.is_current_xact_tuple: was the row inserted by the running
+ * transaction?  Foreign keys of PostgreSQL 17 and later ask the slot itself.
+ */
+static bool pg_attribute_unused()
+SlotIsCurrentXactTuple(TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		xmin = SlotGetSysAttr(slot, MinTransactionIdAttributeNumber, &isnull);
+
+	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 }
 
 /* List the by-reference attributes of the slot's descriptor. */
@@ -366,6 +381,7 @@ const TupleTableSlotOps RetlSlotOps = {
 	.clear = SlotClear,
 	.getsomeattrs = SlotGetSomeAttrs,
 	.getsysattr = SlotGetSysAttr,
+	RETL_SLOT_IS_CURRENT(SlotIsCurrentXactTuple)
 	.materialize = SlotMaterialize,
 	.copyslot = SlotCopySlot,
 	.get_heap_tuple = SlotGetHeapTuple,

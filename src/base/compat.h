@@ -171,6 +171,13 @@ typedef PGAlignedBlock RetlIOBlock;
 #define RETL_MINIMAL_TUPLE_ARG
 #endif
 
+/* 17 asks slots who has inserted their row: an entry of TupleTableSlotOps. */
+#if PG_VERSION_NUM >= 170000
+#define RETL_SLOT_IS_CURRENT(function)	.is_current_xact_tuple = function,
+#else
+#define RETL_SLOT_IS_CURRENT(function)
+#endif
+
 /* 18 lost the argument that says whether a plan is run only once. */
 #if PG_VERSION_NUM >= 180000
 #define RETL_EXECUTE_ONCE_PARAM
