@@ -168,6 +168,35 @@ SELECT sum(a) FROM renewed;
 ROLLBACK;
 SELECT sum(a) FROM renewed;
 
+-- a large dictionary of text, which is opened only if many of its values are asked for
+CREATE TABLE names_heap AS
+SELECT i AS id, 'name of ' || md5((i / 3)::text) || repeat('-', i % 5) AS name, 'a place called ' || i * 7919 % 4001 AS place
+  FROM generate_series(1, 9000) i ORDER BY i % 1000, i;
+SET retldb.force_encoding = dict;
+SET retldb.row_group_rows = 65536;
+CREATE TABLE names USING retldb AS SELECT * FROM names_heap;
+RESET retldb.force_encoding;
+SELECT count(*) FILTER (WHERE h.r IS DISTINCT FROM c.r) AS different, count(h.r) AS rows
+  FROM generate_series(1, 9000, 97) g,
+       LATERAL (SELECT CASE g % 3 WHEN 0 THEN name || 'x' ELSE name END AS wanted FROM names_heap WHERE id = g) w,
+       LATERAL (SELECT string_agg(r::text, ';' ORDER BY id) AS r FROM names_heap r WHERE name = w.wanted) h,
+       LATERAL (SELECT string_agg(r::text, ';' ORDER BY id) AS r FROM names r WHERE name = w.wanted) c;
+CREATE FUNCTION names_differ(condition text) RETURNS TABLE (of_names bigint, of_heap bigint, wrong bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('SELECT count(*) FROM names WHERE %s', condition) INTO of_names;
+    EXECUTE format('SELECT count(*) FROM names_heap WHERE %s', condition) INTO of_heap;
+    EXECUTE format('SELECT count(*) FROM (SELECT * FROM names WHERE %1$s EXCEPT SELECT * FROM names_heap WHERE %1$s) d', condition) INTO wrong;
+    RETURN NEXT;
+END $$;
+SELECT condition, d.*
+  FROM unnest(ARRAY['name COLLATE "C" < ''name of 01''', 'name COLLATE "C" >= ''name of ff''',
+                    'name IN (''name of '' || md5(''5''), ''none'')', 'place IN (''a place called 1'', ''a place called 4000'')',
+                    'place <> ''a place called 17''', 'place LIKE ''a place called 39%''', 'length(place) = 16',
+                    'place COLLATE "C" BETWEEN ''a place called 2'' AND ''a place called 201''',
+                    'name = ''x'' OR place = ''a place called 0''']) condition, names_differ(condition) d;
+DROP TABLE names_heap, names;
+DROP FUNCTION names_differ;
+
 RESET retldb.cache_size;
 RESET retldb.enable_skipping;
 RESET retldb.row_group_rows;

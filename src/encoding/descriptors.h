@@ -53,4 +53,14 @@ extern bool RetlFsstFindShortened(const RetlEncodingState *symbols,
 								  const RetlPacked *common,
 								  const RetlFilterConstant *constant, RetlStringPlace *place);
 
+/*
+ * String "index" of such a dictionary, as result's entry 0, put together from the
+ * strings before it that it shares bytes with.
+ */
+extern bool RetlFsstFetchShortened(const RetlEncodingState *symbols,
+								   const uint8_t *rests, size_t restsSize,
+								   const RetlPacked *common, uint32_t index,
+								   RetlDecoded *result, const RetlArena *arena,
+								   const char **error);
+
 #endif							/* RETLDB_DESCRIPTORS_H */

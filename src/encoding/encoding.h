@@ -15,6 +15,7 @@
  *	attempt		both at once (optional)
  *	encode		the values of one piece -> bytes
  *	open		chunk-wide state from the bytes on disk, once for each chunk
+ *	peek		the same in a hurry, not for decode (optional)
  *	decode		bytes -> the values of one piece
  *	fetch		bytes -> one value of a piece
  *	filter		which values of a piece pass a filter, without decoding them all
@@ -155,6 +156,16 @@ typedef struct RetlEncoding
 								RetlPhysType type, uint16_t width,
 								const RetlArena *arena, const char **error);
 
+	/*
+	 * Optional: a state that takes less time to make, for few calls of fetch, and
+	 * for filter and excludes; what they do with it takes longer, and filter may
+	 * not answer.  It is not for decode.  It refers to the source.  NULL if there
+	 * is damage, which open will report; it does not find all that open does.
+	 */
+	RetlEncodingState *(*peek) (const uint8_t *src, size_t srcSize,
+								RetlPhysType type, uint16_t width,
+								const RetlArena *arena);
+
 	/* Decode exactly "count" values from exactly srcSize bytes. */
 	bool		(*decode) (const RetlEncodingState *state,
 						   const uint8_t *src, size_t srcSize,
@@ -193,16 +204,14 @@ typedef struct RetlEncoding
 						   const RetlArena *arena, const char **error);
 
 	/*
-	 * Optional: does the chunk-wide state say that no value of the chunk
-	 * passes the filter?  It knows all values, those of pieces with another
-	 * encoding, too.  state may be NULL: then src is what prepare appended,
-	 * which is looked at without opening it; false if that takes too long or
-	 * finds damage, which open will report.
+	 * Optional: does the chunk-wide state say that no value of the chunk passes
+	 * the filter?  It knows all values, those of pieces with another encoding,
+	 * too.  The state may be one that was peeked at; false if it cannot tell.  What
+	 * was found out is kept in the memo, for filter.
 	 */
 	bool		(*excludes) (const RetlEncodingState *state,
-							 const uint8_t *src, size_t srcSize,
 							 RetlPhysType type, uint16_t width,
-							 const RetlFilter *filter, const RetlArena *arena);
+							 const RetlFilter *filter, RetlFilterMemo *memo);
 } RetlEncoding;
 
 /* The descriptor, or NULL for an id this version does not know. */

@@ -381,6 +381,28 @@ FsstDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return true;
 }
 
+/*
+ * Write the bytes of one value of a payload, whose codes begin at "start", to
+ * memory of the arena.  Returns them and their number, or NULL if the codes are
+ * damaged.
+ */
+static uint8_t *
+ExpandOne(const FsstPiece *piece, const RetlFsstTable *table, uint64_t start, uint64_t size,
+		  uint32_t *length, const RetlArena *arena)
+{
+	uint64_t	room = size * RETLDB_FSST_SYMBOL_LENGTH;
+	uint8_t    *bytes;
+	uint8_t    *end;
+
+	if (start > piece->codesSize || size > piece->codesSize - start)
+		return NULL;
+	room = room < piece->rawSize ? room : piece->rawSize;
+	bytes = RetlArenaAlloc(arena, (size_t) room + RETLDB_FSST_SYMBOL_LENGTH);
+	end = Expand(table, piece->codes + start, piece->codes + start + size, bytes, bytes + room);
+	*length = end == NULL ? 0 : (uint32_t) (end - bytes);
+	return end == NULL ? NULL : bytes;
+}
+
 /* RetlEncoding.fetch. */
 static bool
 FsstFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
@@ -388,11 +410,6 @@ FsstFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		  RetlDecoded *result, const RetlArena *arena, const char **error)
 {
 	FsstPiece	piece;
-	uint64_t	start;
-	uint64_t	length;
-	uint64_t	room;
-	uint8_t    *bytes;
-	uint8_t    *end;
 
 	(void) type;
 	(void) width;
@@ -400,21 +417,10 @@ FsstFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		return RetlDamaged(error, "value index is out of range");
 	if (!OpenPiece(&piece, state, src, srcSize, count, error))
 		return false;
-	start = RetlPackedSum(&piece.lengths, index);
-	length = RetlPackedFetch(&piece.lengths, index);
-	if (start > piece.codesSize || length > piece.codesSize - start)
-		return RetlDamaged(error, "lengths of codes do not add up");
-	room = length * RETLDB_FSST_SYMBOL_LENGTH;
-	room = room < piece.rawSize ? room : piece.rawSize;
-	bytes = RetlArenaAlloc(arena, (size_t) room + RETLDB_FSST_SYMBOL_LENGTH);
-	end = Expand(&state->table, piece.codes + start, piece.codes + start + length,
-				 bytes, bytes + room);
-	if (end == NULL)
-		return RetlDamaged(error, "codes of byte strings are damaged");
-	result->bytes = bytes;
+	result->bytes = ExpandOne(&piece, &state->table, RetlPackedSum(&piece.lengths, index),
+							  RetlPackedFetch(&piece.lengths, index), &result->lengths[0], arena);
 	result->starts[0] = 0;
-	result->lengths[0] = (uint32_t) (end - bytes);
-	return true;
+	return result->bytes != NULL || RetlDamaged(error, "codes of byte strings are damaged");
 }
 
 /* ---------------------------------------------------------------------
@@ -705,6 +711,57 @@ RetlFsstFindShortened(const RetlEncodingState *symbols, const uint8_t *rests, si
 		place->below += found;
 		if (found < count)
 			break;
+	}
+	return true;
+}
+
+/*
+ * See descriptors.h.  What a string shares with the one before is either that
+ * one's own rest, or what it shares with the one before it, and so on.
+ */
+bool
+RetlFsstFetchShortened(const RetlEncodingState *symbols, const uint8_t *rests, size_t restsSize,
+					   const RetlPacked *common, uint32_t index, RetlDecoded *result,
+					   const RetlArena *arena, const char **error)
+{
+	static const char *const damaged = "shortened dictionary is damaged";
+	FsstPiece	piece;
+	uint64_t	start;
+	uint32_t	size;
+	uint32_t	missing;		/* bytes of the string before those that are known */
+	uint32_t	length;
+	uint8_t    *rest;
+	uint8_t    *bytes;
+
+	if (!OpenPiece(&piece, symbols, rests, restsSize, common->count, error))
+		return false;
+	start = RetlPackedSum(&piece.lengths, index);
+	size = RetlPackedFetch(&piece.lengths, index);
+	missing = RetlPackedFetch(common, index);
+	rest = ExpandOne(&piece, &symbols->table, start, size, &length, arena);
+	if (rest == NULL || missing > piece.rawSize)
+		return RetlDamaged(error, damaged);
+	bytes = RetlArenaAlloc(arena, (size_t) missing + length + 1);
+	memcpy(bytes + missing, rest, length);
+	result->bytes = bytes;
+	result->starts[0] = 0;
+	result->lengths[0] = missing + length;
+	while (missing > 0)
+	{
+		uint32_t	shared;
+
+		if (index-- == 0)
+			return RetlDamaged(error, damaged);
+		size = RetlPackedFetch(&piece.lengths, index);
+		start -= size;
+		shared = RetlPackedFetch(common, index);
+		if (shared >= missing)
+			continue;
+		rest = ExpandOne(&piece, &symbols->table, start, size, &length, arena);
+		if (rest == NULL || length < missing - shared)
+			return RetlDamaged(error, damaged);
+		memcpy(bytes + shared, rest, missing - shared);
+		missing = shared;
 	}
 	return true;
 }

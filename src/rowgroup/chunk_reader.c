@@ -29,6 +29,15 @@
 #define LOOKUPS_COMPRESSED		4
 #define LOOKUPS_UNCOMPRESSED	8
 
+/*
+ * A dictionary of more bytes than this is not opened for fetching values, until
+ * so many were fetched, or it was looked up so often that it goes to the cache.
+ * To open one takes as long as a hundred fetches, whatever its size.
+ */
+#define PEEK_MIN_LENGTH			8192
+#define PEEKED_FETCHES_MAX		32
+#define LOOKUPS_PEEKED			8
+
 /* Arena callback: memory of a memory context. */
 static void *
 AllocateIn(void *context, size_t size)
@@ -370,13 +379,39 @@ ReadDictionaryBytes(RetlChunkReader *chunk)
 }
 
 /*
+ * Have a look at the dictionary without opening it, unless the cache has it open.
+ * Damage is left for opening it to report.
+ */
+static const char *
+PeekDictionary(RetlChunkReader *chunk)
+{
+	RetlArena	arena = RetlMemoryContextArena(chunk->context);
+	const char *problem = NULL;
+
+	if (chunk->dictionaryOpen || chunk->peeked != NULL)
+		return NULL;
+	if (UseCachedDictionary(chunk))
+	{
+		chunk->dictionaryOpen = true;
+		return NULL;
+	}
+	if (chunk->dictionary == NULL)
+		problem = ReadDictionaryBytes(chunk);
+	if (problem == NULL)
+		chunk->peeked = chunk->encoding->peek(chunk->dictionary, chunk->view.units[0].rawLength,
+											  chunk->column.physType, chunk->column.width, &arena);
+	return problem;
+}
+
+/*
  * See chunk_reader.h.  To open a large dictionary takes tens of times as long
  * as to look for a value in its bytes.
  */
 const char *
-RetlChunkExcludes(RetlChunkReader *chunk, const RetlFilter *filter, bool *excludes,
-				  const RetlArena *arena)
+RetlChunkExcludes(RetlChunkReader *chunk, const RetlFilter *filter, RetlFilterMemo *memo,
+				  bool *excludes)
 {
+	const RetlEncodingState *state;
 	const char *problem;
 
 	*excludes = false;
@@ -385,18 +420,45 @@ RetlChunkExcludes(RetlChunkReader *chunk, const RetlFilter *filter, bool *exclud
 	if (chunk->encoding->excludes == NULL || chunk->view.dictionaryUnits == 0 ||
 		chunk->overflowLength > 0)
 		return NULL;
-	if (!chunk->dictionaryOpen && UseCachedDictionary(chunk))
-		chunk->dictionaryOpen = true;
-	if (!chunk->dictionaryOpen && chunk->dictionary == NULL)
+	problem = PeekDictionary(chunk);
+	state = chunk->dictionaryOpen ? chunk->state : chunk->peeked;
+	if (problem == NULL && state != NULL)
+		*excludes = chunk->encoding->excludes(state, chunk->column.physType, chunk->column.width,
+											  filter, memo);
+	return problem;
+}
+
+/* See chunk_reader.h. */
+bool
+RetlChunkAvoidsOpening(const RetlChunkReader *chunk, const RetlPieceView *piece)
+{
+	return piece->encoding == (uint32) chunk->encoding->id && chunk->encoding->peek != NULL &&
+		chunk->view.dictionaryUnits > 0 && !chunk->dictionaryOpen &&
+		chunk->view.units[0].rawLength >= PEEK_MIN_LENGTH &&
+		chunk->peekedFetches < PEEKED_FETCHES_MAX;
+}
+
+/*
+ * A value is about to be fetched: see to it that a look at the dictionary will
+ * do, if it is large and not needed often.
+ */
+static const char *
+PrepareFetch(RetlChunkReader *chunk, const RetlPieceView *piece)
+{
+	const char *problem;
+
+	if (!RetlChunkAvoidsOpening(chunk, piece))
+		return chunk->peeked != NULL && chunk->peekedFetches >= PEEKED_FETCHES_MAX ?
+			RetlChunkOpenDictionary(chunk) : NULL;
+	problem = PeekDictionary(chunk);
+	if (problem != NULL || chunk->dictionaryOpen)
+		return problem;
+	if (chunk->peekedFetches++ == 0 && chunk->pins != NULL && chunk->admit)
 	{
-		problem = ReadDictionaryBytes(chunk);
-		if (problem != NULL)
-			return problem;
+		chunk->cacheKey.part = RETLDB_CACHE_DICTIONARY;
+		if (RetlCacheAdmits(&chunk->cacheKey, chunk->view.units[0].rawLength, LOOKUPS_PEEKED))
+			return RetlChunkOpenDictionary(chunk);
 	}
-	*excludes = chunk->encoding->excludes(chunk->state, chunk->dictionary,
-										  chunk->view.units[0].rawLength,
-										  chunk->column.physType, chunk->column.width,
-										  filter, arena);
 	return NULL;
 }
 
@@ -576,10 +638,10 @@ RetlChunkGetPiece(RetlChunkReader *chunk, uint32 pieceIndex, RetlPieceView *piec
 
 /*
  * The encoding of a piece that has values, checked, with its dictionary if it
- * needs one.
+ * needs one: one that was only looked at if there is one and "mayPeek" is set.
  */
 static const char *
-FindEncoding(RetlChunkReader *chunk, const RetlPieceView *piece,
+FindEncoding(RetlChunkReader *chunk, const RetlPieceView *piece, bool mayPeek,
 			 const RetlEncoding **found, const RetlEncodingState **state)
 {
 	const RetlEncoding *encoding = RetlEncodingById((int) piece->encoding);
@@ -595,6 +657,11 @@ FindEncoding(RetlChunkReader *chunk, const RetlPieceView *piece,
 		return NULL;
 	if (encoding == chunk->encoding)
 	{
+		if (mayPeek && chunk->peeked != NULL && !chunk->dictionaryOpen)
+		{
+			*state = chunk->peeked;
+			return NULL;
+		}
 		problem = RetlChunkOpenDictionary(chunk);
 		if (problem != NULL)
 			return problem;
@@ -615,7 +682,7 @@ RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
 {
 	const RetlEncoding *encoding;
 	const RetlEncodingState *state;
-	const char *problem = FindEncoding(chunk, piece, &encoding, &state);
+	const char *problem = FindEncoding(chunk, piece, false, &encoding, &state);
 
 	if (problem != NULL || piece->valueCount == 0)
 		return problem;
@@ -633,10 +700,12 @@ RetlChunkFetchValue(RetlChunkReader *chunk, const RetlPieceView *piece, uint32 v
 {
 	const RetlEncoding *encoding;
 	const RetlEncodingState *state;
-	const char *problem = FindEncoding(chunk, piece, &encoding, &state);
+	const char *problem = PrepareFetch(chunk, piece);
 
 	Assert(valueIndex < piece->valueCount);
 
+	if (problem == NULL)
+		problem = FindEncoding(chunk, piece, true, &encoding, &state);
 	if (problem != NULL)
 		return problem;
 	if (!encoding->fetch(state, piece->payload, piece->payloadLength,
@@ -647,16 +716,16 @@ RetlChunkFetchValue(RetlChunkReader *chunk, const RetlPieceView *piece, uint32 v
 	return NULL;
 }
 
-/* See chunk_reader.h. */
-const char *
-RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceView *piece,
-					 const RetlFilter *filter, RetlFilterMemo *memo,
-					 uint64 *selected, bool *answered, const RetlArena *arena)
+/* RetlChunkFilterPiece with or without leave to use a dictionary that is not open. */
+static const char *
+FilterPiece(RetlChunkReader *chunk, const RetlPieceView *piece, bool mayPeek,
+			const RetlFilter *filter, RetlFilterMemo *memo, uint64 *selected, bool *answered,
+			const RetlArena *arena)
 {
 	RetlFilterMemo none = {NULL, arena};
 	const RetlEncoding *encoding;
 	const RetlEncodingState *state;
-	const char *problem = FindEncoding(chunk, piece, &encoding, &state);
+	const char *problem = FindEncoding(chunk, piece, mayPeek, &encoding, &state);
 
 	*answered = false;
 	if (problem != NULL || encoding->filter == NULL)
@@ -670,6 +739,21 @@ RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceView *piece,
 						  selected, answered, arena, &problem))
 		return problem != NULL ? problem : "piece cannot be filtered";
 	return NULL;
+}
+
+/* See chunk_reader.h. */
+const char *
+RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceView *piece,
+					 const RetlFilter *filter, RetlFilterMemo *memo,
+					 uint64 *selected, bool *answered, const RetlArena *arena)
+{
+	bool		peeks = chunk->peeked != NULL && !chunk->dictionaryOpen;
+	const char *problem;
+
+	problem = FilterPiece(chunk, piece, true, filter, memo, selected, answered, arena);
+	if (problem == NULL && !*answered && peeks)
+		problem = FilterPiece(chunk, piece, false, filter, memo, selected, answered, arena);
+	return problem;
 }
 
 /* See chunk_reader.h. */

@@ -43,6 +43,8 @@ typedef struct RetlChunkReader
 	const RetlEncodingState *state;
 	bool		dictionaryOpen;
 	const uint8_t *dictionary;	/* its bytes, if they were read without opening it */
+	const RetlEncodingState *peeked;	/* what serves some uses until it is open */
+	uint32		peekedFetches;	/* values fetched with that */
 
 	/* the unit read last; it is in one of the buffers, or in the cache */
 	uint32		unitIndex;		/* UINT32_MAX: none */
@@ -115,10 +117,17 @@ extern const char *RetlChunkFilterPiece(RetlChunkReader *chunk, const RetlPieceV
 
 /*
  * Does the dictionary say that no value of the chunk passes the filter?  Then no
- * piece needs to be looked at.  *excludes is false where nothing is known.
+ * piece needs to be looked at.  *excludes is false where nothing is known.  The
+ * memo is the one for RetlChunkFilterPiece.
  */
 extern const char *RetlChunkExcludes(RetlChunkReader *chunk, const RetlFilter *filter,
-									 bool *excludes, const RetlArena *arena);
+									 RetlFilterMemo *memo, bool *excludes);
+
+/*
+ * Is fetching a few values of the piece one by one a way around opening a large
+ * dictionary, which decoding would do?
+ */
+extern bool RetlChunkAvoidsOpening(const RetlChunkReader *chunk, const RetlPieceView *piece);
 
 /*
  * May the chunk have a value with this hash?  *may is true if it has no Bloom

@@ -346,7 +346,7 @@ FindExcluded(FilterRun *run, RetlColumnMemo *memo)
 	const char *problem = NULL;
 
 	if (!memo->asked)
-		problem = RetlChunkExcludes(run->chunk, run->filter, &memo->excluded, &run->arena);
+		problem = RetlChunkExcludes(run->chunk, run->filter, &memo->memo, &memo->excluded);
 	memo->asked = problem == NULL;
 	return problem;
 }

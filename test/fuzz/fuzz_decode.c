@@ -175,40 +175,56 @@ EndsAreEqual(void *context, const uint8_t *value, size_t length)
 	return length > 0 && value[0] == value[length - 1];
 }
 
-/* A state that could be opened excludes the same as its bytes do. */
-static void
-CheckExcludes(const Input *in, const RetlEncodingState *state, const RetlFilter *filter,
-			  const RetlArena *arena)
+/*
+ * Filter with a state, and see what it excludes.  Returns the selection that is
+ * left, or NULL if the filter failed or did not answer.
+ */
+static uint64_t *
+RunFilter(const Input *in, const RetlEncodingState *state, const RetlFilter *filter,
+		  bool *excludes, const RetlArena *arena)
 {
-	bool		fromBytes;
+	uint32_t	words = RetlSelectionWords(in->count);
+	uint64_t   *selected = RetlArenaAlloc(arena, words * sizeof(uint64_t));
+	RetlFilterMemo memo = {NULL, arena};
+	const char *error = NULL;
+	bool		answered = false;
+	bool		good;
 
-	if (in->encoding->excludes == NULL)
-		return;
-	fromBytes = in->encoding->excludes(NULL, in->dictionary, in->dictionarySize, in->type->type,
-									   in->type->width, filter, arena);
-	if (state != NULL &&
-		in->encoding->excludes(state, NULL, 0, in->type->type, in->type->width, filter,
-							   arena) != fromBytes)
+	*excludes = state != NULL && in->encoding->excludes != NULL &&
+		in->encoding->excludes(state, in->type->type, in->type->width, filter, &memo);
+	memset(selected, 0xFF, words * sizeof(uint64_t));
+	if (in->count % 64 != 0)
+		selected[words - 1] = (UINT64_C(1) << (in->count % 64)) - 1;
+	good = in->encoding->filter(state, in->piece, in->pieceSize, in->type->type,
+								in->type->width, in->count, filter, &memo, selected,
+								&answered, arena, &error);
+	if (!good && error == NULL)
 		abort();
+	if (in->count % 64 != 0 && selected[words - 1] >> (in->count % 64) != 0)
+		abort();
+	return good && answered ? selected : NULL;
 }
 
-/* Filter, with a selection of exact size. */
+/*
+ * Filter, with a selection of exact size, with the state and with one that was
+ * only peeked at: what an opened one answers, the other may leave, but not answer
+ * in another way.
+ */
 static void
-CheckFilter(const Input *in, const RetlEncodingState *state, const RetlArena *arena)
+CheckFilter(const Input *in, const RetlEncodingState *state, const RetlEncodingState *peeked,
+			const RetlArena *arena)
 {
 	static const RetlOrder orders[] = {
 		[RETL_PHYS_INT] = RETL_ORDER_SIGNED,[RETL_PHYS_FLOAT] = RETL_ORDER_FLOAT,
 		[RETL_PHYS_FIXED] = RETL_ORDER_BYTES,[RETL_PHYS_BYTES] = RETL_ORDER_BYTES
 	};
 	static const uint8_t zero[64];
-	uint32_t	words = RetlSelectionWords(in->count);
-	uint64_t   *selected = RetlArenaAlloc(arena, words * sizeof(uint64_t));
 	RetlFilterConstant constants[2] = {{in->constant, (uint32_t) in->constantSize},
 	{zero, in->type->width <= sizeof(zero) ? in->type->width : 0}};
 	RetlFilter	filter = {in->op, orders[in->type->type], 1, constants, EndsAreEqual, NULL};
-	RetlFilterMemo memo = {NULL, arena};
-	const char *error = NULL;
-	bool		answered = false;
+	uint64_t   *opened;
+	uint64_t   *unopened;
+	bool		excludes[2];
 
 	if (in->encoding->filter == NULL)
 		return;
@@ -218,16 +234,16 @@ CheckFilter(const Input *in, const RetlEncodingState *state, const RetlArena *ar
 		filter.order = RETL_ORDER_NUMERIC;
 	if (in->op == RETL_BETWEEN || in->op == RETL_IN)
 		filter.constantCount = 2;
-	memset(selected, 0xFF, words * sizeof(uint64_t));
-	if (in->count % 64 != 0)
-		selected[words - 1] = (UINT64_C(1) << (in->count % 64)) - 1;
-	if (!in->encoding->filter(state, in->piece, in->pieceSize, in->type->type,
-							  in->type->width, in->count, &filter, &memo, selected,
-							  &answered, arena, &error) && error == NULL)
+	opened = RunFilter(in, state, &filter, &excludes[0], arena);
+	if (peeked == NULL)
+		return;
+	unopened = RunFilter(in, peeked, &filter, &excludes[1], arena);
+	if (state == NULL)
+		return;
+	if (excludes[0] != excludes[1] ||
+		(opened != NULL && unopened != NULL &&
+		 memcmp(opened, unopened, RetlSelectionWords(in->count) * sizeof(uint64_t)) != 0))
 		abort();
-	if (in->count % 64 != 0 && selected[words - 1] >> (in->count % 64) != 0)
-		abort();
-	CheckExcludes(in, state, &filter, arena);
 }
 
 /* libFuzzer's entry. */
@@ -237,6 +253,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	TestArena	arena;
 	Input		in;
 	RetlEncodingState *state = NULL;
+	RetlEncodingState *peeked = NULL;
 	RetlDecoded decoded;
 	const char *error = NULL;
 	bool		good;
@@ -246,6 +263,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena.limitBytes = MEMORY_LIMIT;
 	if (!ReadInput(&in, data, size, &arena.arena))
 		goto done;
+	if (in.encoding->peek != NULL)
+		peeked = in.encoding->peek(in.dictionary, in.dictionarySize, in.type->type,
+								   in.type->width, &arena.arena);
 	if (in.encoding->open != NULL)
 	{
 		state = in.encoding->open(in.dictionary, in.dictionarySize, in.type->type,
@@ -254,9 +274,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{
 			if (error == NULL)
 				abort();
-			CheckFilter(&in, NULL, &arena.arena);
+			CheckFilter(&in, NULL, peeked, &arena.arena);
+			if (peeked != NULL)
+				CheckFetch(&in, peeked, NULL, &arena.arena);
 			goto done;
 		}
+		if (in.encoding->peek != NULL && peeked == NULL)
+			abort();
 	}
 	TestDecodedInit(&decoded, in.type->type, in.type->width, in.count, &arena.arena);
 	good = in.encoding->decode(state, in.piece, in.pieceSize, in.type->type, in.type->width,
@@ -274,7 +298,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CheckFetch(&in, state, good ? &decoded : NULL, &arena.arena);
 	CheckWanted(&in, state, good ? &decoded : NULL, 2, &arena.arena);
 	CheckWanted(&in, state, good ? &decoded : NULL, 50, &arena.arena);
-	CheckFilter(&in, state, &arena.arena);
+	if (peeked != NULL)
+		CheckFetch(&in, peeked, good ? &decoded : NULL, &arena.arena);
+	CheckFilter(&in, state, peeked, &arena.arena);
 done:
 	TestArenaReset(&arena);
 	return 0;

@@ -95,6 +95,31 @@ FilterDamaged(const RetlEncoding *encoding, const RetlEncodingState *state,
 	}
 }
 
+/* Fetch and filter with a state, which may be one that was peeked at. */
+static void
+ReadSome(const Subject *subject, const RetlEncodingState *state, const uint8_t *src,
+		 size_t srcSize, const RetlArena *arena)
+{
+	const RetlEncoding *encoding = subject->encoding;
+	const RetlValues *values = &subject->values;
+	RetlDecoded decoded;
+	uint32_t	i;
+
+	TestDecodedInit(&decoded, values->type, values->width, 1, arena);
+	for (i = 0; i <= values->count; i += 1 + values->count / 5)
+	{
+		const char *error = NULL;
+
+		if (encoding->fetch(state, src, srcSize, values->type, values->width, values->count, i,
+							&decoded, arena, &error))
+			Touch(&decoded, values->type, values->width, 1);
+		else
+			assert_non_null(error);
+	}
+	if (encoding->filter != NULL)
+		FilterDamaged(encoding, state, src, srcSize, values, arena);
+}
+
 /*
  * Open, decode, fetch and filter, all in memory of exact size; says whether
  * open and decode succeeded.
@@ -113,10 +138,17 @@ Read(const Subject *subject, const uint8_t *piece, size_t pieceSize,
 	TestArena	arena;
 	const char *error = NULL;
 	bool		good;
-	uint32_t	i;
 
 	TestArenaInit(&arena);
 	arena.limitBytes = MEMORY_LIMIT;
+	src = TestCopy(piece, pieceSize, &arena.arena);
+	if (encoding->peek != NULL)
+	{
+		state = encoding->peek(TestCopy(dictionary, dictionarySize, &arena.arena), dictionarySize,
+							   type, width, &arena.arena);
+		if (state != NULL)
+			ReadSome(subject, state, src, pieceSize, &arena.arena);
+	}
 	if (encoding->open != NULL)
 	{
 		state = encoding->open(TestCopy(dictionary, dictionarySize, &arena.arena), dictionarySize,
@@ -128,7 +160,6 @@ Read(const Subject *subject, const uint8_t *piece, size_t pieceSize,
 			return false;
 		}
 	}
-	src = TestCopy(piece, pieceSize, &arena.arena);
 	TestDecodedInit(&decoded, type, width, count, &arena.arena);
 	good = encoding->decode(state, src, pieceSize, type, width, count, &decoded,
 							&arena.arena, &error);
@@ -136,18 +167,7 @@ Read(const Subject *subject, const uint8_t *piece, size_t pieceSize,
 		Touch(&decoded, type, width, count);
 	else
 		assert_non_null(error);
-	TestDecodedInit(&decoded, type, width, 1, &arena.arena);
-	for (i = 0; i <= count; i += 1 + count / 5)
-	{
-		error = NULL;
-		if (encoding->fetch(state, src, pieceSize, type, width, count, i, &decoded,
-							&arena.arena, &error))
-			Touch(&decoded, type, width, 1);
-		else
-			assert_non_null(error);
-	}
-	if (encoding->filter != NULL)
-		FilterDamaged(encoding, state, src, pieceSize, &subject->values, &arena.arena);
+	ReadSome(subject, state, src, pieceSize, &arena.arena);
 	TestArenaReset(&arena);
 	return good;
 }

@@ -29,6 +29,7 @@ typedef struct Round
 	uint32_t	pieceRows;
 	const RetlValues *values;
 	RetlEncodingState *readState;
+	RetlEncodingState *peekState;	/* NULL: there is none */
 	const RetlArena *arena;
 	const uint8_t *dictionary;
 	size_t		dictionarySize;
@@ -123,9 +124,10 @@ CheckDecode(const Round *round, const RetlValues *piece, const uint8_t *src, siz
 	CheckCodes(round, piece, src, srcSize);
 }
 
-/* Fetch all values of a small piece, and some of a large one. */
+/* Fetch all values of a small piece, and some of a large one, with a state. */
 static void
-CheckFetch(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
+CheckFetchWith(const Round *round, const RetlEncodingState *state, const RetlValues *piece,
+			   const uint8_t *src, size_t srcSize)
 {
 	RetlDecoded decoded;
 	const char *error = NULL;
@@ -135,15 +137,24 @@ CheckFetch(const Round *round, const RetlValues *piece, const uint8_t *src, size
 	TestDecodedInit(&decoded, piece->type, piece->width, 1, round->arena);
 	for (i = 0; i < piece->count; i += step)
 	{
-		if (!round->encoding->fetch(round->readState, src, srcSize, piece->type, piece->width,
+		if (!round->encoding->fetch(state, src, srcSize, piece->type, piece->width,
 									piece->count, i, &decoded, round->arena, &error))
 			FAIL_ROUND(round, error);
 		if (!Same(piece, i, &decoded, 0))
 			FAIL_ROUND(round, "fetched value differs");
 	}
-	if (round->encoding->fetch(round->readState, src, srcSize, piece->type, piece->width,
+	if (round->encoding->fetch(state, src, srcSize, piece->type, piece->width,
 							   piece->count, piece->count, &decoded, round->arena, &error))
 		FAIL_ROUND(round, "fetched a value past the end");
+}
+
+/* The same with the opened state and with one that was only peeked at. */
+static void
+CheckFetch(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
+{
+	CheckFetchWith(round, round->readState, piece, src, srcSize);
+	if (round->peekState != NULL)
+		CheckFetchWith(round, round->peekState, piece, src, srcSize);
 }
 
 /* Decode some of the values. */
@@ -213,6 +224,7 @@ CheckRound(Round *round)
 	uint32_t	first = 0;
 
 	RetlBytesInit(&out, round->arena, 64);
+	round->peekState = NULL;
 	round->readState = NULL;
 	if (encoding->prepare != NULL)
 	{
@@ -221,6 +233,11 @@ CheckRound(Round *round)
 		round->dictionarySize = out.length;
 		round->readState = encoding->open(round->dictionary, round->dictionarySize,
 										  values->type, values->width, round->arena, &error);
+		if (encoding->peek != NULL)
+			round->peekState = encoding->peek(round->dictionary, round->dictionarySize,
+											  values->type, values->width, round->arena);
+		if (encoding->peek != NULL && round->peekState == NULL)
+			FAIL_ROUND(round, "dictionary cannot be peeked at");
 		if (round->readState == NULL)
 			FAIL_ROUND(round, error);
 	}
@@ -273,7 +290,7 @@ RoundTripType(const TestType *type)
 					for (id = 0; id < RETL_ENCODING_COUNT; id++)
 					{
 						Round		round = {RetlEncodingById(id), type, TestPatternName(pattern),
-						sizes[s], &values, NULL, &arena.arena, NULL, 0};
+						sizes[s], &values, NULL, NULL, &arena.arena, NULL, 0};
 
 						if (round.encoding == NULL || !round.encoding->applies(type->type, type->width))
 							continue;
