@@ -35,8 +35,6 @@ typedef struct RetlIndexFetch
 {
 	IndexFetchTableData base;
 	Buffer		buffer;			/* of the row store, pinned, or invalid */
-	Datum	   *values;
-	bool	   *isnull;
 } RetlIndexFetch;
 
 /*
@@ -46,12 +44,9 @@ struct IndexFetchTableData *
 retldb_index_fetch_begin(Relation rel)
 {
 	RetlIndexFetch *fetch = palloc0(sizeof(RetlIndexFetch));
-	int			natts = Max(RelationGetDescr(rel)->natts, 1);
 
 	fetch->base.rel = rel;
 	fetch->buffer = InvalidBuffer;
-	fetch->values = palloc(sizeof(Datum) * natts);
-	fetch->isnull = palloc(sizeof(bool) * natts);
 	return &fetch->base;
 }
 
@@ -71,8 +66,6 @@ retldb_index_fetch_end(struct IndexFetchTableData *data)
 	RetlIndexFetch *fetch = (RetlIndexFetch *) data;
 
 	retldb_index_fetch_reset(data);
-	pfree(fetch->values);
-	pfree(fetch->isnull);
 	pfree(fetch);
 }
 
@@ -113,36 +106,21 @@ FetchHeapRow(RetlIndexFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTab
 }
 
 /*
- * Fetch a row of a row group.
+ * Fetch a row of a row group.  A group that is still in memory is written if one
+ * of our own queries sees it; what others cannot see, their queries do not get.
  */
 static bool
-FetchColumnarRow(RetlIndexFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot)
+FetchColumnarRow(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot,
+				 bool *all_dead)
 {
-	Relation	rel = fetch->base.rel;
 	HeapTupleHeaderData anchor;
-	RetlFetched result = RetlFetchRow(rel, tid, snapshot, fetch->values, fetch->isnull, &anchor);
+	RetlFetched result = RetlFetchRow(rel, tid, snapshot, &anchor, all_dead);
 
-	if (result == RETL_FETCHED_UNWRITTEN)
-	{
-		if (IsMVCCSnapshot(snapshot))
-		{
-			RetlWriteFlushForRead(rel);
-			result = RetlFetchRow(rel, tid, snapshot, fetch->values, fetch->isnull, &anchor);
-			if (result == RETL_FETCHED_UNWRITTEN)
-				elog(ERROR, "row of table \"%s\" is in the memory of another process",
-					 RelationGetRelationName(rel));
-		}
-		else
-		{
-			int			natts = RelationGetDescr(rel)->natts;
-
-			memset(fetch->values, 0, sizeof(Datum) * natts);
-			memset(fetch->isnull, true, sizeof(bool) * natts);
-		}
-	}
 	if (result == RETL_FETCHED_NONE)
 		return false;
-	RetlSlotStoreRow(slot, tid, RelationGetRelid(rel), &anchor, fetch->values, fetch->isnull);
+	if (result == RETL_FETCHED_UNWRITTEN && IsMVCCSnapshot(snapshot))
+		RetlWriteFlushForRead(rel);
+	RetlSlotStoreFetchedRow(slot, rel, tid, &anchor);
 	return true;
 }
 
@@ -155,7 +133,5 @@ retldb_index_fetch_tuple(struct IndexFetchTableData *data, ItemPointer tid, Snap
 	if (!RetlTidIsColumnar(tid))
 		return FetchHeapRow(fetch, tid, snapshot, slot, call_again, all_dead);
 	*call_again = false;
-	if (all_dead != NULL)
-		*all_dead = false;
-	return FetchColumnarRow(fetch, tid, snapshot, slot);
+	return FetchColumnarRow(fetch->base.rel, tid, snapshot, slot, all_dead);
 }

@@ -141,21 +141,29 @@ ReportInvisible(const char *what)
 }
 
 /*
- * The columns of a row of a row group as a heap tuple.
+ * The columns of a row of a row group as a heap tuple; with a set of columns
+ * (offset by FirstLowInvalidHeapAttributeNumber), only these, the others null.
  */
 static HeapTuple
-FormOldTuple(Relation rel, ItemPointer tid)
+FormOldTuple(Relation rel, ItemPointer tid, const Bitmapset *columns)
 {
-	int			natts = RelationGetDescr(rel)->natts;
-	Datum	   *values = palloc(sizeof(Datum) * Max(natts, 1));
-	bool	   *isnull = palloc(sizeof(bool) * Max(natts, 1));
-	HeapTupleHeaderData anchor;
+	TupleDesc	tupdesc = RelationGetDescr(rel);
+	Datum	   *values = palloc0(sizeof(Datum) * Max(tupdesc->natts, 1));
+	bool	   *isnull = palloc(sizeof(bool) * Max(tupdesc->natts, 1));
 	HeapTuple	tuple;
 
-	if (!RetlFetchAnyRow(rel, tid, values, isnull, &anchor))
+	if (RetlFetchOpen(rel, tid) != RETL_FETCHED_ROW)
 		elog(ERROR, "could not find the old version of a row of table \"%s\"",
 			 RelationGetRelationName(rel));
-	tuple = heap_form_tuple(RelationGetDescr(rel), values, isnull);
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		isnull[i] = true;
+		if (!TupleDescAttr(tupdesc, i)->attisdropped &&
+			(columns == NULL ||
+			 bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, columns)))
+			values[i] = RetlFetchColumn(i + 1, &isnull[i]);
+	}
+	tuple = heap_form_tuple(tupdesc, values, isnull);
 	pfree(values);
 	pfree(isnull);
 	return tuple;
@@ -252,7 +260,7 @@ retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snaps
 	if (result != TM_Ok)
 		return result;
 	if (RelationIsLogicallyLogged(rel))
-		change.oldKey = ReplicaIdentity(rel, FormOldTuple(rel, tid), true);
+		change.oldKey = ReplicaIdentity(rel, FormOldTuple(rel, tid, NULL), true);
 	return RetlStubDelete(&change, changingPart);
 }
 
@@ -275,7 +283,7 @@ CompareVersions(RetlStubChange *change, HeapTuple new)
 
 	if (bms_is_empty(keys) && !logical)
 		return LockTupleNoKeyExclusive;
-	old = FormOldTuple(rel, &change->row);
+	old = FormOldTuple(rel, &change->row, logical ? NULL : keys);
 	if (logical)
 		change->oldKey =
 			ReplicaIdentity(rel, old,
@@ -357,16 +365,11 @@ typedef struct LockRequest
 static void
 StoreColumnarRow(Relation rel, ItemPointer tid, TupleTableSlot *slot)
 {
-	int			natts = RelationGetDescr(rel)->natts;
-	Datum	   *values = palloc(sizeof(Datum) * Max(natts, 1));
-	bool	   *isnull = palloc(sizeof(bool) * Max(natts, 1));
 	HeapTupleHeaderData anchor;
 
-	if (!RetlFetchAnyRow(rel, tid, values, isnull, &anchor))
+	if (!RetlFetchAnyRow(rel, tid, &anchor))
 		elog(ERROR, "could not find a locked row of table \"%s\"", RelationGetRelationName(rel));
-	RetlSlotStoreRow(slot, tid, RelationGetRelid(rel), &anchor, values, isnull);
-	pfree(values);
-	pfree(isnull);
+	RetlSlotStoreFetchedRow(slot, rel, tid, &anchor);
 }
 
 /*

@@ -386,25 +386,17 @@ bool
 retldb_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
 							   TupleTableSlot *slot)
 {
-	int			natts = RelationGetDescr(rel)->natts;
-	Datum	   *values;
-	bool	   *isnull;
 	HeapTupleHeaderData anchor;
-	bool		found;
 
 	if (!RetlTidIsColumnar(tid))
 		return ItemPointerGetBlockNumberNoCheck(tid) < RETLDB_FIRST_ROW_BLOCK &&
 			FetchHeapRow(rel, tid, snapshot, slot);
 
 	RetlWriteFlushForRead(rel);
-	values = palloc(sizeof(Datum) * Max(natts, 1));
-	isnull = palloc(sizeof(bool) * Max(natts, 1));
-	found = RetlFetchRow(rel, tid, snapshot, values, isnull, &anchor) == RETL_FETCHED_ROW;
-	if (found)
-		RetlSlotStoreRow(slot, tid, RelationGetRelid(rel), &anchor, values, isnull);
-	pfree(values);
-	pfree(isnull);
-	return found;
+	if (RetlFetchRow(rel, tid, snapshot, &anchor, NULL) != RETL_FETCHED_ROW)
+		return false;
+	RetlSlotStoreFetchedRow(slot, rel, tid, &anchor);
+	return true;
 }
 
 /*
@@ -448,5 +440,5 @@ retldb_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot sna
 	if (!RetlTidIsColumnar(&slot->tts_tid))
 		return HeapRowSatisfies(slot, snapshot);
 	RetlWriteFlushForRead(rel);
-	return RetlFetchRow(rel, &slot->tts_tid, snapshot, NULL, NULL, &anchor) == RETL_FETCHED_ROW;
+	return RetlFetchRow(rel, &slot->tts_tid, snapshot, &anchor, NULL) == RETL_FETCHED_ROW;
 }

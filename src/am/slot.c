@@ -10,6 +10,11 @@
  * the values into columns.  Scans store rows that come as columns, and whoever
  * reads them seldom needs a heap tuple either.
  *
+ * Rows that were fetched by their TID are of the third kind: the slot knows where
+ * they are, and reads columns when they are asked for.  What is read by reference
+ * is copied at once, for the place it was read from serves other fetches.  So
+ * nothing ends the life of such a row but that of the slot's content.
+ *
  * TTS_FLAG_SHOULDFREE is about the heap tuple only, as in theirs.
  *
  *-------------------------------------------------------------------------
@@ -24,11 +29,20 @@
 #include "utils/memutils.h"
 
 #include "am/slot.h"
+#include "am/write_buffer.h"
 #include "base/compat.h"
+#include "visibility/row_fetch.h"
 
 /* Room for copied values: at first, and at most while the slot is empty. */
 #define FIRST_DATA_SIZE		256
 #define KEPT_DATA_SIZE		8192
+
+/* Room that values were copied to before it became too small for more. */
+typedef struct FullRoom
+{
+	struct FullRoom *next;
+	char	   *data;
+} FullRoom;
 
 typedef struct RetlTupleSlot
 {
@@ -39,12 +53,18 @@ typedef struct RetlTupleSlot
 	bool		copied;			/* by-reference values are in "data" */
 	char	   *data;
 	Size		dataSize;
+	Size		dataUsed;
+	FullRoom   *full;
 	TupleDesc	refsOf;			/* the descriptor that "refs" is about */
 	int		   *refs;			/* its by-reference attributes */
 	int			refCount;
 
 	RetlTableScan *scan;		/* whose current row this is, or NULL */
 	TupleTableSlot **holder;
+
+	Relation	fetchFrom;		/* where the row is, by its TID, or NULL */
+	const Bitmapset *needed;	/* attributes that anybody will ask for; NULL: all */
+	bool		incomplete;		/* others that came before those are not there */
 
 	HeapTupleHeaderData header; /* if hasHeader; of variable length, so last */
 } RetlTupleSlot;
@@ -72,6 +92,225 @@ Unlink(RetlTupleSlot *slot)
 }
 
 /* ---------------------------------------------------------------------
+ * Copied values
+ * ---------------------------------------------------------------------
+ */
+
+/* No value is in the slot's room any more. */
+static inline void
+EmptyRoom(RetlTupleSlot *slot)
+{
+	slot->dataUsed = 0;
+	while (unlikely(slot->full != NULL))
+	{
+		FullRoom   *full = slot->full;
+
+		slot->full = full->next;
+		pfree(full->data);
+		pfree(full);
+	}
+}
+
+/* Have room for "size" more bytes, aligned; what is there stays where it is. */
+static void
+MakeRoom(RetlTupleSlot *slot, Size size)
+{
+	MemoryContext context = slot->heap.base.base.tts_mcxt;
+	char	   *data;
+
+	size = Max(Max(slot->dataSize * 2, size), FIRST_DATA_SIZE);
+	data = MemoryContextAllocHuge(context, size);
+	if (slot->dataUsed > 0)
+	{
+		FullRoom   *full = MemoryContextAlloc(context, sizeof(FullRoom));
+
+		full->next = slot->full;
+		full->data = slot->data;
+		slot->full = full;
+	}
+	else if (slot->data != NULL)
+		pfree(slot->data);
+	slot->data = data;
+	slot->dataSize = size;
+	slot->dataUsed = 0;
+}
+
+/* List the by-reference attributes of the slot's descriptor. */
+static void
+ListReferences(RetlTupleSlot *slot)
+{
+	TupleDesc	tupdesc = slot->heap.base.base.tts_tupleDescriptor;
+
+	if (slot->refs != NULL)
+		pfree(slot->refs);
+	slot->refsOf = NULL;
+	slot->refs = MemoryContextAlloc(slot->heap.base.base.tts_mcxt,
+									sizeof(int) * Max(tupdesc->natts, 1));
+	slot->refCount = 0;
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		if (!TupleDescAttr(tupdesc, i)->attbyval)
+			slot->refs[slot->refCount++] = i;
+	}
+	slot->refsOf = tupdesc;
+}
+
+/* Copy a by-reference value to the slot's room.  Expanded objects are flattened. */
+static inline void
+CopyValue(RetlTupleSlot *slot, int index)
+{
+	TupleTableSlot *base = &slot->heap.base.base;
+	Form_pg_attribute att = TupleDescAttr(base->tts_tupleDescriptor, index);
+	Datum		value = base->tts_values[index];
+	char	   *pointer = DatumGetPointer(value);
+	bool		expanded = att->attlen == -1 && VARATT_IS_EXTERNAL_EXPANDED(pointer);
+	Size		length = expanded ? EOH_get_flat_size(DatumGetEOHP(value))
+		: att_addlength_datum(0, att->attlen, value);
+	Size		start = att_align_nominal(slot->dataUsed, att->attalign);
+	char	   *dst;
+
+	if (unlikely(start + length > slot->dataSize))
+	{
+		MakeRoom(slot, length);
+		start = 0;
+	}
+	dst = slot->data + start;
+	if (expanded)
+		EOH_flatten_into(DatumGetEOHP(value), dst, length);
+	else
+		memcpy(dst, pointer, length);
+	slot->dataUsed = start + length;
+	base->tts_values[index] = PointerGetDatum(dst);
+}
+
+/* Copy all by-reference values to the slot's room, in which there are none. */
+static void
+CopyValues(RetlTupleSlot *slot)
+{
+	TupleTableSlot *base = &slot->heap.base.base;
+
+	Assert(slot->dataUsed == 0 && slot->full == NULL);
+	if (slot->refsOf != base->tts_tupleDescriptor)
+		ListReferences(slot);
+	for (int i = 0; i < slot->refCount; i++)
+	{
+		int			index = slot->refs[i];
+
+		if (index < base->tts_nvalid && !base->tts_isnull[index])
+			CopyValue(slot, index);
+	}
+	slot->copied = true;
+}
+
+/* ---------------------------------------------------------------------
+ * Rows fetched by TID
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Turn to the row in the slot to read columns.  False if they cannot be read: its
+ * group is in the memory of another backend, and whoever was shown such a row waits
+ * for that one and asks again, instead of looking at columns.
+ */
+static bool
+OpenFetched(RetlTupleSlot *slot)
+{
+	Relation	rel = slot->fetchFrom;
+	RetlFetched result = RetlFetchOpen(rel, &slot->heap.base.base.tts_tid);
+
+	if (result == RETL_FETCHED_UNWRITTEN)
+	{
+		if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(&slot->header)))
+			return false;
+		RetlWriteFlushForRead(rel);
+		result = RetlFetchOpen(rel, &slot->heap.base.base.tts_tid);
+	}
+	if (result != RETL_FETCHED_ROW)
+		elog(ERROR, "could not find the columns of a row of table \"%s\"",
+			 RelationGetRelationName(rel));
+	return true;
+}
+
+/* Read a column of the row that was turned to. */
+static void
+FetchValue(RetlTupleSlot *slot, int index, bool readable)
+{
+	TupleTableSlot *base = &slot->heap.base.base;
+	Form_pg_attribute att = TupleDescAttr(base->tts_tupleDescriptor, index);
+
+	base->tts_values[index] = (Datum) 0;
+	base->tts_isnull[index] = true;
+	if (!readable || att->attisdropped)
+		return;
+	base->tts_values[index] = RetlFetchColumn(index + 1, &base->tts_isnull[index]);
+	if (!att->attbyval && !base->tts_isnull[index])
+		CopyValue(slot, index);
+}
+
+/* Is this attribute one that somebody will ask for? */
+static inline bool
+IsNeeded(const RetlTupleSlot *slot, int index)
+{
+	return slot->needed == NULL || bms_is_member(index + 1, slot->needed);
+}
+
+/*
+ * Read columns up to natts.  Those before it that nobody will ask for are left
+ * out, and look as if they were null.
+ */
+static void
+FetchValues(RetlTupleSlot *slot, int natts)
+{
+	TupleTableSlot *base = &slot->heap.base.base;
+	bool		readable = OpenFetched(slot);
+
+	for (int i = base->tts_nvalid; i < natts; i++)
+	{
+		if (IsNeeded(slot, i))
+			FetchValue(slot, i, readable);
+		else
+		{
+			base->tts_values[i] = (Datum) 0;
+			base->tts_isnull[i] = true;
+			slot->incomplete = true;
+		}
+	}
+	base->tts_nvalid = natts;
+}
+
+/*
+ * Read all there is to know of the row, because it is going to be copied.
+ */
+static void
+CompleteFetched(RetlTupleSlot *slot)
+{
+	TupleTableSlot *base = &slot->heap.base.base;
+	bool		readable = OpenFetched(slot);
+
+	for (int i = 0; i < base->tts_tupleDescriptor->natts; i++)
+	{
+		if (i >= base->tts_nvalid || (slot->incomplete && !IsNeeded(slot, i)))
+			FetchValue(slot, i, readable);
+	}
+	base->tts_nvalid = base->tts_tupleDescriptor->natts;
+	if (readable)
+		RetlFetchInserter(&slot->header);
+	slot->fetchFrom = NULL;
+	slot->incomplete = false;
+	slot->copied = true;
+}
+
+/* All attributes are wanted, to be copied. */
+static inline void
+GetAllAttrs(TupleTableSlot *slot)
+{
+	if (RetlIsSlot(slot) && ((RetlTupleSlot *) slot)->fetchFrom != NULL)
+		CompleteFetched((RetlTupleSlot *) slot);
+	else
+		slot_getallattrs(slot);
+}
+
+/* ---------------------------------------------------------------------
  * Slot operations
  * ---------------------------------------------------------------------
  */
@@ -89,6 +328,7 @@ SlotRelease(TupleTableSlot *slot)
 {
 	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
 
+	EmptyRoom(rslot);
 	if (rslot->data != NULL)
 		pfree(rslot->data);
 	if (rslot->refs != NULL)
@@ -107,8 +347,11 @@ SlotClear(TupleTableSlot *slot)
 	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
 
 	Unlink(rslot);
+	rslot->fetchFrom = NULL;
+	rslot->incomplete = false;
 	rslot->hasHeader = false;
 	rslot->copied = false;
+	EmptyRoom(rslot);
 	if (rslot->dataSize > KEPT_DATA_SIZE)
 	{
 		pfree(rslot->data);
@@ -129,6 +372,8 @@ SlotGetSomeAttrs(TupleTableSlot *slot, int natts)
 
 	if (HasTuple(slot))
 		HEAP_SLOT_OPS->getsomeattrs(slot, natts);
+	else if (rslot->fetchFrom != NULL)
+		FetchValues(rslot, natts);
 	else if (rslot->scan != NULL)
 	{
 		RetlTableScanGetColumns(rslot->scan, slot->tts_tupleDescriptor, slot->tts_nvalid, natts,
@@ -162,6 +407,8 @@ SlotGetSysAttr(TupleTableSlot *slot, int attnum, bool *isnull)
 	/* without either, the error is theirs */
 	if (HasTuple(slot) || !rslot->hasHeader)
 		return HEAP_SLOT_OPS->getsysattr(slot, attnum, isnull);
+	if (rslot->fetchFrom != NULL && OpenFetched(rslot))
+		RetlFetchInserter(&rslot->header);
 	tuple.t_len = SizeofHeapTupleHeader;
 	tuple.t_self = slot->tts_tid;
 	tuple.t_tableOid = slot->tts_tableOid;
@@ -182,96 +429,6 @@ SlotIsCurrentXactTuple(TupleTableSlot *slot)
 	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 }
 
-/* List the by-reference attributes of the slot's descriptor. */
-static void
-ListReferences(RetlTupleSlot *slot)
-{
-	TupleDesc	tupdesc = slot->heap.base.base.tts_tupleDescriptor;
-
-	if (slot->refs != NULL)
-		pfree(slot->refs);
-	slot->refsOf = NULL;
-	slot->refs = MemoryContextAlloc(slot->heap.base.base.tts_mcxt,
-									sizeof(int) * Max(tupdesc->natts, 1));
-	slot->refCount = 0;
-	for (int i = 0; i < tupdesc->natts; i++)
-	{
-		if (!TupleDescAttr(tupdesc, i)->attbyval)
-			slot->refs[slot->refCount++] = i;
-	}
-	slot->refsOf = tupdesc;
-}
-
-/*
- * Copy a by-reference value to position "used" of the room.  Returns the position
- * after it; if that is beyond the room, nothing was copied.  Expanded objects
- * are flattened.
- */
-static inline Size
-CopyValue(RetlTupleSlot *slot, int index, Size used)
-{
-	TupleTableSlot *base = &slot->heap.base.base;
-	Form_pg_attribute att = TupleDescAttr(base->tts_tupleDescriptor, index);
-	Datum		value = base->tts_values[index];
-	char	   *pointer = DatumGetPointer(value);
-	bool		expanded = att->attlen == -1 && VARATT_IS_EXTERNAL_EXPANDED(pointer);
-	Size		length;
-	char	   *dst;
-
-	used = att_align_nominal(used, att->attalign);
-	length = expanded ? EOH_get_flat_size(DatumGetEOHP(value))
-		: att_addlength_datum(0, att->attlen, value);
-	if (used + length > slot->dataSize)
-		return used + length;
-	dst = slot->data + used;
-	if (expanded)
-		EOH_flatten_into(DatumGetEOHP(value), dst, length);
-	else
-		memcpy(dst, pointer, length);
-	base->tts_values[index] = PointerGetDatum(dst);
-	return used + length;
-}
-
-/*
- * Copy all by-reference values to room of our own.  If the room turns out to be
- * too small, start over with more; values that were copied already are copied
- * again from the old room.
- */
-static void
-CopyValues(RetlTupleSlot *slot)
-{
-	TupleTableSlot *base = &slot->heap.base.base;
-	char	   *old = NULL;
-	Size		used = 0;
-
-	if (slot->refsOf != base->tts_tupleDescriptor)
-		ListReferences(slot);
-	for (int i = 0; i < slot->refCount; i++)
-	{
-		int			index = slot->refs[i];
-
-		if (index >= base->tts_nvalid || base->tts_isnull[index])
-			continue;
-		used = CopyValue(slot, index, used);
-		if (used > slot->dataSize)
-		{
-			Size		size = Max(Max(slot->dataSize * 2, used), FIRST_DATA_SIZE);
-			char	   *data = MemoryContextAllocHuge(base->tts_mcxt, size);
-
-			if (old != NULL)
-				pfree(old);
-			old = slot->data;
-			slot->data = data;
-			slot->dataSize = size;
-			used = 0;
-			i = -1;
-		}
-	}
-	if (old != NULL)
-		pfree(old);
-	slot->copied = true;
-}
-
 /* TupleTableSlotOps.materialize */
 static void
 SlotMaterialize(TupleTableSlot *slot)
@@ -281,6 +438,8 @@ SlotMaterialize(TupleTableSlot *slot)
 	Assert(!TTS_EMPTY(slot));
 	if (HasTuple(slot))
 		HEAP_SLOT_OPS->materialize(slot);
+	else if (rslot->fetchFrom != NULL)
+		CompleteFetched(rslot);
 	else if (!rslot->copied)
 	{
 		if (rslot->scan != NULL)
@@ -299,7 +458,7 @@ SlotCopyHeapTuple(TupleTableSlot *slot)
 	Assert(!TTS_EMPTY(slot));
 	if (HasTuple(slot))
 		return HEAP_SLOT_OPS->copy_heap_tuple(slot);
-	slot_getallattrs(slot);
+	GetAllAttrs(slot);
 	tuple = heap_form_tuple(slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
 	CopyHeader((RetlTupleSlot *) slot, tuple);
 	return tuple;
@@ -320,6 +479,7 @@ SlotGetHeapTuple(TupleTableSlot *slot)
 		MemoryContextSwitchTo(oldContext);
 		Unlink(rslot);
 		rslot->copied = false;
+		EmptyRoom(rslot);
 		rslot->heap.base.tuple = tuple;
 		rslot->heap.base.off = 0;
 		slot->tts_nvalid = 0;
@@ -335,7 +495,7 @@ SlotCopyMinimalTuple(TupleTableSlot *slot RETL_MINIMAL_TUPLE_PARAM)
 	Assert(!TTS_EMPTY(slot));
 	if (HasTuple(slot))
 		return HEAP_SLOT_OPS->copy_minimal_tuple(slot RETL_MINIMAL_TUPLE_ARG);
-	slot_getallattrs(slot);
+	GetAllAttrs(slot);
 	return heap_form_minimal_tuple(slot->tts_tupleDescriptor, slot->tts_values,
 								   slot->tts_isnull RETL_MINIMAL_TUPLE_ARG);
 }
@@ -358,7 +518,7 @@ SlotCopySlot(TupleTableSlot *dst, TupleTableSlot *src)
 		HEAP_SLOT_OPS->copyslot(dst, src);
 	else
 	{
-		slot_getallattrs(src);
+		GetAllAttrs(src);
 		memcpy(dst->tts_values, src->tts_values, sizeof(Datum) * natts);
 		memcpy(dst->tts_isnull, src->tts_isnull, sizeof(bool) * natts);
 		dst->tts_nvalid = natts;
@@ -472,6 +632,28 @@ RetlSlotStoreScanRow(TupleTableSlot *slot, RetlTableScan *scan, const RetlScanRo
 	rslot->scan = scan;
 	rslot->holder = holder;
 	*holder = slot;
+}
+
+/* See slot.h. */
+void
+RetlSlotStoreFetchedRow(TupleTableSlot *slot, Relation rel, const ItemPointerData *tid,
+						const HeapTupleHeaderData *anchor)
+{
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+
+	Assert(RetlIsSlot(slot));
+	ExecClearTuple(slot);
+	slot->tts_flags &= ~TTS_FLAG_EMPTY;
+	SetIdentity(rslot, tid, RelationGetRelid(rel), anchor);
+	rslot->fetchFrom = rel;
+}
+
+/* See slot.h. */
+void
+RetlSlotSetNeeded(TupleTableSlot *slot, const Bitmapset *needed)
+{
+	Assert(RetlIsSlot(slot) && TTS_EMPTY(slot));
+	((RetlTupleSlot *) slot)->needed = needed;
 }
 
 /* See slot.h. */

@@ -9,7 +9,9 @@
  *	- values, somewhere else or copied, like a virtual slot, but with system
  *	  columns if they are known,
  *	- the current row of a scan, of which columns are fetched when they are
- *	  asked for.  When the scan moves on, the row is copied.
+ *	  asked for.  When the scan moves on, the row is copied,
+ *	- a row of a row group that was fetched by its TID: the same, but it depends
+ *	  on nothing but the table, which must stay open.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,7 +22,9 @@
 
 #include "access/htup_details.h"
 #include "executor/tuptable.h"
+#include "nodes/bitmapset.h"
 #include "storage/buf.h"
+#include "utils/relcache.h"
 
 #include "visibility/table_scan.h"
 
@@ -46,6 +50,21 @@ extern HeapTuple RetlSlotGetBufferTuple(TupleTableSlot *slot, Buffer *buffer);
 extern void RetlSlotStoreRow(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
 							 const HeapTupleHeaderData *anchor,
 							 const Datum *values, const bool *isnull);
+
+/*
+ * Store a row of a row group that is there for the caller, by its TID; no column
+ * is read now.
+ */
+extern void RetlSlotStoreFetchedRow(TupleTableSlot *slot, Relation rel,
+									const ItemPointerData *tid,
+									const HeapTupleHeaderData *anchor);
+
+/*
+ * Of rows that are fetched by TID, nobody will ever ask this (empty) slot for
+ * others than these attributes, but for copies of whole rows; NULL: for all.  The
+ * set must live as long as the slot.
+ */
+extern void RetlSlotSetNeeded(TupleTableSlot *slot, const Bitmapset *needed);
 
 /*
  * Store the current row of a scan, one of a row group.  *holder is set to the

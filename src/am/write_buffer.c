@@ -522,17 +522,17 @@ TransactionCallback(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
 			FinishLevel(0);
-			RetlFetchCacheReset();
 			RetlTouchForget();
 			break;
-		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
+			RetlFetchCacheReset();
+			/* FALLTHROUGH */
+		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
 			/* the memory goes with the transaction's */
 			states = NULL;
 			stateContext = NULL;
 			loadedInTransaction = false;
-			RetlFetchCacheReset();
 			RetlTouchForget();
 			break;
 		default:

@@ -208,23 +208,24 @@ RetlHeaderRead(Relation rel, RetlFileHeader *header)
 }
 
 /*
- * The generation of the directory.  Of the header no more is looked at.
+ * What tells whether the directory has changed.  Of the header no more is looked
+ * at.
  */
-uint64
-RetlHeaderGeneration(Relation rel)
+void
+RetlHeaderReadState(Relation rel, RetlHeaderState *state)
 {
 	Buffer		buffer = ReadBuffer(rel, RETLDB_HEADER_BLOCK);
 	Page		page = BufferGetPage(buffer);
+	const RetlFileHeader *header = (RetlFileHeader *) RetlPageGetPayload(page);
 	const char *problem;
-	uint64		generation;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	problem = RetlPageProblem(page, RETLDB_HEADER_BLOCK, RETL_PAGE_HEADER, 0, 0, false);
 	if (problem != NULL)
 		RetlReportDamagedPage(rel, RETLDB_HEADER_BLOCK, problem);
-	generation = ((RetlFileHeader *) RetlPageGetPayload(page))->generation;
+	state->generation = header->generation;
+	memcpy(state->incarnation, header->incarnation, sizeof(state->incarnation));
 	UnlockReleaseBuffer(buffer);
-	return generation;
 }
 
 /*

@@ -37,8 +37,15 @@ extern void RetlHeaderRead(Relation rel, RetlFileHeader *header);
  */
 extern bool RetlHeaderTryRead(Relation rel, RetlFileHeader *header);
 
-/* The generation of the directory; cheaper than reading the header. */
-extern uint64 RetlHeaderGeneration(Relation rel);
+/* What tells whether a table's directory has changed; compared bytewise. */
+typedef struct RetlHeaderState
+{
+	uint64		generation;
+	uint8		incarnation[16];
+} RetlHeaderState;
+
+/* Read these alone; cheaper than reading the header. */
+extern void RetlHeaderReadState(Relation rel, RetlHeaderState *state);
 
 /* Why a header cannot be used, or NULL; *unsupported: it is newer, not damaged. */
 extern const char *RetlHeaderProblem(const RetlFileHeader *header, bool *unsupported);

@@ -216,25 +216,41 @@ LockAnchor(Relation rel, const RetlGroupEntry *entry, Buffer *buffer, HeapTuple 
 }
 
 /*
- * Is the group visible to the snapshot?
+ * Is the group visible to the snapshot?  If not, is it dead for everybody?
  */
 bool
-RetlAnchorIsVisible(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot,
-					HeapTupleHeader header)
+RetlAnchorIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot,
+						  HeapTupleHeader header, bool *allDead)
 {
 	Buffer		buffer;
 	HeapTupleData tuple;
 	bool		visible;
 
 	if (!LockAnchor(rel, entry, &buffer, &tuple))
+	{
+		if (allDead != NULL)
+			*allDead = true;
 		return false;
+	}
 	RetlTestForOldSnapshot(snapshot, rel, BufferGetPage(buffer));
 	visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
 	HeapCheckForSerializableConflictOut(visible, rel, &tuple, buffer, snapshot);
 	if (visible && header != NULL)
 		memcpy(header, tuple.t_data, SizeofHeapTupleHeader);
+	if (allDead != NULL)
+		*allDead = !visible && HeapTupleIsSurelyDead(&tuple, GlobalVisTestFor(rel));
 	UnlockReleaseBuffer(buffer);
 	return visible;
+}
+
+/*
+ * Is the group visible to the snapshot?
+ */
+bool
+RetlAnchorIsVisible(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot,
+					HeapTupleHeader header)
+{
+	return RetlAnchorIsVisibleOrDead(rel, entry, snapshot, header, NULL);
 }
 
 /*

@@ -52,6 +52,14 @@ extern bool RetlAnchorIsVisible(Relation rel, const RetlGroupEntry *entry, Snaps
 								HeapTupleHeader header);
 
 /*
+ * The same, and unless allDead is NULL, say whether it is sure that no snapshot
+ * will ever see the group again.
+ */
+extern bool RetlAnchorIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry,
+									  Snapshot snapshot, HeapTupleHeader header,
+									  bool *allDead);
+
+/*
  * Make the copy of an anchor's header say who inserted the rows, rather than who
  * has compacted them: the newest of the inserters.
  */

@@ -3,10 +3,11 @@
  * row_fetch.c
  *	  Single rows of row groups by their TID.
  *
- * Updates, triggers and TID scans ask for rows one by one.  One table's
- * directory and reader are kept between calls, as long as the header's
- * generation says that nothing has changed, and at most until the end of the
- * (sub)transaction.
+ * Index scans, updates, triggers and TID scans ask for rows one by one.  Of the
+ * tables that were asked last, directory and reader are kept, from transaction to
+ * transaction: the directory as long as the header's generation says that nothing
+ * has changed, the reader as long as the table has the same columns.  Errors drop
+ * everything, for they may come at any time.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +17,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "storage/predicate.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -29,64 +31,175 @@
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
 
-typedef struct FetchCache
+/* Tables that are remembered. */
+#define TABLES		8
+
+/* Rows that are fetched from a vector one by one, before all of it is decoded. */
+#define SINGLE_ROWS	4
+
+typedef struct FetchTable
 {
-	MemoryContext context;		/* NULL: nothing is cached */
+	MemoryContext context;		/* NULL: this place is unused */
 	Oid			relid;
 	RetlFileLocator locator;
-	uint64		generation;
-	int			natts;
+	RetlHeaderState state;		/* of the header, when the directory was read */
+	bool		stale;			/* its columns may have changed */
+	uint64		lastUse;
+	MemoryContext directoryContext;
 	RetlDirectory *directory;
 	RetlGroupReader *reader;
-	RetlGroup  *openGroup;
-	uint32		lastVector;		/* of openGroup, from which a row was fetched */
-} FetchCache;
 
-static FetchCache cache;
+	/* what the reader is at */
+	uint64		openGroup;		/* id; 0: none */
+	uint32		vector;			/* from which rows were fetched last */
+	uint32		vectorFetches;	/* how many */
+} FetchTable;
+
+/* The row that RetlFetchOpen has turned to. */
+typedef struct OpenRow
+{
+	FetchTable *table;
+	RetlGroup	group;
+	uint32		row;
+	bool		whole;			/* decode all of its vector? */
+} OpenRow;
+
+
+static FetchTable tables[TABLES];
+static uint64 now = 0;			/* counts uses */
+static bool registered = false; /* for relcache invalidations */
+static OpenRow openRow;
+
+/* ---------------------------------------------------------------------
+ * Tables
+ * ---------------------------------------------------------------------
+ */
+
+static void
+DropTable(FetchTable *table)
+{
+	if (table->context != NULL)
+		MemoryContextDelete(table->context);
+	memset(table, 0, sizeof(*table));
+}
 
 /*
- * Forget what is cached.  The memory may be gone already.
+ * Forget what is remembered.
  */
 void
 RetlFetchCacheReset(void)
 {
-	if (cache.context != NULL)
-		MemoryContextDelete(cache.context);
-	memset(&cache, 0, sizeof(cache));
+	for (int i = 0; i < TABLES; i++)
+		DropTable(&tables[i]);
+	memset(&openRow, 0, sizeof(openRow));
 }
 
 /*
- * Make the cache that of the current state of a table.
+ * Relcache callback: the descriptor of a table, or of all, may have changed.
  */
 static void
-UseCache(Relation rel)
+Invalidate(Datum arg, Oid relid)
+{
+	(void) arg;
+	for (int i = 0; i < TABLES; i++)
+	{
+		if (!OidIsValid(relid) || tables[i].relid == relid)
+			tables[i].stale = true;
+	}
+}
+
+/*
+ * The place of a table: its own, or the one that was used longest ago, emptied.
+ */
+static FetchTable *
+PlaceOf(Relation rel)
+{
+	FetchTable *oldest = &tables[0];
+
+	for (int i = 0; i < TABLES; i++)
+	{
+		if (tables[i].context != NULL && tables[i].relid == RelationGetRelid(rel))
+		{
+			if (!tables[i].stale && RetlLocatorEquals(tables[i].locator, RetlRelationLocator(rel)))
+				return &tables[i];
+			oldest = &tables[i];
+			break;
+		}
+		if (tables[i].lastUse < oldest->lastUse)
+			oldest = &tables[i];
+	}
+	DropTable(oldest);
+	return oldest;
+}
+
+/*
+ * Begin to remember a table.
+ */
+static void
+InitTable(FetchTable *table, Relation rel)
 {
 	MemoryContext oldContext;
 
-	if (cache.context != NULL &&
-		cache.relid == RelationGetRelid(rel) &&
-		RetlLocatorEquals(cache.locator, RetlRelationLocator(rel)) &&
-		cache.generation == RetlHeaderGeneration(rel) &&
-		cache.natts == RelationGetDescr(rel)->natts)
+	if (!registered)
 	{
-		RetlGroupReaderSetRelation(cache.reader, rel);
-		return;
+		CacheRegisterRelcacheCallback(Invalidate, (Datum) 0);
+		registered = true;
 	}
-
-	RetlFetchCacheReset();
-	cache.context = AllocSetContextCreate(TopTransactionContext, "retldb row fetch",
-										  ALLOCSET_DEFAULT_SIZES);
-	oldContext = MemoryContextSwitchTo(cache.context);
-	cache.relid = RelationGetRelid(rel);
-	cache.locator = RetlRelationLocator(rel);
-	cache.natts = RelationGetDescr(rel)->natts;
-	cache.directory = RetlDirectoryRead(rel);
-	cache.generation = cache.directory->header->generation;
-	cache.reader = RetlGroupReaderCreate(rel, NULL, NULL);
-	if (!retldb_skip_damaged_groups)
-		RetlGroupReaderUseCache(cache.reader, cache.directory->header->incarnation, true);
+	table->context = AllocSetContextCreate(TopMemoryContext, "retldb row fetch",
+										   ALLOCSET_SMALL_SIZES);
+	table->relid = RelationGetRelid(rel);
+	table->locator = RetlRelationLocator(rel);
+	table->directoryContext = AllocSetContextCreate(table->context, "retldb directory",
+													ALLOCSET_SMALL_SIZES);
+	oldContext = MemoryContextSwitchTo(table->context);
+	table->reader = RetlGroupReaderCreate(rel, NULL, NULL);
 	MemoryContextSwitchTo(oldContext);
 }
+
+/*
+ * Read the directory of a table, which is not that of its current state.
+ */
+static void
+ReadDirectory(FetchTable *table, Relation rel)
+{
+	MemoryContext oldContext;
+
+	table->directory = NULL;
+	MemoryContextReset(table->directoryContext);
+	oldContext = MemoryContextSwitchTo(table->directoryContext);
+	table->directory = RetlDirectoryRead(rel);
+	MemoryContextSwitchTo(oldContext);
+	table->state.generation = table->directory->header->generation;
+	memcpy(table->state.incarnation, table->directory->header->incarnation,
+		   sizeof(table->state.incarnation));
+	table->openGroup = 0;
+	if (!retldb_skip_damaged_groups)
+		RetlGroupReaderUseCache(table->reader, table->directory->header->incarnation, true);
+}
+
+/*
+ * What is remembered of a table, brought to its current state.
+ */
+static FetchTable *
+UseTable(Relation rel)
+{
+	FetchTable *table = PlaceOf(rel);
+	RetlHeaderState state;
+
+	table->lastUse = ++now;
+	if (table->context == NULL)
+		InitTable(table, rel);
+	RetlGroupReaderSetRelation(table->reader, rel);
+	RetlHeaderReadState(rel, &state);
+	if (table->directory == NULL || memcmp(&state, &table->state, sizeof(state)) != 0)
+		ReadDirectory(table, rel);
+	return table;
+}
+
+/* ---------------------------------------------------------------------
+ * Groups
+ * ---------------------------------------------------------------------
+ */
 
 /*
  * Are the rows of a group, which is not FREE, in its pages?
@@ -144,75 +257,6 @@ FindWrittenGroup(const RetlDirectory *directory, uint64 rowNumber)
 }
 
 /*
- * The vector of a column, with at least this row of it.  The first row of a
- * vector is fetched alone; whoever comes again gets the whole vector, for
- * triggers go through it row by row.
- */
-static const RetlVector *
-GetVector(AttrNumber attnum, uint32 vector, uint32 vectorRow, bool again)
-{
-	uint32		vectorRows = RetlGroupReaderVectorRows(cache.reader);
-	RetlSelection selection;
-
-	if (again)
-		return RetlGroupReaderGetVector(cache.reader, attnum, vector);
-	memset(&selection, 0, sizeof(selection));
-	selection.rowCount = Min(vectorRows,
-							 RetlGroupReaderRowCount(cache.reader) - vector * vectorRows);
-	selection.count = 1;
-	selection.words[vectorRow / 64] = UINT64CONST(1) << (vectorRow % 64);
-	return RetlGroupReaderGetSelected(cache.reader, attnum, vector, &selection);
-}
-
-/*
- * Fill in all columns of a row of the group.
- */
-static void
-FetchColumns(Relation rel, RetlGroup *group, uint32 row, Datum *values, bool *isnull)
-{
-	TupleDesc	tupdesc = RelationGetDescr(rel);
-	uint32		vectorRows;
-	uint32		vector;
-	bool		again;
-
-	if (cache.openGroup != group)
-	{
-		cache.openGroup = NULL;
-		RetlGroupReaderOpen(cache.reader, &group->entry);
-		cache.openGroup = group;
-		cache.lastVector = PG_UINT32_MAX;
-	}
-	vectorRows = RetlGroupReaderVectorRows(cache.reader);
-	vector = row / vectorRows;
-	again = cache.lastVector == vector;
-	cache.lastVector = vector;
-	for (int i = 0; i < tupdesc->natts; i++)
-	{
-		if (TupleDescAttr(tupdesc, i)->attisdropped)
-		{
-			values[i] = (Datum) 0;
-			isnull[i] = true;
-		}
-		else
-			values[i] = RetlVectorGetDatum(GetVector(i + 1, vector, row % vectorRows, again),
-										   row % vectorRows, &isnull[i]);
-	}
-}
-
-/*
- * The same, and let the copy of the anchor's header, if there is one, say who
- * inserted the row.
- */
-static void
-FetchRow(Relation rel, RetlGroup *group, uint32 row, Datum *values, bool *isnull,
-		 HeapTupleHeader anchor)
-{
-	FetchColumns(rel, group, row, values, isnull);
-	if (anchor != NULL && RetlGroupReaderIsCompacted(cache.reader))
-		RetlAnchorSetInserter(anchor, &group->entry);
-}
-
-/*
  * A copy of the group that has a row.
  */
 bool
@@ -222,8 +266,7 @@ RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, uint32 *row)
 	RetlGroup  *found;
 
 	Assert(RetlTidIsColumnar(tid));
-	UseCache(rel);
-	found = FindWrittenGroup(cache.directory, rowNumber);
+	found = FindWrittenGroup(UseTable(rel)->directory, rowNumber);
 	if (found == NULL)
 		return false;
 	*group = *found;
@@ -231,16 +274,19 @@ RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, uint32 *row)
 	return true;
 }
 
+/* ---------------------------------------------------------------------
+ * Visibility
+ * ---------------------------------------------------------------------
+ */
+
 /*
- * Fetch a columnar row, if the snapshot sees it.
+ * Is a columnar row there for the snapshot?
  */
 RetlFetched
-RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, Datum *values, bool *isnull,
-			 HeapTupleHeader anchor)
+RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, HeapTupleHeader anchor,
+			 bool *allDead)
 {
-	uint64		rowNumber = RetlTidGetRowNumber(tid);
 	RetlGroup  *group;
-	uint32		row;
 
 	Assert(RetlTidIsColumnar(tid));
 	if (snapshot->snapshot_type == SNAPSHOT_DIRTY)
@@ -249,42 +295,122 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, Datum *values, bo
 		snapshot->xmin = snapshot->xmax = InvalidTransactionId;
 		snapshot->speculativeToken = 0;
 	}
-	UseCache(rel);
-	group = FindGroup(cache.directory, rowNumber);
+	if (allDead != NULL)
+		*allDead = false;
+	group = FindGroup(UseTable(rel)->directory, RetlTidGetRowNumber(tid));
 	if (group == NULL)
+	{
+		/* numbers are not given out before the entry is made, nor ever again */
+		if (allDead != NULL)
+			*allDead = !retldb_skip_damaged_groups;
 		return RETL_FETCHED_NONE;
-	row = rowNumber - group->entry.rowBase;
-	if (!RetlAnchorIsVisible(rel, &group->entry, snapshot, anchor))
+	}
+	if (!RetlAnchorIsVisibleOrDead(rel, &group->entry, snapshot, anchor, allDead))
 		return RETL_FETCHED_NONE;
 	/* as heap_fetch, and before the map is looked at: a change after that sees our lock */
 	PredicateLockTID(rel, tid, snapshot, HeapTupleHeaderGetXmin(anchor));
-	if (!RetlRowIsVisible(rel, &group->entry, row, snapshot))
+	if (!RetlRowIsVisibleOrDead(rel, &group->entry,
+								RetlTidGetRowNumber(tid) - group->entry.rowBase, snapshot,
+								allDead))
+		return RETL_FETCHED_NONE;
+	return IsWritten(group) ? RETL_FETCHED_ROW : RETL_FETCHED_UNWRITTEN;
+}
+
+/*
+ * Is there a columnar row, of any state?
+ */
+bool
+RetlFetchAnyRow(Relation rel, ItemPointer tid, HeapTupleHeader anchor)
+{
+	RetlGroup  *group;
+
+	Assert(RetlTidIsColumnar(tid));
+	group = FindWrittenGroup(UseTable(rel)->directory, RetlTidGetRowNumber(tid));
+	return group != NULL && RetlAnchorIsVisible(rel, &group->entry, SnapshotAny, anchor);
+}
+
+/* ---------------------------------------------------------------------
+ * Columns
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Turn to a row whose columns are wanted.
+ */
+RetlFetched
+RetlFetchOpen(Relation rel, ItemPointer tid)
+{
+	uint64		rowNumber = RetlTidGetRowNumber(tid);
+	FetchTable *table = UseTable(rel);
+	RetlGroup  *group = FindGroup(table->directory, rowNumber);
+	uint32		row;
+	uint32		vector;
+
+	if (group == NULL)
 		return RETL_FETCHED_NONE;
 	if (!IsWritten(group))
 		return RETL_FETCHED_UNWRITTEN;
-	if (values != NULL)
-		FetchRow(rel, group, row, values, isnull, anchor);
+	row = rowNumber - group->entry.rowBase;
+	if (table->openGroup != group->entry.groupId)
+	{
+		table->openGroup = 0;
+		RetlGroupReaderOpen(table->reader, &group->entry);
+		table->openGroup = group->entry.groupId;
+		table->vector = PG_UINT32_MAX;
+	}
+	vector = row / RetlGroupReaderVectorRows(table->reader);
+	if (vector != table->vector)
+	{
+		table->vector = vector;
+		table->vectorFetches = 0;
+	}
+	if (table != openRow.table || row != openRow.row)
+		table->vectorFetches++;
+	openRow.table = table;
+	openRow.group = *group;
+	openRow.row = row;
+	openRow.whole = table->vectorFetches > SINGLE_ROWS;
 	return RETL_FETCHED_ROW;
 }
 
 /*
- * Fetch a columnar row of any state.
+ * A column of the row.  The first rows of a vector are fetched alone; whoever
+ * comes again gets the whole vector, for triggers go through it row by row.
  */
-bool
-RetlFetchAnyRow(Relation rel, ItemPointer tid, Datum *values, bool *isnull,
-				HeapTupleHeader anchor)
+Datum
+RetlFetchColumn(AttrNumber attnum, bool *isnull)
 {
-	uint64		rowNumber = RetlTidGetRowNumber(tid);
-	RetlGroup  *group;
+	RetlGroupReader *reader = openRow.table->reader;
+	uint32		vectorRows = RetlGroupReaderVectorRows(reader);
+	uint32		vector = openRow.row / vectorRows;
+	uint32		vectorRow = openRow.row % vectorRows;
+	RetlSelection selection;
 
-	Assert(RetlTidIsColumnar(tid));
-	UseCache(rel);
-	group = FindWrittenGroup(cache.directory, rowNumber);
-	if (group == NULL || !RetlAnchorIsVisible(rel, &group->entry, SnapshotAny, anchor))
-		return false;
-	FetchRow(rel, group, rowNumber - group->entry.rowBase, values, isnull, anchor);
-	return true;
+	if (openRow.whole)
+		return RetlVectorGetDatum(RetlGroupReaderGetVector(reader, attnum, vector), vectorRow,
+								  isnull);
+	memset(&selection, 0, sizeof(selection));
+	selection.rowCount = Min(vectorRows, RetlGroupReaderRowCount(reader) - vector * vectorRows);
+	selection.count = 1;
+	selection.words[vectorRow / 64] = UINT64CONST(1) << (vectorRow % 64);
+	return RetlVectorGetDatum(RetlGroupReaderGetSelected(reader, attnum, vector, &selection),
+							  vectorRow, isnull);
 }
+
+/*
+ * Let a copy of the anchor's header say who inserted the row.
+ */
+void
+RetlFetchInserter(HeapTupleHeader header)
+{
+	if (RetlGroupReaderIsCompacted(openRow.table->reader))
+		RetlAnchorSetInserter(header, &openRow.group.entry);
+}
+
+/* ---------------------------------------------------------------------
+ * Rows that were moved
+ * ---------------------------------------------------------------------
+ */
 
 /*
  * Did a transaction move rows?  Compaction inserts the anchors of its groups, but
@@ -294,14 +420,15 @@ bool
 RetlRowWasMovedBy(Relation rel, TransactionId xid)
 {
 	TransactionId top;
+	const RetlDirectory *directory;
 
 	if (!TransactionIdIsNormal(xid) || TransactionIdPrecedes(xid, TransactionXmin))
 		return false;
 	top = SubTransGetTopmostTransaction(xid);
-	UseCache(rel);
-	for (int i = 0; i < cache.directory->groupCount; i++)
+	directory = UseTable(rel)->directory;
+	for (int i = 0; i < directory->groupCount; i++)
 	{
-		const RetlGroupEntry *entry = &cache.directory->groups[i].entry;
+		const RetlGroupEntry *entry = &directory->groups[i].entry;
 		HeapTupleHeaderData anchor;
 
 		if (entry->state == RETL_GROUP_COMPLETE &&

@@ -52,20 +52,33 @@ typedef enum RetlFetched
 
 /*
  * Is this columnar row there for the snapshot?  If so, the anchor's tuple header
- * is put into *anchor and, unless they are unwritten, its columns into values and
- * isnull (if those are not NULL).  By-reference values live until the next call,
- * at most until the end of the transaction.  Of a group that is LOADING all row
- * numbers that it has reserved count as rows.
+ * is put into *anchor.  Else *allDead (which may be NULL) says whether it is sure
+ * that nobody will ever see it again.  Of a dirty snapshot xmin, xmax and token
+ * are set.  Of a group that is LOADING all row numbers that it has reserved count
+ * as rows.
  */
 extern RetlFetched RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot,
-						 Datum *values, bool *isnull, HeapTupleHeader anchor);
+								HeapTupleHeader anchor, bool *allDead);
 
 /*
  * The same for a row of any state, visible to anybody or not; false only if its
- * group is not there.
+ * group is not there, or LOADING.
  */
-extern bool RetlFetchAnyRow(Relation rel, ItemPointer tid, Datum *values, bool *isnull,
-							HeapTupleHeader anchor);
+extern bool RetlFetchAnyRow(Relation rel, ItemPointer tid, HeapTupleHeader anchor);
+
+/*
+ * Turn to a row of a table, whoever sees it, to fetch its columns.  Only if the
+ * answer is RETL_FETCHED_ROW, and until the next call of a function of this file,
+ * the two functions below may be called.  What is fetched by reference lives as
+ * long.
+ */
+extern RetlFetched RetlFetchOpen(Relation rel, ItemPointer tid);
+
+/* A column of the row, which is not a dropped one. */
+extern Datum RetlFetchColumn(AttrNumber attnum, bool *isnull);
+
+/* Let a copy of the header of the row's anchor say who inserted the row. */
+extern void RetlFetchInserter(HeapTupleHeader header);
 
 /* A copy of the COMPLETE group that has a row, and the row's number in it. */
 extern bool RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, uint32 *row);
@@ -76,7 +89,7 @@ extern bool RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, ui
  */
 extern bool RetlRowWasMovedBy(Relation rel, TransactionId xid);
 
-/* Forget what is cached; at the end of transactions and subtransactions. */
+/* Forget what is remembered; after errors, and when a table is emptied. */
 extern void RetlFetchCacheReset(void);
 
 #endif							/* RETLDB_ROW_FETCH_H */

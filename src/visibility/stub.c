@@ -159,37 +159,46 @@ RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNumber, int lo
  */
 
 /*
- * Does the snapshot see a row that has, or had, a stub?
+ * Does the snapshot see a row that has, or had, a stub?  If not, *dead says
+ * whether nobody ever will.
  */
 static bool
-StubIsVisible(Relation rel, const ItemPointerData *stub, uint64 rowNumber, Snapshot snapshot)
+StubIsVisible(Relation rel, const ItemPointerData *stub, uint64 rowNumber, Snapshot snapshot,
+			  bool *dead)
 {
 	Buffer		buffer;
 	HeapTupleData tuple;
 	bool		visible;
 
+	*dead = true;
 	if (!RetlStubLock(rel, stub, rowNumber, BUFFER_LOCK_SHARE, &buffer, &tuple))
 		return false;
 	RetlTestForOldSnapshot(snapshot, rel, BufferGetPage(buffer));
 	visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
 	HeapCheckForSerializableConflictOut(visible, rel, &tuple, buffer, snapshot);
+	*dead = !visible && HeapTupleIsSurelyDead(&tuple, GlobalVisTestFor(rel));
 	UnlockReleaseBuffer(buffer);
 	return visible;
 }
 
 /*
- * Is a row of a group that the snapshot sees there for it?
+ * Is a row of a group that the snapshot sees there for it?  If not, is it dead for
+ * everybody?
  */
 bool
-RetlRowIsVisible(Relation rel, const RetlGroupEntry *entry, uint32 row, Snapshot snapshot)
+RetlRowIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, uint32 row,
+					   Snapshot snapshot, bool *allDead)
 {
 	ItemPointerData stub;
 	RetlTouch	touch = RetlStubMapLookup(rel, entry, row, &stub);
 	bool		dirty = snapshot->snapshot_type == SNAPSHOT_DIRTY;
 	TransactionId anchorXmin;
 	TransactionId anchorXmax;
+	bool		dead = true;
 	bool		visible;
 
+	if (allDead != NULL)
+		*allDead = false;
 	if (touch == RETL_ROW_UNTOUCHED)
 		return true;
 	anchorXmin = dirty ? snapshot->xmin : InvalidTransactionId;
@@ -200,14 +209,25 @@ RetlRowIsVisible(Relation rel, const RetlGroupEntry *entry, uint32 row, Snapshot
 		snapshot->speculativeToken = 0;
 	}
 	visible = touch == RETL_ROW_HAS_STUB &&
-		StubIsVisible(rel, &stub, entry->rowBase + row, snapshot);
+		StubIsVisible(rel, &stub, entry->rowBase + row, snapshot, &dead);
 	if (dirty && visible)
 	{
 		snapshot->xmin = anchorXmin;
 		if (TransactionIdIsValid(anchorXmax))
 			snapshot->xmax = anchorXmax;
 	}
+	if (allDead != NULL)
+		*allDead = !visible && dead;
 	return visible;
+}
+
+/*
+ * Is a row of a group that the snapshot sees there for it?
+ */
+bool
+RetlRowIsVisible(Relation rel, const RetlGroupEntry *entry, uint32 row, Snapshot snapshot)
+{
+	return RetlRowIsVisibleOrDead(rel, entry, row, snapshot, NULL);
 }
 
 static int

@@ -47,6 +47,13 @@ extern bool RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNu
 extern bool RetlRowIsVisible(Relation rel, const RetlGroupEntry *entry, uint32 row,
 							 Snapshot snapshot);
 
+/*
+ * The same, and unless allDead is NULL, say whether it is sure that no snapshot
+ * will ever see the row again.
+ */
+extern bool RetlRowIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, uint32 row,
+								   Snapshot snapshot, bool *allDead);
+
 /* Rows of a group that are not there for a snapshot which sees the group. */
 typedef struct RetlHiddenRows
 {
