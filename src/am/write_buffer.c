@@ -26,6 +26,7 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_publication.h"
 #include "executor/executor.h"
 #include "pgstat.h"
@@ -33,6 +34,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "am/retldb_am.h"
 #include "am/write_buffer.h"
@@ -128,6 +130,46 @@ IsPublished(Relation rel)
 }
 
 /*
+ * Does an index ask for columns of rows that are in the memory of a backend?  Checks
+ * of exclusion constraints do, and of uniqueness for ON CONFLICT if the index is
+ * on expressions; all others compare index entries.
+ */
+static bool
+AnyIndexReadsRows(Relation rel)
+{
+	List	   *indexes;
+	ListCell   *cell;
+	bool		found = false;
+
+	if (!rel->rd_rel->relhasindex)
+		return false;
+	indexes = RelationGetIndexList(rel);
+	foreach(cell, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+		Form_pg_index form;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(cell));
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		found |= form->indisexclusion ||
+			(form->indisunique && !heap_attisnull(tuple, Anum_pg_index_indexprs, NULL));
+		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	return found;
+}
+
+/*
+ * Must all rows of a command go to the row store?
+ */
+static bool
+NeedsRowStore(Relation rel)
+{
+	return IsPublished(rel) || AnyIndexReadsRows(rel);
+}
+
+/*
  * How many rows of a command go to the row store before the others go to row
  * groups.
  */
@@ -152,7 +194,7 @@ ResetState(WriteState *state, Relation rel, CommandId cid)
 	state->level = executorLevel;
 	state->rowsSeen = 0;
 	state->rowStoreRows = RowStoreRows(rel);
-	state->rowStoreOnly = IsPublished(rel);
+	state->rowStoreOnly = false;
 	state->failed = false;
 	state->open = false;
 	state->writer = NULL;
@@ -263,6 +305,9 @@ RetlWriteRouteRows(Relation rel, CommandId cid, int count)
 	WriteState *state = GetState(rel, cid);
 	int			rowStore = count;
 
+	if (state->rowsSeen <= state->rowStoreRows && state->rowsSeen + count > state->rowStoreRows &&
+		NeedsRowStore(rel))
+		state->rowStoreOnly = true;
 	if (!state->rowStoreOnly)
 	{
 		if (state->rowsSeen >= state->rowStoreRows)
