@@ -24,25 +24,12 @@
 #include "utils/snapmgr.h"
 
 #include "am/retldb_am.h"
+#include "am/scan_desc.h"
 #include "am/slot.h"
 #include "am/write_buffer.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/table_scan.h"
-
-typedef struct RetlScanDescData
-{
-	TableScanDescData base;
-	RetlTableScan *scan;		/* NULL for ANALYZE */
-	RetlParallelScan *parallel;
-	bool		described;		/* the scan knows the slot's descriptor */
-	uint64		nextUnit;		/* of sampling, for methods that take all blocks */
-	BlockNumber unitBlock;		/* of the current one */
-	uint32		unitOffsets;
-	TupleTableSlot *dependent;	/* slot that refers to the current row, or NULL */
-} RetlScanDescData;
-
-typedef RetlScanDescData *RetlScanDesc;
 
 /* Shared part of a parallel scan through the table access method. */
 typedef struct RetlParallelScanDescData
@@ -97,8 +84,10 @@ retldb_scan_begin(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData
 		scan->parallel = &((RetlParallelScanDescData *) parallel)->scan;
 
 	/* TID scans have a scan descriptor only to check TIDs */
-	if (flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN | SO_TYPE_TIDRANGESCAN))
+	if (flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN | SO_TYPE_TIDRANGESCAN | SO_TYPE_BITMAPSCAN))
 		scan->scan = RetlTableScanBegin(rel, snapshot, NULL, NULL, scan->parallel);
+	if (flags & SO_TYPE_BITMAPSCAN)
+		RetlBitmapBegin(scan);
 	if (flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN))
 		pgstat_count_heap_scan(rel);
 	return (TableScanDesc) scan;
@@ -113,17 +102,6 @@ RetlScanGetParallel(TableScanDesc scan)
 	return ((RetlScanDesc) scan)->parallel;
 }
 
-/*
- * The scan is about to leave its current row: a slot that refers to it gets a
- * copy.  Most users have cleared theirs by now.
- */
-static inline void
-LeaveRow(RetlScanDesc scan)
-{
-	if (unlikely(scan->dependent != NULL))
-		RetlSlotLeaveScan(scan->dependent);
-}
-
 void
 retldb_scan_end(TableScanDesc sscan)
 {
@@ -135,7 +113,9 @@ retldb_scan_end(TableScanDesc sscan)
 		RetlAnalyzeEnd(sscan);
 		return;
 	}
-	LeaveRow(scan);
+	RetlScanLeaveRow(scan);
+	if (scan->bitmap != NULL)
+		RetlBitmapEnd(scan);
 	if (scan->scan != NULL)
 		RetlTableScanEnd(scan->scan);
 	if (sscan->rs_flags & SO_TEMP_SNAPSHOT)
@@ -160,7 +140,9 @@ retldb_scan_rescan(TableScanDesc sscan, struct ScanKeyData *key, bool set_params
 	if (key != NULL && sscan->rs_nkeys > 0)
 		memcpy(sscan->rs_key, key, sizeof(ScanKeyData) * sscan->rs_nkeys);
 	RetlWriteFlushForRead(sscan->rs_rd);
-	LeaveRow(scan);
+	RetlScanLeaveRow(scan);
+	if (scan->bitmap != NULL)
+		RetlBitmapRescan(scan);
 	if (scan->scan != NULL)
 	{
 		RetlTableScanRescan(scan->scan);
@@ -168,19 +150,6 @@ retldb_scan_rescan(TableScanDesc sscan, struct ScanKeyData *key, bool set_params
 			pgstat_count_heap_scan(sscan->rs_rd);
 	}
 	scan->nextUnit = 0;
-}
-
-/*
- * Put the current row of a scan into a slot.
- */
-static inline void
-StoreRow(RetlScanDesc scan, RetlScanRow *row, TupleTableSlot *slot)
-{
-	if (row->inRowStore)
-		RetlSlotStoreHeapTuple(slot, row->tuple, row->buffer);
-	else
-		RetlSlotStoreScanRow(slot, scan->scan, row, RelationGetRelid(scan->base.rs_rd),
-							 &scan->dependent);
 }
 
 /*
@@ -223,11 +192,11 @@ retldb_scan_getnextslot(TableScanDesc sscan, ScanDirection direction, TupleTable
 		/* what is in the slot is given up, in other slots it is not */
 		if (scan->dependent == slot)
 			ExecClearTuple(slot);
-		LeaveRow(scan);
+		RetlScanLeaveRow(scan);
 		row = RetlTableScanNext(scan->scan, direction);
 		if (row == NULL)
 			break;
-		StoreRow(scan, row, slot);
+		RetlScanStoreRow(scan, row, slot);
 		if (MatchesKeys(sscan, slot))
 		{
 			pgstat_count_heap_getnext(sscan->rs_rd);
@@ -272,7 +241,7 @@ retldb_scan_sample_next_block(TableScanDesc sscan, struct SampleScanState *scans
 	uint64		units;
 	uint64		unit;
 
-	LeaveRow(scan);
+	RetlScanLeaveRow(scan);
 	units = RetlTableScanCountUnits(scan->scan);
 	if (units == 0)
 		return false;
@@ -303,7 +272,7 @@ retldb_scan_sample_next_tuple(TableScanDesc sscan, struct SampleScanState *scans
 
 	if (scan->dependent == slot)
 		ExecClearTuple(slot);
-	LeaveRow(scan);
+	RetlScanLeaveRow(scan);
 	for (;;)
 	{
 		OffsetNumber offset;
@@ -317,7 +286,7 @@ retldb_scan_sample_next_tuple(TableScanDesc sscan, struct SampleScanState *scans
 		row = RetlTableScanGetUnitRow(scan->scan, offset);
 		if (row != NULL)
 		{
-			StoreRow(scan, row, slot);
+			RetlScanStoreRow(scan, row, slot);
 			pgstat_count_heap_getnext(sscan->rs_rd);
 			return true;
 		}

@@ -145,6 +145,11 @@ static TableAmRoutine retldb_methods = {
 	.relation_toast_am = retldb_relation_toast_am,
 	.relation_fetch_toast_slice = retldb_relation_fetch_toast_slice,
 
+#if PG_VERSION_NUM < 180000
+	.scan_bitmap_next_block = retldb_scan_bitmap_next_block,
+#endif
+	.scan_bitmap_next_tuple = retldb_scan_bitmap_next_tuple,
+
 	.scan_sample_next_block = retldb_scan_sample_next_block,
 	.scan_sample_next_tuple = retldb_scan_sample_next_tuple,
 

@@ -61,6 +61,12 @@ extern bool retldb_tuple_tid_valid(TableScanDesc scan, ItemPointer tid);
 extern bool retldb_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot,
 											Snapshot snapshot);
 
+/* am_bitmap.c */
+#if PG_VERSION_NUM < 180000
+extern bool retldb_scan_bitmap_next_block(TableScanDesc scan, struct TBMIterateResult *result);
+#endif
+extern bool retldb_scan_bitmap_next_tuple(TableScanDesc scan, RETL_BITMAP_TUPLE_ARGS);
+
 /* am_analyze.c */
 extern TableScanDesc RetlAnalyzeBegin(Relation rel);
 extern void RetlAnalyzeEnd(TableScanDesc scan);

@@ -144,6 +144,17 @@ typedef PGAlignedBlock RetlIOBlock;
 	ReadBufferExtended(rel, MAIN_FORKNUM, blockno, RBM_NORMAL, bstrategy)
 #endif
 
+/*
+ * What a bitmap scan is asked for: up to 17 the rows of a block that was named
+ * before, from 18 on the rows of all blocks.
+ */
+#if PG_VERSION_NUM >= 180000
+#define RETL_BITMAP_TUPLE_ARGS \
+	TupleTableSlot *slot, bool *recheck, uint64 *lossy_pages, uint64 *exact_pages
+#else
+#define RETL_BITMAP_TUPLE_ARGS	struct TBMIterateResult *result, TupleTableSlot *slot
+#endif
+
 /* 18 counts frozen pages in pg_class. */
 #if PG_VERSION_NUM >= 180000
 #define RetlUpdateRelstats(rel, pages, tuples, allVisible, allFrozen) \

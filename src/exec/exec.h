@@ -330,6 +330,11 @@ extern uint64 RetlScansBegun(void);
 /* End the running scan, if any; what it counted is kept. */
 extern void RetlScanEndScan(RetlScanState *state);
 
+/* ---- scan_nodes.c ---- */
+
+/* Called once at load time. */
+extern void RetlInstallScanNodes(void);
+
 /* ---- runtime_filter.c ---- */
 
 /* Called once at load time. */

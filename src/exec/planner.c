@@ -664,5 +664,6 @@ RetlInstallExecHooks(void)
 
 	previousPathlistHook = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = AddScanPaths;
+	RetlInstallScanNodes();
 	RetlInstallRuntimeFilters();
 }

@@ -71,6 +71,12 @@ typedef struct RetlDirectory
  */
 extern RetlDirectory *RetlDirectoryRead(Relation rel);
 
+/*
+ * The group that a row number belongs to, COMPLETE or LOADING, or NULL.  One that
+ * is LOADING has all numbers that it has reserved, whether or not there are rows.
+ */
+extern RetlGroup *RetlDirectoryFindRow(const RetlDirectory *directory, uint64 rowNumber);
+
 /* All page runs of a group, palloc'd; checks the run list page. */
 extern RetlRun *RetlGroupGetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount);
 

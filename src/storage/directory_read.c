@@ -308,6 +308,41 @@ GetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount, const char **p
 }
 
 /*
+ * The group that a row number belongs to, by a copy of the directory.
+ */
+RetlGroup *
+RetlDirectoryFindRow(const RetlDirectory *directory, uint64 rowNumber)
+{
+	int			low = 0;
+	int			high = directory->groupCount;
+
+	/* the last group that begins at or before the row */
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (directory->groups[middle].entry.rowBase <= rowNumber)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* free entries may have taken any row base: look back past them */
+	for (int i = low - 1; i >= 0; i--)
+	{
+		RetlGroup  *group = &directory->groups[i];
+		bool		written = group->entry.state == RETL_GROUP_COMPLETE;
+
+		if (group->entry.state == RETL_GROUP_FREE)
+			continue;
+		if (rowNumber - group->entry.rowBase <
+			(written ? group->entry.rowCount : group->entry.rowCapacity))
+			return group;
+		break;
+	}
+	return NULL;
+}
+
+/*
  * All page runs of a group.
  */
 RetlRun *

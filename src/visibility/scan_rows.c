@@ -3,6 +3,8 @@
  * scan_rows.c
  *	  Whole rows for users of a scan who want all columns: made some at a time.
  *
+ * Rows by place are made one by one, for their neighbours are seldom wanted.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -134,6 +136,27 @@ FillBatch(RetlTableScan *scan, TupleDesc tupdesc, int to)
 }
 
 /*
+ * Columns of a row by place; of those that nobody is going to look at, null.
+ */
+static void
+GetPlaceColumns(RetlTableScan *scan, TupleDesc tupdesc, int from, int to,
+				Datum *values, bool *isnull)
+{
+	for (int i = from; i < to; i++)
+	{
+		if (TupleDescAttr(tupdesc, i)->attisdropped ||
+			(scan->columns != NULL && !bms_is_member(i + 1, scan->columns)))
+		{
+			values[i] = (Datum) 0;
+			isnull[i] = true;
+		}
+		else
+			values[i] = RetlVectorGetDatum(RetlTableScanGetVector(scan, i + 1),
+										   scan->row.vectorRow, &isnull[i]);
+	}
+}
+
+/*
  * Columns [from, to) of the current row, which is one of a row group; "tupdesc"
  * is that of the rows, the same in all calls for a scan.  Dropped columns are
  * null.
@@ -149,6 +172,11 @@ RetlTableScanGetColumns(RetlTableScan *scan, TupleDesc tupdesc, int from, int to
 	Assert(scan->state == CURSOR_IN_GROUP && !scan->row.inRowStore);
 	Assert(scan->conditions == NULL && to <= tupdesc->natts);
 
+	if (scan->byPlace)
+	{
+		GetPlaceColumns(scan, tupdesc, from, to, values, isnull);
+		return;
+	}
 	if (batch->stamp != scan->stamp || row - batch->firstRow >= batch->rowCount ||
 		batch->columnCount < to)
 		FillBatch(scan, tupdesc, to);

@@ -137,7 +137,8 @@ RetlScanStart(RetlTableScan *scan)
 	MemoryContextReset(scan->startContext);
 	oldContext = MemoryContextSwitchTo(scan->startContext);
 
-	if (IsMVCCSnapshot(scan->snapshot))
+	/* rows by place are locked one by one */
+	if (IsMVCCSnapshot(scan->snapshot) && !scan->byPlace)
 		PredicateLockRelation(scan->rel, scan->snapshot);
 
 	scan->directory = RetlDirectoryRead(scan->rel);
@@ -147,8 +148,11 @@ RetlScanStart(RetlTableScan *scan)
 	scan->nblocks = RelationGetNumberOfBlocks(scan->rel);
 	if (scan->parallel != NULL)
 		scan->nblocks = scan->parallel->nblocks;
-	scan->runs = RetlRowStoreRuns(scan->rel, scan->directory, scan->nblocks, &scan->runCount);
-	CountRuns(scan);
+	if (!scan->byPlace)
+	{
+		scan->runs = RetlRowStoreRuns(scan->rel, scan->directory, scan->nblocks, &scan->runCount);
+		CountRuns(scan);
+	}
 	if (scan->parallel != NULL)
 		ArrangeSlots(scan);
 	scan->visibility = NULL;
@@ -157,6 +161,7 @@ RetlScanStart(RetlTableScan *scan)
 	scan->zones = palloc0(sizeof(RetlZoneEntry **) * Max(RelationGetDescr(scan->rel)->natts, 1));
 	scan->unitsBefore = NULL;
 	scan->openUnitItem = -1;
+	scan->placeGroup = NULL;
 	MemoryContextSwitchTo(oldContext);
 
 	scan->hidden.groupId = 0;
@@ -363,8 +368,8 @@ PrefetchColumns(RetlTableScan *scan)
  * MVCC snapshot does not see it never will, so this is done once; other
  * snapshots are asked for each row, see RetlScanRowIsThere.
  */
-static void
-FindHiddenRows(RetlTableScan *scan, const RetlGroup *group)
+void
+RetlScanFindHiddenRows(RetlTableScan *scan, const RetlGroup *group)
 {
 	if (scan->indexRows != NULL)
 	{
@@ -435,7 +440,9 @@ RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group)
 
 	if (!scan->anchorIsRead)
 		(void) RetlAnchorIsVisible(scan->rel, &group->entry, scan->snapshot, scan->anchor);
-	FindHiddenRows(scan, group);
+	scan->hides = false;
+	if (!scan->byPlace)
+		RetlScanFindHiddenRows(scan, group);
 	RetlGroupReaderOpen(scan->reader, &group->entry);
 	if (RetlGroupReaderIsCompacted(scan->reader))
 		RetlAnchorSetInserter(scan->anchor, &group->entry);
@@ -446,8 +453,11 @@ RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group)
 		scan->stats.vectorsSkipped += vectors;
 		return 0;
 	}
-	PrefetchColumns(scan);
-	PrefetchNextGroup(scan, group);
+	if (!scan->byPlace)
+	{
+		PrefetchColumns(scan);
+		PrefetchNextGroup(scan, group);
+	}
 	scan->groupRows = RetlGroupReaderRowCount(scan->reader);
 	scan->vectorShift = pg_leftmost_one_pos32(RetlGroupReaderVectorRows(scan->reader));
 	scan->firstRow = 0;

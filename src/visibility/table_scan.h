@@ -165,6 +165,24 @@ extern uint32 RetlTableScanOpenUnit(RetlTableScan *scan, uint64 unit, BlockNumbe
 extern RetlScanRow *RetlTableScanGetUnitRow(RetlTableScan *scan, OffsetNumber offset);
 
 /*
+ * For bitmap scans: rows of row groups by their place.  SetByPlace comes before
+ * the first row, and then nothing else is asked for.  OpenPlaces turns to a block
+ * of TIDs of row groups, at some offsets or, if count is negative, at all;
+ * NextPlace returns those rows that the snapshot sees, one after the other, NULL
+ * after the last one.  Serializable transactions lock these rows, not the table.
+ */
+extern void RetlTableScanSetByPlace(RetlTableScan *scan);
+extern bool RetlTableScanOpenPlaces(RetlTableScan *scan, BlockNumber block,
+									const OffsetNumber *offsets, int count);
+extern RetlScanRow *RetlTableScanNextPlace(RetlTableScan *scan);
+
+/*
+ * Columns the caller will ask for, as for RetlTableScanBegin; GetColumns gives
+ * null for others.  For scans by place only; NULL: all.
+ */
+extern void RetlTableScanSetColumns(RetlTableScan *scan, const Bitmapset *columns);
+
+/*
  * Columns [from, to) (0-based) of the current row, which is one of a row group,
  * into the same places of the arrays; dropped ones are null.  For scans without
  * conditions only.  "tupdesc" is the descriptor of the rows, the same in all

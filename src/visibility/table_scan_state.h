@@ -5,8 +5,9 @@
  *
  * table_scan.c moves the cursor; scan_skip.c says which groups, vectors and rows
  * need not be looked at, scan_range.c which are outside a range of TIDs;
- * scan_rows.c makes rows of columns; scan_units.c goes to rows by their place;
- * scan_damage.c passes over damaged groups.  Nobody else includes this.
+ * scan_rows.c makes rows of columns; scan_units.c and scan_places.c go to rows
+ * by their place; scan_damage.c passes over damaged groups.  Nobody else includes
+ * this.
  *
  *-------------------------------------------------------------------------
  */
@@ -97,6 +98,17 @@ struct RetlTableScan
 	int64		openUnitItem;	/* item of the open unit, -1: none */
 	uint32		unitFirstRow;	/* of the open unit in its group */
 
+	/* rows by place, see scan_places.c */
+	bool		byPlace;
+	RetlGroup  *placeGroup;		/* the group that is open, NULL: none */
+	bool		placeGroupIsThere;	/* the snapshot sees it */
+	uint32		placeFirstRow;	/* of the block in the group */
+	uint64		placeRows[RETLDB_ROWS_PER_BLOCK / 64];	/* those to be returned */
+	uint32		placeCount;
+	uint32		placeNext;		/* of the block, to be looked at next */
+	uint32		placesAsked;	/* rows of the group, one by one */
+	int64		placeDenseVector;	/* where a block was taken almost completely */
+
 	/* the cursor */
 	CursorState state;
 	int64		item;			/* row store blocks, then groups */
@@ -142,6 +154,9 @@ extern BlockNumber RetlScanRowStoreBlock(RetlTableScan *scan, uint64 n);
 
 /* Open a block of the row store; returns the number of its visible rows. */
 extern int64 RetlScanOpenBlock(RetlTableScan *scan, BlockNumber block);
+
+/* Find out which rows of an open group an MVCC snapshot does not see. */
+extern void RetlScanFindHiddenRows(RetlTableScan *scan, const RetlGroup *group);
 
 /* Open a row group; returns the number of its rows, 0 if it is not to be read. */
 extern int64 RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group);
