@@ -93,7 +93,7 @@ retldb_relation_fetch_toast_slice(Relation toastrel, Oid valueid, int32 attrsize
 												  sliceoffset, slicelength, result);
 }
 
-static TableAmRoutine retldb_methods = {
+static const TableAmRoutine retldb_methods = {
 	.type = T_TableAmRoutine,
 
 	.slot_callbacks = retldb_slot_callbacks,
@@ -114,6 +114,7 @@ static TableAmRoutine retldb_methods = {
 	.index_fetch_reset = retldb_index_fetch_reset,
 	.index_fetch_end = retldb_index_fetch_end,
 	.index_fetch_tuple = retldb_index_fetch_tuple,
+	.index_delete_tuples = retldb_index_delete_tuples,
 	.index_build_range_scan = retldb_index_build_range_scan,
 	.index_validate_scan = retldb_index_validate_scan,
 
@@ -162,8 +163,6 @@ static TableAmRoutine retldb_methods = {
 const TableAmRoutine *
 RetlGetTableAmRoutine(void)
 {
-	if (retldb_methods.index_delete_tuples == NULL)
-		RetlSetUnsupported(&retldb_methods);
 	return &retldb_methods;
 }
 

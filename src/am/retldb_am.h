@@ -144,7 +144,7 @@ extern void retldb_relation_estimate_size(Relation rel, int32 *attr_widths,
 										  BlockNumber *pages, double *tuples,
 										  double *allvisfrac);
 
-/* am_unsupported.c */
-extern void RetlSetUnsupported(TableAmRoutine *routine);
+/* am_index_delete.c */
+extern TransactionId retldb_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate);
 
 #endif							/* RETLDB_AM_H */

@@ -155,6 +155,15 @@ typedef PGAlignedBlock RetlIOBlock;
 #define RETL_BITMAP_TUPLE_ARGS	struct TBMIterateResult *result, TupleTableSlot *slot
 #endif
 
+/* 16 renamed the function that raises the horizon for conflicts on standbys. */
+#if PG_VERSION_NUM >= 160000
+#define RetlAdvanceConflictHorizon(tuple, horizon) \
+	HeapTupleHeaderAdvanceConflictHorizon(tuple, horizon)
+#else
+#define RetlAdvanceConflictHorizon(tuple, horizon) \
+	HeapTupleHeaderAdvanceLatestRemovedXid(tuple, horizon)
+#endif
+
 /* 18 counts frozen pages in pg_class. */
 #if PG_VERSION_NUM >= 180000
 #define RetlUpdateRelstats(rel, pages, tuples, allVisible, allFrozen) \

@@ -183,11 +183,10 @@ IsAnchorOf(Relation rel, const RetlGroupEntry *entry, HeapTuple tuple)
 }
 
 /*
- * Lock the anchor's page and find the anchor on it.  If it is there, returns
- * true with the page share-locked; else nothing is locked or pinned.
+ * Lock the anchor's page and find the anchor on it.
  */
-static bool
-LockAnchor(Relation rel, const RetlGroupEntry *entry, Buffer *buffer, HeapTuple tuple)
+bool
+RetlAnchorLock(Relation rel, const RetlGroupEntry *entry, Buffer *buffer, HeapTuple tuple)
 {
 	Page		page;
 
@@ -226,7 +225,7 @@ RetlAnchorIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, Snapshot sn
 	HeapTupleData tuple;
 	bool		visible;
 
-	if (!LockAnchor(rel, entry, &buffer, &tuple))
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
 	{
 		if (allDead != NULL)
 			*allDead = true;
@@ -275,7 +274,7 @@ RetlAnchorSatisfiesUpdate(Relation rel, const RetlGroupEntry *entry, CommandId c
 	HeapTupleData tuple;
 	TM_Result	result;
 
-	if (!LockAnchor(rel, entry, &buffer, &tuple))
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
 		return TM_Deleted;
 	result = HeapTupleSatisfiesUpdate(&tuple, cid, buffer);
 	UnlockReleaseBuffer(buffer);
@@ -291,7 +290,7 @@ RetlAnchorExists(Relation rel, const RetlGroupEntry *entry)
 	Buffer		buffer;
 	HeapTupleData tuple;
 
-	if (!LockAnchor(rel, entry, &buffer, &tuple))
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
 		return false;
 	UnlockReleaseBuffer(buffer);
 	return true;
@@ -309,7 +308,7 @@ RetlAnchorStateAndXid(Relation rel, const RetlGroupEntry *entry, TransactionId o
 	HTSV_Result result;
 
 	*xid = InvalidTransactionId;
-	if (!LockAnchor(rel, entry, &buffer, &tuple))
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
 		return HEAPTUPLE_DEAD;
 	result = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
 	if (result == HEAPTUPLE_INSERT_IN_PROGRESS)
@@ -344,7 +343,7 @@ RetlAnchorIsSettled(Relation rel, const RetlGroupEntry *entry, TransactionId old
 	HeapTupleData tuple;
 	bool		settled;
 
-	if (!LockAnchor(rel, entry, &buffer, &tuple))
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
 		return false;
 	settled = RetlTupleIsSettled(&tuple, oldestXmin, buffer);
 	UnlockReleaseBuffer(buffer);

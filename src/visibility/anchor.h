@@ -72,6 +72,13 @@ extern void RetlAnchorSetInserter(HeapTupleHeader header, const RetlGroupEntry *
 extern TM_Result RetlAnchorSatisfiesUpdate(Relation rel, const RetlGroupEntry *entry,
 										   CommandId cid);
 
+/*
+ * Find a group's anchor.  If it is there, returns true with its page share-locked
+ * and pinned; else nothing is locked or pinned.
+ */
+extern bool RetlAnchorLock(Relation rel, const RetlGroupEntry *entry, Buffer *buffer,
+						   HeapTuple tuple);
+
 /* Does the anchor still stand, whoever may see it?  (VACUUM, verification) */
 extern bool RetlAnchorExists(Relation rel, const RetlGroupEntry *entry);
 
