@@ -155,7 +155,7 @@ typedef PGAlignedBlock RetlIOBlock;
 #define RETL_BITMAP_TUPLE_ARGS	struct TBMIterateResult *result, TupleTableSlot *slot
 #endif
 
-/* 16 renamed the function that raises the horizon for conflicts on standbys. */
+/* 16 renamed the function that raises the horizon for conflicts on standbys (heapam_xlog.h). */
 #if PG_VERSION_NUM >= 160000
 #define RetlAdvanceConflictHorizon(tuple, horizon) \
 	HeapTupleHeaderAdvanceConflictHorizon(tuple, horizon)
