@@ -204,6 +204,18 @@ ColumnsDiffer(Relation rel, Bitmapset *columns, HeapTuple old, HeapTuple new)
 }
 
 /*
+ * May logical decoding have to be told anything of the old row?
+ */
+static bool
+HasReplicaIdentity(Relation rel)
+{
+	return RelationIsLogicallyLogged(rel) &&
+		(rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL ||
+		 (rel->rd_rel->relreplident != REPLICA_IDENTITY_NOTHING &&
+		  !bms_is_empty(RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_IDENTITY_KEY))));
+}
+
+/*
  * What logical decoding is to tell of the old row, as ExtractReplicaIdentity has
  * it; NULL if nothing.
  */
@@ -215,7 +227,7 @@ ReplicaIdentity(Relation rel, HeapTuple old, bool keyRequired)
 	Datum	   *values;
 	bool	   *isnull;
 
-	if (!RelationIsLogicallyLogged(rel) || rel->rd_rel->relreplident == REPLICA_IDENTITY_NOTHING)
+	if (!HasReplicaIdentity(rel))
 		return NULL;
 	if (rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL)
 		return old;
@@ -259,7 +271,7 @@ retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snaps
 		ReportInvisible("delete");
 	if (result != TM_Ok)
 		return result;
-	if (RelationIsLogicallyLogged(rel))
+	if (HasReplicaIdentity(rel))
 		change.oldKey = ReplicaIdentity(rel, FormOldTuple(rel, tid, NULL), true);
 	return RetlStubDelete(&change, changingPart);
 }
@@ -278,7 +290,7 @@ CompareVersions(RetlStubChange *change, HeapTuple new)
 {
 	Relation	rel = change->rel;
 	Bitmapset  *keys = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
-	bool		logical = RelationIsLogicallyLogged(rel);
+	bool		logical = HasReplicaIdentity(rel);
 	HeapTuple	old;
 
 	if (bms_is_empty(keys) && !logical)

@@ -29,6 +29,7 @@
 #include "visibility/anchor.h"
 #include "visibility/row_store.h"
 #include "visibility/stub.h"
+#include "visibility/touch.h"
 
 StaticAssertDecl(RETLDB_STUB_PAYLOAD_OFFSET == MAXALIGN(SizeofHeapTupleHeader),
 				 "the stub's payload follows the tuple header");
@@ -88,8 +89,8 @@ RetlStubIsSound(const HeapTupleData *tuple)
  * may be another tuple that got the line pointer, but a damaged stub must not
  * make its row vanish, nor must a lost mark.
  */
-static bool
-FindStub(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber, HeapTuple tuple)
+bool
+RetlStubFind(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber, HeapTuple tuple)
 {
 	Page		page = BufferGetPage(buffer);
 	BlockNumber block = BufferGetBlockNumber(buffer);
@@ -124,8 +125,8 @@ FindStub(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber, Hea
  * whoever makes it shorter has a length that we remember forgotten: so what is
  * within that is there.
  */
-static bool
-PageIsCutOff(Relation rel, BlockNumber block)
+bool
+RetlStubPageIsCutOff(Relation rel, BlockNumber block)
 {
 	BlockNumber remembered = RelationGetSmgr(rel)->smgr_cached_nblocks[MAIN_FORKNUM];
 
@@ -142,11 +143,11 @@ RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNumber, int lo
 			 Buffer *buffer, HeapTuple tuple)
 {
 	*buffer = InvalidBuffer;
-	if (PageIsCutOff(rel, ItemPointerGetBlockNumberNoCheck(stub)))
+	if (RetlStubPageIsCutOff(rel, ItemPointerGetBlockNumberNoCheck(stub)))
 		return false;
 	*buffer = ReadBuffer(rel, ItemPointerGetBlockNumberNoCheck(stub));
 	LockBuffer(*buffer, lockMode);
-	if (FindStub(rel, *buffer, ItemPointerGetOffsetNumberNoCheck(stub), rowNumber, tuple))
+	if (RetlStubFind(rel, *buffer, ItemPointerGetOffsetNumberNoCheck(stub), rowNumber, tuple))
 		return true;
 	UnlockReleaseBuffer(*buffer);
 	*buffer = InvalidBuffer;
@@ -190,7 +191,7 @@ RetlRowIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, uint32 row,
 					   Snapshot snapshot, bool *allDead)
 {
 	ItemPointerData stub;
-	RetlTouch	touch = RetlStubMapLookup(rel, entry, row, &stub);
+	RetlTouch	touch;
 	bool		dirty = snapshot->snapshot_type == SNAPSHOT_DIRTY;
 	TransactionId anchorXmin;
 	TransactionId anchorXmax;
@@ -199,6 +200,11 @@ RetlRowIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, uint32 row,
 
 	if (allDead != NULL)
 		*allDead = false;
+	/* a row that a snapshot of ours has seen is there, in some state */
+	if (snapshot->snapshot_type == SNAPSHOT_ANY &&
+		RetlTouchWasHandedOut(rel, entry->rowBase + row))
+		return true;
+	touch = RetlStubMapLookup(rel, entry, row, &stub);
 	if (touch == RETL_ROW_UNTOUCHED)
 		return true;
 	anchorXmin = dirty ? snapshot->xmin : InvalidTransactionId;
@@ -295,7 +301,7 @@ HideRowsOfBlock(RetlHiddenRows *hidden, Relation rel, uint64 rowBase,
 	Buffer		buffer;
 	int			i = 0;
 
-	if (PageIsCutOff(rel, block))
+	if (RetlStubPageIsCutOff(rel, block))
 	{
 		for (; i < count && ItemPointerGetBlockNumberNoCheck(&entries[i].stub) == block; i++)
 			RetlHiddenRowsAdd(hidden, entries[i].row);
@@ -309,7 +315,7 @@ HideRowsOfBlock(RetlHiddenRows *hidden, Relation rel, uint64 rowBase,
 		HeapTupleData tuple;
 		bool		visible = false;
 
-		if (FindStub(rel, buffer, ItemPointerGetOffsetNumberNoCheck(&entries[i].stub),
+		if (RetlStubFind(rel, buffer, ItemPointerGetOffsetNumberNoCheck(&entries[i].stub),
 					 rowBase + entries[i].row, &tuple))
 		{
 			visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);

@@ -33,6 +33,18 @@ extern uint64 RetlStubPayload(uint64 rowNumber);
 extern uint64 RetlStubGetRowNumber(const HeapTupleData *tuple);
 
 /*
+ * Is there no such page any more as a map entry names?  Then the stub is gone.
+ */
+extern bool RetlStubPageIsCutOff(Relation rel, BlockNumber block);
+
+/*
+ * Is the tuple at an offset of a locked page the stub of a row?  If so, *tuple
+ * refers to it.
+ */
+extern bool RetlStubFind(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber,
+						 HeapTuple tuple);
+
+/*
  * Pin the page that a map entry names, lock it, and find the stub of a row on
  * it.  False if it is not there: then nothing is locked or pinned.
  */

@@ -14,8 +14,9 @@
  * holders of FOR KEY SHARE can come between.  Their locks are carried over to the
  * new version, as heap_update does it.
  *
- * The page of the stub stays pinned from the moment it has been recognised, so
- * the stub is not pruned away and its place not used again.
+ * The page of the stub stays pinned from the moment it has been recognised, when
+ * the page is locked for the first time, so the stub is not pruned away and its
+ * place not used again.
  *
  * NextXmax, MultiHints and InfoBits follow compute_new_xmax_infomask,
  * GetMultiXactIdHintBits and compute_infobits of PostgreSQL's heapam.c, which
@@ -64,6 +65,7 @@ typedef struct Progress
 	Buffer		newBuffer;		/* update: of the new version; may be the same */
 	Buffer		newMapBuffer;
 	HeapTupleData stub;
+	bool		recognised;		/* the stub was there */
 	bool		locked;			/* we hold a sufficient lock by heap_lock_tuple */
 } Progress;
 
@@ -257,42 +259,49 @@ StubIsGone(const RetlStubChange *change)
 }
 
 /*
- * Find the stub and pin its page.  False if it is gone.
+ * Pin the page of the stub.  False if it is gone.
  */
 static bool
 PinStub(Progress *progress, const RetlStubChange *change)
 {
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(&change->stub);
+
 	memset(progress, 0, sizeof(*progress));
 	progress->change = change;
-	if (!RetlStubLock(change->rel, &change->stub,
-					  RetlTidGetRowNumber(unconstify(ItemPointerData *, &change->row)),
-					  BUFFER_LOCK_SHARE, &progress->buffer, &progress->stub))
+	if (RetlStubPageIsCutOff(change->rel, block))
 		return false;
-	LockBuffer(progress->buffer, BUFFER_LOCK_UNLOCK);
+	progress->buffer = ReadBuffer(change->rel, block);
 	return true;
 }
 
 /*
- * Find the stub again on its locked page.  While we pin the page nobody can prune
- * it, so it is there.
+ * Find the stub on its locked page.  While we pin the page nobody can prune it,
+ * so it is there if it was there before.
  */
-static void
-LookAgain(Progress *progress)
+static bool
+FindStub(Progress *progress)
 {
-	Page		page = BufferGetPage(progress->buffer);
-	ItemId		lp = PageGetItemId(page, ItemPointerGetOffsetNumber(&progress->stub.t_self));
+	const RetlStubChange *change = progress->change;
 
-	if (!ItemIdIsNormal(lp))
+	if (RetlStubFind(change->rel, progress->buffer,
+					 ItemPointerGetOffsetNumberNoCheck(&change->stub),
+					 RetlTidGetRowNumber(unconstify(ItemPointerData *, &change->row)),
+					 &progress->stub))
+	{
+		progress->recognised = true;
+		return true;
+	}
+	if (progress->recognised)
 		elog(ERROR, "a stub of table \"%s\" was removed while it was in use",
-			 RelationGetRelationName(progress->change->rel));
-	progress->stub.t_data = (HeapTupleHeader) PageGetItem(page, lp);
+			 RelationGetRelationName(change->rel));
+	return false;
 }
 
 /*
- * Lock the pages that the change needs: that of the stub, and for an update one
- * with room for the new version.
+ * Lock the pages that the change needs, that of the stub and for an update one
+ * with room for the new version, and find the stub.  False if it is gone.
  */
-static void
+static bool
 LockPages(Progress *progress, HeapTuple newTuple)
 {
 	Relation	rel = progress->change->rel;
@@ -315,7 +324,7 @@ LockPages(Progress *progress, HeapTuple newTuple)
 		if (newTuple != NULL && progress->newBuffer != progress->buffer)
 			UnlockReleaseBuffer(progress->newBuffer);
 	}
-	LookAgain(progress);
+	return FindStub(progress);
 }
 
 /*
@@ -399,7 +408,12 @@ AcquireStub(Progress *progress, HeapTuple newTuple)
 
 	for (;;)
 	{
-		LockPages(progress, newTuple);
+		if (!LockPages(progress, newTuple))
+		{
+			UnlockPages(progress);
+			result = StubIsGone(change);
+			break;
+		}
 		result = TryStub(progress);
 		if (result == TM_Ok)
 			return TM_Ok;
@@ -730,12 +744,16 @@ RetlStubLockRow(const RetlStubChange *change, LockTupleMode mode, LockWaitPolicy
 				bool followUpdates)
 {
 	Progress	progress;
+	bool		found;
 	TM_Result	result;
 
 	if (!PinStub(&progress, change))
 		return StubIsGone(change);
 	progress.mode = mode;
-	result = WaitForLock(&progress, waitPolicy, followUpdates);
+	LockBuffer(progress.buffer, BUFFER_LOCK_SHARE);
+	found = FindStub(&progress);
+	LockBuffer(progress.buffer, BUFFER_LOCK_UNLOCK);
+	result = found ? WaitForLock(&progress, waitPolicy, followUpdates) : StubIsGone(change);
 	ReleasePins(&progress);
 	if (result == TM_Ok)
 		return TM_Ok;

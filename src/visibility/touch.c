@@ -161,6 +161,16 @@ IsExpected(Relation rel, uint64 rowNumber)
 }
 
 /*
+ * Is this one of the rows that the scan hands out?
+ */
+bool
+RetlTouchWasHandedOut(Relation rel, uint64 rowNumber)
+{
+	return IsExpected(rel, rowNumber) &&
+		HasBit(expected.rows.words, rowNumber - expected.firstRowNumber);
+}
+
+/*
  * A row of the vector is touched: count what was passed over to get there.
  */
 static void

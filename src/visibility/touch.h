@@ -30,6 +30,9 @@ extern RetlTouch RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, Comman
  */
 extern bool RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid, ItemPointer stub);
 
+/* Is this one of the rows that a scan which is still under way hands out? */
+extern bool RetlTouchWasHandedOut(Relation rel, uint64 rowNumber);
+
 /*
  * A scan turns to a vector of a group, which begins at its row firstRow, and will
  * hand out the given rows of it, from nextRow (of the vector) on, to a command
