@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * am_rewrite.c
- *	  Table access method: VACUUM FULL (relation_copy_for_cluster).
+ *	  Table access method: VACUUM FULL and CLUSTER (relation_copy_for_cluster).
  *
  * The table is copied into a new one that nobody else sees; both are locked
  * exclusively.  As with heap, transactions that began before still see after it
@@ -9,28 +9,43 @@
  *
  *	1. Rows of the row store are copied as tuples by heap's own rewrite
  *	   module, which keeps transaction ids and chains of updates; so are rows
- *	   of groups that are dead, but not for everybody yet.  That must be first, for it writes past the end of the file by its own count.
+ *	   of groups that are dead, but not for everybody yet.  That must be first,
+ *	   for it writes past the end of the file by its own count.
  *	2. Rows that everybody sees are put into new, full row groups: those of
  *	   all groups, and those of the row store if it has more of them than a
  *	   command may leave there.  The new groups' anchors are frozen.
  *	3. Row groups that not everybody sees yet are copied one by one, and
  *	   their anchors get the old ones' inserters.
  *
+ * CLUSTER puts the rows of 2 in the order of the index, or, if there are no row
+ * groups and few rows, the tuples of 1; so are those of each group of 3.  By
+ * a B-tree this is always done by sorting, whatever the planner thinks: to
+ * fetch rows of row groups in any order takes longer.  With other indexes (GiST)
+ * rows are fetched in the order in which the index has them, but those of 3 stay
+ * in theirs.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/heapam.h"
+#include "access/relscan.h"
 #include "access/rewriteheap.h"
 #include "access/xact.h"
+#include "catalog/pg_am_d.h"
 #include "commands/progress.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplesort.h"
 
 #include "am/retldb_am.h"
+#include "am/slot.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/options.h"
 #include "base/settings.h"
@@ -39,6 +54,7 @@
 #include "rowgroup/write_options.h"
 #include "storage/directory.h"
 #include "visibility/anchor.h"
+#include "visibility/row_fetch.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
 #include "visibility/stub.h"
@@ -52,10 +68,30 @@ typedef enum TupleFate
 	TUPLE_SETTLED				/* everybody sees it, and nobody has to do with it */
 } TupleFate;
 
+/* What becomes of a row group. */
+typedef enum GroupFate
+{
+	GROUP_NONE,					/* no complete group */
+	GROUP_DEAD,
+	GROUP_KEEP,					/* not everybody sees it, or will */
+	GROUP_SETTLED
+} GroupFate;
+
+/* A group whose rows are fetched one by one. */
+typedef struct FetchedGroup
+{
+	bool		known;
+	GroupFate	fate;
+	RetlHiddenRows notLive;		/* if it is settled */
+} FetchedGroup;
+
 typedef struct Rewrite
 {
 	Relation	old;
 	Relation	new;
+	Relation	index;			/* whose order is wanted, or NULL */
+	Tuplesortstate *sort;		/* by which rows are put in order, or NULL */
+	FetchedGroup *fetched;		/* for each group of the directory, or NULL */
 	TransactionId oldestXmin;
 	BufferAccessStrategy strategy;
 	RetlDirectory *directory;	/* the old table's */
@@ -72,6 +108,7 @@ typedef struct Rewrite
 	RetlWriteOptions options;
 	RetlGroupWriter *writer;
 	RetlWriteMemory memory;
+	MemoryContext context;		/* of the rewrite */
 	MemoryContext rowContext;
 	FullTransactionId newestXid;	/* of those that inserted the settled rows so far */
 
@@ -129,12 +166,88 @@ WriteSettledGroup(Rewrite *rewrite)
 	WriteGroup(rewrite, NULL, U64FromFullTransactionId(rewrite->newestXid));
 }
 
+/* ---------------------------------------------------------------------
+ * Order
+ * ---------------------------------------------------------------------
+ */
+
+/* Is the order that of a B-tree, by which one can sort? */
+static bool
+CanSort(const Rewrite *rewrite)
+{
+	return rewrite->index != NULL && rewrite->index->rd_rel->relam == BTREE_AM_OID;
+}
+
+/* Is it the order in which an index has the rows? */
+static bool
+MustFetch(const Rewrite *rewrite)
+{
+	return rewrite->index != NULL && !CanSort(rewrite);
+}
+
+/*
+ * From now on rows, or tuples, are put in order if we can sort; until SortEnd.
+ */
+static void
+SortBegin(Rewrite *rewrite)
+{
+	if (CanSort(rewrite))
+		rewrite->sort = tuplesort_begin_cluster(RelationGetDescr(rewrite->old), rewrite->index,
+												maintenance_work_mem, NULL, TUPLESORT_NONE);
+}
+
+/*
+ * Give the row in values and isnull to the sort.
+ */
+static void
+SortRow(Rewrite *rewrite)
+{
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rewrite->old), rewrite->values,
+										rewrite->isnull);
+
+	tuplesort_putheaptuple(rewrite->sort, tuple);
+	heap_freetuple(tuple);
+}
+
+/*
+ * Hand everything that was given to the sort over, in order.
+ */
+static void
+SortEnd(Rewrite *rewrite, void (*take) (Rewrite *, HeapTuple))
+{
+	Tuplesortstate *sort = rewrite->sort;
+	MemoryContext oldContext;
+	HeapTuple	tuple;
+
+	if (sort == NULL)
+		return;
+	rewrite->sort = NULL;
+	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_SORT_TUPLES);
+	tuplesort_performsort(sort);
+	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_WRITE_NEW_HEAP);
+	oldContext = MemoryContextSwitchTo(rewrite->rowContext);
+	while ((tuple = tuplesort_getheaptuple(sort, true)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		take(rewrite, tuple);
+		MemoryContextReset(rewrite->rowContext);
+	}
+	MemoryContextSwitchTo(oldContext);
+	tuplesort_end(sort);
+	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_SEQ_SCAN_HEAP);
+}
+
 /*
  * Take the row in values and isnull, one that everybody sees.
  */
 static void
 AddSettledRow(Rewrite *rewrite)
 {
+	if (rewrite->sort != NULL)
+	{
+		SortRow(rewrite);
+		return;
+	}
 	RetlGroupWriterAppend(rewrite->writer, rewrite->values, rewrite->isnull);
 	if (RetlGroupWriterIsFull(rewrite->writer))
 		WriteSettledGroup(rewrite);
@@ -285,17 +398,71 @@ DeformTuple(Rewrite *rewrite, HeapTuple tuple)
 }
 
 /*
- * Copy a tuple with its transaction ids.
+ * SortEnd: take a row that everybody sees, or one of an unsettled group.
+ */
+static void
+TakeSettledRow(Rewrite *rewrite, HeapTuple tuple)
+{
+	DeformTuple(rewrite, tuple);
+	AddSettledRow(rewrite);
+}
+
+static void
+TakeGroupRow(Rewrite *rewrite, HeapTuple tuple)
+{
+	DeformTuple(rewrite, tuple);
+	RetlGroupWriterAppend(rewrite->writer, rewrite->values, rewrite->isnull);
+}
+
+/*
+ * Copy a tuple with its transaction ids; also for SortEnd.
  */
 static void
 KeepTuple(Rewrite *rewrite, HeapTuple tuple)
 {
 	HeapTuple	copy;
 
+	if (rewrite->sort != NULL)
+	{
+		tuplesort_putheaptuple(rewrite->sort, tuple);
+		return;
+	}
 	DeformTuple(rewrite, tuple);
 	copy = heap_form_tuple(RelationGetDescr(rewrite->new), rewrite->values, rewrite->isnull);
 	rewrite_heap_tuple(rewrite->heap, tuple, copy);
 	heap_freetuple(copy);
+}
+
+/*
+ * Copy a tuple of a pinned page: as a tuple, or if it goes to a row group.
+ */
+static void
+CopyTuple(Rewrite *rewrite, HeapTuple tuple, TupleFate fate, bool tuples)
+{
+	if (!tuples)
+	{
+		if (fate != TUPLE_SETTLED)
+			return;
+		NoteWriter(rewrite, RetlFullXid(HeapTupleHeaderGetRawXmin(tuple->t_data)));
+		DeformTuple(rewrite, tuple);
+		AddSettledRow(rewrite);
+		CountRow(rewrite);
+	}
+	else if (fate == TUPLE_DEAD)
+	{
+		rewrite->dead++;
+		if (rewrite_heap_dead_tuple(rewrite->heap, tuple))
+		{
+			/* a tuple that was taken for recently dead is dead */
+			rewrite->dead++;
+			rewrite->recentlyDead--;
+		}
+	}
+	else if (fate == TUPLE_KEEP || !rewrite->moveRows)
+	{
+		KeepTuple(rewrite, tuple);
+		CountRow(rewrite);
+	}
 }
 
 /*
@@ -310,35 +477,10 @@ CopyPage(Rewrite *rewrite, BlockNumber block, bool tuples)
 
 	for (OffsetNumber offset = FirstOffsetNumber; offset <= max; offset++)
 	{
-		TupleFate	fate = rewrite->fates[offset];
 		HeapTupleData tuple;
 
-		if (fate == TUPLE_NONE || !GetTuple(rewrite, buffer, offset, &tuple))
-			continue;
-		if (!tuples)
-		{
-			if (fate != TUPLE_SETTLED)
-				continue;
-			NoteWriter(rewrite, RetlFullXid(HeapTupleHeaderGetRawXmin(tuple.t_data)));
-			DeformTuple(rewrite, &tuple);
-			AddSettledRow(rewrite);
-			CountRow(rewrite);
-		}
-		else if (fate == TUPLE_DEAD)
-		{
-			rewrite->dead++;
-			if (rewrite_heap_dead_tuple(rewrite->heap, &tuple))
-			{
-				/* a tuple that was taken for recently dead is dead */
-				rewrite->dead++;
-				rewrite->recentlyDead--;
-			}
-		}
-		else if (fate == TUPLE_KEEP || !rewrite->moveRows)
-		{
-			KeepTuple(rewrite, &tuple);
-			CountRow(rewrite);
-		}
+		if (rewrite->fates[offset] != TUPLE_NONE && GetTuple(rewrite, buffer, offset, &tuple))
+			CopyTuple(rewrite, &tuple, rewrite->fates[offset], tuples);
 	}
 	ReleaseBuffer(buffer);
 }
@@ -473,19 +615,6 @@ KeepTouchedRowsOfGroups(Rewrite *rewrite)
 	RetlGroupReaderFree(reader);
 }
 
-/*
- * Copy what stays in the row store.
- */
-static void
-CopyTuples(Rewrite *rewrite, TransactionId freezeLimit, MultiXactId multiCutoff)
-{
-	rewrite->heap = begin_heap_rewrite(rewrite->old, rewrite->new, rewrite->oldestXmin,
-									   freezeLimit, multiCutoff);
-	CopyRowStore(rewrite, true);
-	KeepTouchedRowsOfGroups(rewrite);
-	end_heap_rewrite(rewrite->heap);
-}
-
 /* ---------------------------------------------------------------------
  * Row groups
  * ---------------------------------------------------------------------
@@ -513,7 +642,9 @@ AddGroupRows(Rewrite *rewrite, RetlGroupReader *reader, const RetlGroup *group, 
 		if (rewrite->notLive.count > 0 && RetlRowIsHidden(&rewrite->notLive, row))
 			continue;
 		ReadGroupRow(rewrite, reader, row);
-		if (settled)
+		if (rewrite->sort != NULL)
+			SortRow(rewrite);
+		else if (settled)
 			AddSettledRow(rewrite);
 		else
 			RetlGroupWriterAppend(rewrite->writer, rewrite->values, rewrite->isnull);
@@ -536,10 +667,34 @@ FreezeInserter(const Rewrite *rewrite, HeapTupleHeader anchor)
 }
 
 /*
- * Copy the groups of the old table that everybody sees, or the others.
+ * What becomes of a group.  If it lives on, also its state and a copy of its
+ * anchor's header.
+ */
+static GroupFate
+DecideGroup(Rewrite *rewrite, const RetlGroup *group, HTSV_Result *state,
+			HeapTupleHeader anchor)
+{
+	bool		own;
+
+	if (group->entry.state != RETL_GROUP_COMPLETE)
+		return GROUP_NONE;
+	*state = RetlAnchorVacuumState(rewrite->old, &group->entry, rewrite->oldestXmin, &own);
+	if (*state == HEAPTUPLE_DEAD)
+		return GROUP_DEAD;
+	if (!RetlAnchorIsVisible(rewrite->old, &group->entry, SnapshotAny, anchor))
+		return GROUP_NONE;
+	if (*state == HEAPTUPLE_LIVE && (anchor->t_infomask & HEAP_XMAX_INVALID) != 0 &&
+		(HeapTupleHeaderXminFrozen(anchor) ||
+		 TransactionIdPrecedes(HeapTupleHeaderGetRawXmin(anchor), rewrite->oldestXmin)))
+		return GROUP_SETTLED;
+	return GROUP_KEEP;
+}
+
+/*
+ * Copy the groups of the old table that everybody sees.
  */
 static void
-CopyGroups(Rewrite *rewrite, bool settled)
+CopySettledGroups(Rewrite *rewrite)
 {
 	RetlGroupReader *reader = RetlGroupReaderCreate(rewrite->old, rewrite->strategy, NULL);
 
@@ -547,36 +702,166 @@ CopyGroups(Rewrite *rewrite, bool settled)
 	{
 		RetlGroup  *group = &rewrite->directory->groups[i];
 		HeapTupleHeaderData anchor;
-		bool		own;
 		HTSV_Result state;
-		bool		isSettled;
+		GroupFate	fate = DecideGroup(rewrite, group, &state, &anchor);
 
-		if (group->entry.state != RETL_GROUP_COMPLETE)
-			continue;
-		state = RetlAnchorVacuumState(rewrite->old, &group->entry, rewrite->oldestXmin, &own);
-		if (state == HEAPTUPLE_DEAD)
-		{
-			if (settled)
-				rewrite->dead += group->entry.rowCount;
-			continue;
-		}
-		if (!RetlAnchorIsVisible(rewrite->old, &group->entry, SnapshotAny, &anchor))
-			continue;
-		isSettled = state == HEAPTUPLE_LIVE && (anchor.t_infomask & HEAP_XMAX_INVALID) != 0 &&
-			(HeapTupleHeaderXminFrozen(&anchor) ||
-			 TransactionIdPrecedes(HeapTupleHeaderGetRawXmin(&anchor), rewrite->oldestXmin));
-		if (isSettled != settled)
+		if (fate == GROUP_DEAD)
+			rewrite->dead += group->entry.rowCount;
+		else if (fate == GROUP_SETTLED)
+			AddGroupRows(rewrite, reader, group, true);
+	}
+	RetlGroupReaderFree(reader);
+}
+
+/*
+ * Copy the groups that not everybody sees, each to one.
+ */
+static void
+KeepGroups(Rewrite *rewrite)
+{
+	RetlGroupReader *reader = RetlGroupReaderCreate(rewrite->old, rewrite->strategy, NULL);
+
+	for (int i = 0; i < rewrite->directory->groupCount; i++)
+	{
+		RetlGroup  *group = &rewrite->directory->groups[i];
+		HeapTupleHeaderData anchor;
+		HTSV_Result state;
+
+		if (DecideGroup(rewrite, group, &state, &anchor) != GROUP_KEEP)
 			continue;
 		if (state == HEAPTUPLE_RECENTLY_DEAD || state == HEAPTUPLE_DELETE_IN_PROGRESS)
 			rewrite->recentlyDead += group->entry.rowCount;
-		AddGroupRows(rewrite, reader, group, settled);
-		if (!settled)
-		{
-			FreezeInserter(rewrite, &anchor);
-			WriteGroup(rewrite, &anchor, group->entry.writerXid);
-		}
+		SortBegin(rewrite);
+		AddGroupRows(rewrite, reader, group, false);
+		SortEnd(rewrite, TakeGroupRow);
+		FreezeInserter(rewrite, &anchor);
+		WriteGroup(rewrite, &anchor, group->entry.writerXid);
 	}
 	RetlGroupReaderFree(reader);
+}
+
+/* ---------------------------------------------------------------------
+ * Rows in the order of an index that we cannot sort by
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * The group of a row, and what becomes of it; NULL if there is none.
+ */
+static FetchedGroup *
+FindFetchedGroup(Rewrite *rewrite, uint64 rowNumber, uint32 *row)
+{
+	const RetlDirectory *directory = rewrite->directory;
+	int			low = 0;
+	int			high = directory->groupCount;
+	FetchedGroup *fetched;
+	const RetlGroup *group;
+
+	/* the last group that begins at or before the row */
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (directory->groups[middle].entry.rowBase <= rowNumber)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0)
+		return NULL;
+	group = &directory->groups[low - 1];
+	if (rowNumber - group->entry.rowBase >= group->entry.rowCount)
+		return NULL;
+	*row = (uint32) (rowNumber - group->entry.rowBase);
+	fetched = &rewrite->fetched[low - 1];
+	if (!fetched->known)
+	{
+		HeapTupleHeaderData anchor;
+		HTSV_Result state;
+
+		fetched->known = true;
+		fetched->fate = DecideGroup(rewrite, group, &state, &anchor);
+		RetlHiddenRowsInit(&fetched->notLive, rewrite->context);
+		if (fetched->fate == GROUP_SETTLED)
+		{
+			RetlHiddenRowsNotLive(&fetched->notLive, rewrite->old, &group->entry,
+								  rewrite->oldestXmin);
+			NoteWriter(rewrite, FullTransactionIdFromU64(group->entry.writerXid));
+		}
+	}
+	return fetched;
+}
+
+/*
+ * Copy a row of a row group, if everybody sees it.
+ */
+static void
+CopyFetchedRow(Rewrite *rewrite, TupleTableSlot *slot)
+{
+	TupleDesc	tupdesc = RelationGetDescr(rewrite->old);
+	uint32		row;
+	FetchedGroup *fetched = FindFetchedGroup(rewrite, RetlTidGetRowNumber(&slot->tts_tid), &row);
+
+	if (fetched == NULL || fetched->fate != GROUP_SETTLED ||
+		(fetched->notLive.count > 0 && RetlRowIsHidden(&fetched->notLive, row)))
+		return;
+	slot_getallattrs(slot);
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		rewrite->values[i] = slot->tts_values[i];
+		rewrite->isnull[i] = slot->tts_isnull[i] || TupleDescAttr(tupdesc, i)->attisdropped;
+	}
+	AddSettledRow(rewrite);
+	CountRow(rewrite);
+}
+
+/*
+ * Copy a tuple of the row store.
+ */
+static void
+CopyFetchedTuple(Rewrite *rewrite, TupleTableSlot *slot, bool tuples)
+{
+	Buffer		buffer;
+	HeapTuple	tuple = RetlSlotGetBufferTuple(slot, &buffer);
+	double		recentlyDead = rewrite->recentlyDead;
+	TupleFate	fate;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	fate = DecideTuple(rewrite, tuple, buffer);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (!tuples)
+		rewrite->recentlyDead = recentlyDead;
+	CopyTuple(rewrite, tuple, fate, tuples);
+}
+
+/*
+ * Copy what the index leads to: tuples of the row store only, or only rows that
+ * go to row groups.
+ */
+static void
+CopyInIndexOrder(Rewrite *rewrite, bool tuples)
+{
+	IndexScanDesc scan = RetlIndexBeginScan(rewrite->old, rewrite->index, SnapshotAny);
+	TupleTableSlot *slot = table_slot_create(rewrite->old, NULL);
+	MemoryContext oldContext = MemoryContextSwitchTo(rewrite->rowContext);
+
+	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_INDEX_SCAN_HEAP);
+	index_rescan(scan, NULL, 0, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (scan->xs_recheck)
+			elog(ERROR, "CLUSTER does not support lossy index conditions");
+		if (!RetlTidIsColumnar(&slot->tts_tid))
+			CopyFetchedTuple(rewrite, slot, tuples);
+		else if (!tuples)
+			CopyFetchedRow(rewrite, slot);
+		MemoryContextReset(rewrite->rowContext);
+	}
+	MemoryContextSwitchTo(oldContext);
+	ExecDropSingleTupleTableSlot(slot);
+	index_endscan(scan);
+	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_SEQ_SCAN_HEAP);
 }
 
 /* ---------------------------------------------------------------------
@@ -584,14 +869,74 @@ CopyGroups(Rewrite *rewrite, bool settled)
  * ---------------------------------------------------------------------
  */
 
+/*
+ * Copy what stays in the row store.
+ */
 static void
-BeginRewrite(Rewrite *rewrite, Relation old, Relation new, TransactionId oldestXmin)
+CopyTuples(Rewrite *rewrite, TransactionId freezeLimit, MultiXactId multiCutoff)
+{
+	rewrite->heap = begin_heap_rewrite(rewrite->old, rewrite->new, rewrite->oldestXmin,
+									   freezeLimit, multiCutoff);
+	if (MustFetch(rewrite))
+		CopyInIndexOrder(rewrite, true);
+	else
+	{
+		SortBegin(rewrite);
+		CopyRowStore(rewrite, true);
+		SortEnd(rewrite, KeepTuple);
+	}
+	KeepTouchedRowsOfGroups(rewrite);
+	end_heap_rewrite(rewrite->heap);
+}
+
+/*
+ * Copy the rows that everybody sees to new groups.
+ */
+static void
+CopySettledRows(Rewrite *rewrite)
+{
+	double		recentlyDead = rewrite->recentlyDead;
+
+	if (MustFetch(rewrite))
+		CopyInIndexOrder(rewrite, false);
+	else
+	{
+		SortBegin(rewrite);
+		if (rewrite->moveRows)
+			CopyRowStore(rewrite, false);
+		/* these have been counted */
+		rewrite->recentlyDead = recentlyDead;
+		CopySettledGroups(rewrite);
+		SortEnd(rewrite, TakeSettledRow);
+	}
+	WriteSettledGroup(rewrite);
+}
+
+/*
+ * Does the old table have row groups?
+ */
+static bool
+HasGroups(const Rewrite *rewrite)
+{
+	for (int i = 0; i < rewrite->directory->groupCount; i++)
+	{
+		if (rewrite->directory->groups[i].entry.state == RETL_GROUP_COMPLETE)
+			return true;
+	}
+	return false;
+}
+
+static void
+BeginRewrite(Rewrite *rewrite, Relation old, Relation new, Relation index,
+			 TransactionId oldestXmin)
 {
 	int			natts = RelationGetDescr(new)->natts;
 
 	memset(rewrite, 0, sizeof(Rewrite));
 	rewrite->old = old;
 	rewrite->new = new;
+	rewrite->index = index;
+	rewrite->context = CurrentMemoryContext;
 	rewrite->oldestXmin = oldestXmin;
 	rewrite->strategy = GetAccessStrategy(BAS_BULKREAD);
 	rewrite->directory = RetlDirectoryRead(old);
@@ -601,7 +946,10 @@ BeginRewrite(Rewrite *rewrite, Relation old, Relation new, TransactionId oldestX
 	rewrite->isnull = palloc(sizeof(bool) * Max(natts, 1));
 	rewrite->rowContext = AllocSetContextCreate(CurrentMemoryContext, "retldb rewrite rows",
 												ALLOCSET_DEFAULT_SIZES);
+	rewrite->fetched = palloc0(sizeof(FetchedGroup) * Max(rewrite->directory->groupCount, 1));
 	RetlWriteOptionsFill(new, &rewrite->options);
+	if (index != NULL)
+		rewrite->options.sortKeyCount = 0;	/* the index's order is wanted now */
 	rewrite->writer = RetlGroupWriterCreate(RelationGetDescr(new), &rewrite->options,
 											CurrentMemoryContext);
 	RetlWriteMemoryInit(&rewrite->memory, CurrentMemoryContext);
@@ -609,7 +957,8 @@ BeginRewrite(Rewrite *rewrite, Relation old, Relation new, TransactionId oldestX
 }
 
 /*
- * VACUUM FULL.  There are no indexes, so nothing to cluster on: OldIndex is NULL.
+ * VACUUM FULL, and CLUSTER if OldIndex is not NULL.  There is one way of ordering
+ * for each kind of index, so use_sort does not matter.
  */
 void
 retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation OldIndex,
@@ -624,11 +973,6 @@ retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation 
 	Rewrite    *rewrite = palloc(sizeof(Rewrite));
 
 	(void) use_sort;
-	if (OldIndex != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot cluster table \"%s\" on an index", RelationGetRelationName(OldTable)),
-				 errhint("Set the table's option order_by, then VACUUM FULL.")));
 	if (retldb_skip_damaged_groups)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -636,23 +980,15 @@ retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation 
 						RelationGetRelationName(OldTable), "retldb.skip_damaged_groups"),
 				 errdetail("Rows of damaged row groups would be lost.")));
 
-	BeginRewrite(rewrite, OldTable, NewTable, OldestXmin);
+	BeginRewrite(rewrite, OldTable, NewTable, OldIndex, OldestXmin);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_SEQ_SCAN_HEAP);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_TOTAL_HEAP_BLKS,
 								 RelationGetNumberOfBlocks(OldTable));
 
-	rewrite->moveRows = RowStoreIsLarge(rewrite);
+	rewrite->moveRows = RowStoreIsLarge(rewrite) || (OldIndex != NULL && HasGroups(rewrite));
 	CopyTuples(rewrite, *xid_cutoff, *multi_cutoff);
-	if (rewrite->moveRows)
-	{
-		double		recentlyDead = rewrite->recentlyDead;
-
-		CopyRowStore(rewrite, false);
-		rewrite->recentlyDead = recentlyDead;
-	}
-	CopyGroups(rewrite, true);
-	WriteSettledGroup(rewrite);
-	CopyGroups(rewrite, false);
+	CopySettledRows(rewrite);
+	KeepGroups(rewrite);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_HEAP_BLKS_SCANNED,
 								 RelationGetNumberOfBlocks(OldTable));
 

@@ -247,6 +247,14 @@ typedef PGAlignedBlock RetlIOBlock;
 	tuplesort_getdatum(sort, true, value, isnull, NULL)
 #endif
 
+/* 18 can count index searches: one more argument.  Needs access/genam.h. */
+#if PG_VERSION_NUM >= 180000
+#define RetlIndexBeginScan(rel, index, snapshot) \
+	index_beginscan(rel, index, snapshot, NULL, 0, 0)
+#else
+#define RetlIndexBeginScan(rel, index, snapshot)	index_beginscan(rel, index, snapshot, 0, 0)
+#endif
+
 /* 16 made an enum of what an update means to indexes. */
 #if PG_VERSION_NUM >= 160000
 typedef TU_UpdateIndexes RetlUpdateIndexes;
