@@ -48,22 +48,12 @@ struct RetlBitmapScan
 	bool		recheck;		/* version 18: of the current block */
 };
 
-/* Bitmap scans of retldb tables that were begun in this process. */
-static uint64 scansBegun = 0;
-
-uint64
-RetlBitmapScansBegun(void)
-{
-	return scansBegun;
-}
-
 /*
  * Begin a bitmap scan.
  */
 void
 RetlBitmapBegin(RetlScanDesc scan)
 {
-	scansBegun++;
 	scan->bitmap = palloc0(sizeof(RetlBitmapScan));
 	scan->bitmap->buffer = InvalidBuffer;
 	scan->bitmap->inRowStore = true;

@@ -62,9 +62,6 @@ extern void RetlBitmapBegin(RetlScanDesc scan);
 extern void RetlBitmapRescan(RetlScanDesc scan);
 extern void RetlBitmapEnd(RetlScanDesc scan);
 
-/* How many bitmap scans were begun in this process. */
-extern uint64 RetlBitmapScansBegun(void);
-
 /*
  * Tell a bitmap scan which columns will be asked for (attribute numbers); the
  * others then read as null.

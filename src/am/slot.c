@@ -315,10 +315,20 @@ GetAllAttrs(TupleTableSlot *slot)
  * ---------------------------------------------------------------------
  */
 
+static uint64 slotsMade = 0;
+
+/* See slot.h. */
+uint64
+RetlSlotsMade(void)
+{
+	return slotsMade;
+}
+
 /* TupleTableSlotOps.init: the memory is zero, which is all it takes. */
 static void
 SlotInit(TupleTableSlot *slot)
 {
+	slotsMade++;
 	HEAP_SLOT_OPS->init(slot);
 }
 

@@ -37,6 +37,9 @@ RetlIsSlot(const TupleTableSlot *slot)
 	return slot->tts_ops == &RetlSlotOps;
 }
 
+/* How many such slots were made in this process: have nodes of retldb tables been? */
+extern uint64 RetlSlotsMade(void);
+
 /* All functions below take such slots only. */
 
 /* Store a heap tuple that is in a pinned buffer; the slot pins it as well. */

@@ -167,11 +167,11 @@ typedef PGAlignedBlock RetlIOBlock;
 /* 18 counts frozen pages in pg_class. */
 #if PG_VERSION_NUM >= 180000
 #define RetlUpdateRelstats(rel, pages, tuples, allVisible, allFrozen) \
-	vac_update_relstats(rel, pages, tuples, allVisible, allFrozen, false, \
+	vac_update_relstats(rel, pages, tuples, allVisible, allFrozen, (rel)->rd_rel->relhasindex, \
 						InvalidTransactionId, InvalidMultiXactId, NULL, NULL, false)
 #else
 #define RetlUpdateRelstats(rel, pages, tuples, allVisible, allFrozen) \
-	vac_update_relstats(rel, pages, tuples, allVisible, false, \
+	vac_update_relstats(rel, pages, tuples, allVisible, (rel)->rd_rel->relhasindex, \
 						InvalidTransactionId, InvalidMultiXactId, NULL, NULL, false)
 #endif
 

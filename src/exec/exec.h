@@ -330,6 +330,14 @@ extern uint64 RetlScansBegun(void);
 /* End the running scan, if any; what it counted is kept. */
 extern void RetlScanEndScan(RetlScanState *state);
 
+/* ---- index_paths.c ---- */
+
+/* Put core's index and bitmap paths of a retldb table right. */
+extern void RetlAdjustIndexPaths(PlannerInfo *root, RelOptInfo *rel);
+
+/* Called once at load time. */
+extern void RetlInstallIndexPaths(void);
+
 /* ---- scan_nodes.c ---- */
 
 /* Called once at load time. */

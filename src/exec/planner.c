@@ -616,21 +616,24 @@ AddParameterisedPaths(const PathContext *context)
 	}
 }
 
-/* Is this a relation that a columnar scan could be offered for? */
+/* Is this a relation that might be a retldb table? */
 static bool
-IsCandidate(RelOptInfo *rel, RangeTblEntry *rte)
+IsPlainTable(RelOptInfo *rel, RangeTblEntry *rte)
 {
-	if (!retldb_enable_columnar_scan)
-		return false;
 	if (rel->reloptkind != RELOPT_BASEREL && rel->reloptkind != RELOPT_OTHER_MEMBER_REL)
 		return false;
 	if (rte->rtekind != RTE_RELATION || rte->inh || rte->tablesample != NULL)
 		return false;
 	if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_MATVIEW)
 		return false;
-	if (!enable_seqscan && rel->indexlist != NIL)
-		return false;
 	return !IS_DUMMY_REL(rel);
+}
+
+/* Is a columnar scan to be offered for it? */
+static bool
+IsCandidate(RelOptInfo *rel)
+{
+	return retldb_enable_columnar_scan && (enable_seqscan || rel->indexlist == NIL);
 }
 
 /* set_rel_pathlist_hook: core has made its paths, add ours. */
@@ -643,12 +646,13 @@ AddScanPaths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	if (previousPathlistHook)
 		previousPathlistHook(root, rel, rti, rte);
 
-	if (!IsCandidate(rel, rte))
+	if (!IsPlainTable(rel, rte))
 		return;
-
 	attnums = NeededColumns(rel);
-	if (NeedsTupleHeader(attnums) ||
-		!IsColumnarTable(&context, attnums))
+	if (!IsColumnarTable(&context, attnums))
+		return;
+	RetlAdjustIndexPaths(root, rel);
+	if (!IsCandidate(rel) || NeedsTupleHeader(attnums))
 		return;
 
 	context.tests = RetlMakeClauseTests(root, rel, rel->baserestrictinfo, NULL);
@@ -664,6 +668,7 @@ RetlInstallExecHooks(void)
 
 	previousPathlistHook = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = AddScanPaths;
+	RetlInstallIndexPaths();
 	RetlInstallScanNodes();
 	RetlInstallRuntimeFilters();
 }

@@ -9,8 +9,8 @@
  * node runs.  This happens in each process of a parallel query, so nobody makes
  * or takes up the shared state for prefetching.
  *
- * They learn which columns are needed, too.  Core deforms all columns up to the
- * last one that is; to us each is a chunk to be read.
+ * Bitmap and index scans: they learn which columns are needed.  Core deforms all
+ * columns up to the last one that is; to us each is a chunk to be read.
  *
  * ExecutorStart_hook sees all nodes but those that are made to check a row again
  * (EvalPlanQual).  These get the rows of locked and changed tables handed; what
@@ -28,6 +28,7 @@
 
 #include "am/retldb_am.h"
 #include "am/scan_desc.h"
+#include "am/slot.h"
 #include "exec/exec.h"
 
 static ExecutorStart_hook_type previousExecutorStart = NULL;
@@ -59,6 +60,23 @@ FindColumns(const Scan *plan, List *otherQuals, Bitmapset **columns)
 	return true;
 }
 
+/*
+ * Rows of an index scan are fetched for its slot.
+ */
+static void
+PrepareIndexScan(IndexScanState *node)
+{
+	IndexScan  *plan = (IndexScan *) node->ss.ps.plan;
+	List	   *quals = list_concat_copy(plan->indexqualorig, plan->indexorderbyorig);
+	Bitmapset  *columns;
+
+	if (FindColumns(&plan->scan, quals, &columns))
+		RetlSlotSetNeeded(node->ss.ss_ScanTupleSlot, columns);
+}
+
+/*
+ * A bitmap scan: no prefetching, and its columns.
+ */
 static void
 PrepareBitmapScan(BitmapHeapScanState *node)
 {
@@ -82,6 +100,9 @@ PrepareNodes(PlanState *node, void *context)
 	if (IsA(node, BitmapHeapScanState) &&
 		RetlIsRetldbTable(((ScanState *) node)->ss_currentRelation))
 		PrepareBitmapScan((BitmapHeapScanState *) node);
+	else if (IsA(node, IndexScanState) &&
+			 RetlIsRetldbTable(((ScanState *) node)->ss_currentRelation))
+		PrepareIndexScan((IndexScanState *) node);
 	return planstate_tree_walker(node, PrepareNodes, context);
 }
 
@@ -89,14 +110,14 @@ PrepareNodes(PlanState *node, void *context)
 static void
 StartExecutor(QueryDesc *queryDesc, int eflags)
 {
-	uint64		bitmapsBefore = RetlBitmapScansBegun();
+	uint64		slotsBefore = RetlSlotsMade();
 
 	if (previousExecutorStart)
 		previousExecutorStart(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
 
-	if (RetlBitmapScansBegun() != bitmapsBefore)
+	if (RetlSlotsMade() != slotsBefore)
 	{
 		MemoryContext oldContext = MemoryContextSwitchTo(queryDesc->estate->es_query_cxt);
 
