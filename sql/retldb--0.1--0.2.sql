@@ -288,3 +288,34 @@ CREATE VIEW retldb.progress_compact AS
 COMMENT ON VIEW retldb.progress_compact IS 'compaction that is going on in this server';
 
 GRANT SELECT ON retldb.compaction, retldb.progress_compact TO PUBLIC;
+
+--
+-- Conversion
+--
+
+CREATE PROCEDURE retldb.convert(rel regclass, access_method name DEFAULT 'retldb')
+AS 'MODULE_PATHNAME', 'retldb_convert'
+LANGUAGE C;
+COMMENT ON PROCEDURE retldb.convert(regclass, name)
+    IS 'convert a table, materialized view or all partitions of a table between heap and retldb, while they are used';
+
+CREATE FUNCTION retldb.conversion_progress(
+    OUT pid integer,
+    OUT datid oid,
+    OUT relid oid,
+    OUT phase text,
+    OUT rows_expected bigint,
+    OUT rows_copied bigint,
+    OUT rows_compared bigint,
+    OUT rows_removed bigint,
+    OUT rows_added bigint,
+    OUT indexes_built bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'retldb_conversion_progress'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+CREATE VIEW retldb.progress_convert AS
+    SELECT pid, p.datid, datname, relid, phase, rows_expected, rows_copied, rows_compared, rows_removed, rows_added, indexes_built
+      FROM retldb.conversion_progress() p LEFT JOIN pg_catalog.pg_database d ON d.oid = datid;
+COMMENT ON VIEW retldb.progress_convert IS 'conversion that is going on in this server';
+GRANT SELECT ON retldb.progress_convert TO PUBLIC;

@@ -57,6 +57,14 @@ HasIndexOf(Relation rel, Oid amOid)
 	return found;
 }
 
+/* See index_ddl.h. */
+void
+RetlRefuseBlockIndexesOf(Relation rel)
+{
+	if (HasIndexOf(rel, BRIN_AM_OID))
+		RetlRefuseBlockIndex(rel);
+}
+
 /*
  * CREATE INDEX ... USING brin
  */
@@ -99,8 +107,8 @@ RefuseAlter(AlterTableStmt *stmt)
 		rel = OpenNamed(stmt->relation);
 		if (rel == NULL)
 			return;
-		if (RELKIND_HAS_TABLE_AM(rel->rd_rel->relkind) && HasIndexOf(rel, BRIN_AM_OID))
-			RetlRefuseBlockIndex(rel);
+		if (RELKIND_HAS_TABLE_AM(rel->rd_rel->relkind))
+			RetlRefuseBlockIndexesOf(rel);
 		relation_close(rel, AccessShareLock);
 	}
 }
