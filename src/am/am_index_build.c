@@ -325,7 +325,7 @@ DecideTupleAndWait(IndexBuild *build, RetlScanRow *row)
 {
 	for (;;)
 	{
-		TransactionId xid;
+		TransactionId xid = InvalidTransactionId;
 		TupleUse	use;
 
 		LockBuffer(row->buffer, BUFFER_LOCK_SHARE);

@@ -437,9 +437,9 @@ WaitForUpdater(const LockRequest *request, TransactionId xid, ItemPointer tid)
 			XactLockTableWait(xid, request->rel, tid, XLTW_FetchUpdated);
 			break;
 		case LockWaitSkip:
-			return ConditionalXactLockTableWait(xid);
+			return RetlXactLockTableTry(xid, false);
 		case LockWaitError:
-			if (!ConditionalXactLockTableWait(xid))
+			if (!RetlXactLockTableTry(xid, true))
 				ereport(ERROR,
 						(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 						 errmsg("could not obtain lock on row in relation \"%s\"",

@@ -214,6 +214,17 @@ typedef PGAlignedBlock RetlIOBlock;
 #define RetlCollatesAsC(collation)	lc_collate_is_c(collation)
 #endif
 
+/*
+ * Has a transaction ended?  18 logs failures of NOWAIT if the user wants that.
+ * Needs storage/lmgr.h and storage/lock.h.
+ */
+#if PG_VERSION_NUM >= 180000
+#define RetlXactLockTableTry(xid, nowait) \
+	ConditionalXactLockTableWait(xid, (nowait) && log_lock_failures)
+#else
+#define RetlXactLockTableTry(xid, nowait)		ConditionalXactLockTableWait(xid)
+#endif
+
 /* Minor releases of November 2024 began to lock tuples of pg_class that are updated. */
 #ifdef InplaceUpdateTupleLock
 #define RetlLockClassTuple(relid)	SearchSysCacheLocked1(RELOID, ObjectIdGetDatum(relid))
