@@ -306,7 +306,10 @@ typedef struct RetlScanState
 	uint64		rowsFilteredSeen;	/* of the running scan's, already counted as
 									 * removed by the filter */
 
+	/* changed or locked rows: scan_ahead.c */
 	bool		touches;		/* rows are handed out to be changed or locked */
+	RetlSelection *passing;		/* rows of the current vector that pass the plan's
+								 * qual; NULL: it is evaluated row by row */
 
 	/* rechecks of single rows for EvalPlanQual */
 	TupleTableSlot *recheckSlot;
@@ -329,6 +332,14 @@ extern uint64 RetlScansBegun(void);
 
 /* End the running scan, if any; what it counted is kept. */
 extern void RetlScanEndScan(RetlScanState *state);
+
+/*
+ * Scans whose rows are changed or locked: at the beginning, when the scan has
+ * turned to a row of another vector (state->touches), and when it ends.
+ */
+extern void RetlScanAheadInit(RetlScanState *state, EState *estate);
+extern void RetlScanLookAhead(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row);
+extern void RetlScanForgetAhead(RetlScanState *state);
 
 /* ---- index_paths.c ---- */
 

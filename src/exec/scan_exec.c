@@ -32,7 +32,6 @@
 #include "am/write_buffer.h"
 #include "base/settings.h"
 #include "exec/exec.h"
-#include "visibility/touch.h"
 
 static void BeginScanNode(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *ExecScanNode(CustomScanState *node);
@@ -184,17 +183,6 @@ SetSlots(RetlScanState *state, EState *estate)
 												 &TTSOpsHeapTuple);
 }
 
-/* Are rows of this table handed out to be changed or locked? */
-static bool
-RowsWillBeTouched(CustomScan *plan, EState *estate)
-{
-	Index		relid = plan->scan.scanrelid;
-	ExecRowMark *mark = ExecFindRowMark(estate, relid, true);
-
-	return list_member_int(estate->es_plannedstmt->resultRelations, (int) relid) ||
-		(mark != NULL && RowMarkRequiresRowShareLock(mark->markType));
-}
-
 /* Prepare the node; nothing is read yet. */
 static void
 BeginScanNode(CustomScanState *node, EState *estate, int eflags)
@@ -207,7 +195,7 @@ BeginScanNode(CustomScanState *node, EState *estate, int eflags)
 	scansBegun++;
 	SetColumns(state);
 	SetSlots(state, estate);
-	state->touches = RowsWillBeTouched(plan, estate);
+	RetlScanAheadInit(state, estate);
 
 	state->pushedQual = ExecInitQual(pushed, &node->ss.ps);
 	state->filtersVectors = pushed != NIL && retldb_enable_vector_filter;
@@ -313,7 +301,7 @@ TurnToVectorRow(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *r
 		if (state->workerStats != NULL)
 			RetlScanReportStats(state);
 		if (state->touches)
-			RetlTableScanExpectTouches(state->scan);
+			RetlScanLookAhead(state, slot, row);
 	}
 }
 
@@ -434,7 +422,13 @@ TakeRow(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row)
 
 	if (!passedPushed && !MeetsPushedConditions(state, slot, row))
 		return false;
-	if (qual != NULL)
+	if (state->passing != NULL && !row->inRowStore)
+	{
+		if (!RetlIsSelected(state->passing->words, row->vectorRow))
+			return false;
+		FetchColumns(state, slot, row, 0, state->qualColumnCount, state->lastQualAttnum);
+	}
+	else if (qual != NULL)
 	{
 		FetchColumns(state, slot, row, 0, state->qualColumnCount, state->lastQualAttnum);
 		if (!ExecQual(qual, state->css.ss.ps.ps_ExprContext))
@@ -626,8 +620,7 @@ RetlScanEndScan(RetlScanState *state)
 	RetlScanStatsAdd(&state->pastStats, RetlTableScanGetStats(state->scan));
 	RetlTableScanEnd(state->scan);
 	state->scan = NULL;
-	if (state->touches)
-		RetlTouchForget();
+	RetlScanForgetAhead(state);
 }
 
 /* End of the node. */
@@ -656,8 +649,7 @@ RescanScanNode(CustomScanState *node)
 		ExecClearTuple(state->rowStoreSlot);
 		ForgetVectors(state);
 		RetlTableScanRescan(state->scan);
-		if (state->touches)
-			RetlTouchForget();
+		RetlScanForgetAhead(state);
 	}
 	ExecScanReScan(&node->ss);
 }

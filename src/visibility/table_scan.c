@@ -763,22 +763,27 @@ RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum)
  * Rows of the current vector will be touched.
  */
 void
-RetlTableScanExpectTouches(RetlTableScan *scan)
+RetlTableScanExpectTouches(RetlTableScan *scan, const RetlSelection *rows)
 {
-	uint32		firstRow = scan->row.vectorIndex << scan->vectorShift;
-	RetlSelection all;
-
 	Assert(scan->state == CURSOR_IN_GROUP && !scan->row.inRowStore);
-	if (!scan->selects && !scan->hides)
-		RetlSelectAll(&all, Min(1U << scan->vectorShift, scan->groupRows - firstRow));
-	RetlTouchExpect(scan->rel, &scan->group->entry, firstRow, scan->row.vectorRow,
-					scan->selects || scan->hides ? &scan->selection : &all);
+	RetlTouchExpect(scan->rel, &scan->group->entry, scan->row.vectorIndex << scan->vectorShift,
+					scan->row.vectorRow, rows);
 }
 
-/* ---------------------------------------------------------------------
- * Parallel scans
- * ---------------------------------------------------------------------
+/*
+ * The rows of the current vector that are handed out.
  */
+void
+RetlTableScanGetSelection(const RetlTableScan *scan, RetlSelection *rows)
+{
+	uint32		firstRow = scan->row.vectorIndex << scan->vectorShift;
+
+	Assert(scan->state == CURSOR_IN_GROUP && !scan->row.inRowStore);
+	if (scan->selects || scan->hides)
+		*rows = scan->selection;
+	else
+		RetlSelectAll(rows, Min(1U << scan->vectorShift, scan->groupRows - firstRow));
+}
 
 /*
  * Fill the shared state; the snapshot must have been taken.

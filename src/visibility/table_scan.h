@@ -198,11 +198,14 @@ extern void RetlTableScanGetColumns(RetlTableScan *scan, TupleDesc tupdesc, int 
  */
 extern const RetlVector *RetlTableScanGetVector(RetlTableScan *scan, AttrNumber attnum);
 
+/* The rows of the vector of the current row, one of a row group, that are handed out. */
+extern void RetlTableScanGetSelection(const RetlTableScan *scan, RetlSelection *rows);
+
 /*
- * The current row, one of a row group, is the first one of its vector that is
- * handed out: what follows is going to be touched by the command (touch.h).
+ * These rows of the vector of the current row, which is the first of them, are
+ * going to be touched by the command (touch.h).
  */
-extern void RetlTableScanExpectTouches(RetlTableScan *scan);
+extern void RetlTableScanExpectTouches(RetlTableScan *scan, const RetlSelection *rows);
 
 extern const RetlScanStats *RetlTableScanGetStats(const RetlTableScan *scan);
 
