@@ -400,8 +400,7 @@ DecodeFew(const AlpPiece *piece, uint16_t width, uint32_t count, RetlDecoded *re
 {
 	uint32_t	i;
 
-	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
-		 i = RetlNextSelected(result->wanted, i + 1, count))
+	RETL_FOR_SELECTED(i, result->wanted, count)
 		StoreValue(RetlNumbersFetch(&piece->numbers, i), piece->exponent, width,
 				   result->fixed + (size_t) i * width);
 }

@@ -216,8 +216,7 @@ DecodeFew(const BitpackPiece *piece, uint16_t width, uint32_t count, RetlDecoded
 {
 	uint32_t	i;
 
-	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
-		 i = RetlNextSelected(result->wanted, i + 1, count))
+	RETL_FOR_SELECTED(i, result->wanted, count)
 		StoreValue(piece, i, width, result->fixed + (size_t) i * width);
 }
 

@@ -282,7 +282,7 @@ RetlBitsSelect(const uint8_t *src, size_t srcSize, uint32_t count, unsigned widt
 
 /* See bitpacking.h. */
 uint64_t
-RetlBitsFetch(const uint8_t *src, uint32_t index, unsigned width)
+RetlBitsFetchAny(const uint8_t *src, uint32_t index, unsigned width)
 {
 	uint64_t	bit = (uint64_t) index * width;
 	unsigned	shift = (unsigned) (bit & 7);
@@ -447,14 +447,6 @@ RetlPackedSelect(const RetlPacked *packed, const RetlRange *range, uint64_t *sel
 	}
 	RetlBitsSelect(packed->bits, packed->bitsSize, packed->count, packed->width,
 				   &differences, selected);
-}
-
-/* See bitpacking.h. */
-uint32_t
-RetlPackedFetch(const RetlPacked *packed, uint32_t index)
-{
-	RetlAssert(index < packed->count);
-	return (uint32_t) RetlBitsFetch(packed->bits, index, packed->width) + packed->base;
 }
 
 /* See bitpacking.h. */

@@ -24,6 +24,8 @@
 #ifndef RETLDB_BITPACKING_H
 #define RETLDB_BITPACKING_H
 
+#include <string.h>
+
 #include "encoding/encoding.h"
 #include "encoding/filtering.h"
 
@@ -72,8 +74,40 @@ extern void RetlBitsUnpack(const uint8_t *src, size_t srcSize, uint32_t first,
 						   uint32_t count, unsigned width, uint64_t base,
 						   void *dst, unsigned dstWidth);
 
-/* Number "index" of the bits at src, which reach at least that far. */
-extern uint64_t RetlBitsFetch(const uint8_t *src, uint32_t index, unsigned width);
+/*
+ * Have the numbers of the selected ones of "count" values come into the cache.
+ * Those who take few numbers out of cold memory and do much with each would wait
+ * for one after the other.
+ */
+static inline void
+RetlBitsPrefetch(const uint8_t *src, unsigned width, const uint64_t *selected, uint32_t count)
+{
+	uint32_t	i;
+
+	RETL_FOR_SELECTED(i, selected, count)
+		__builtin_prefetch(src + ((uint64_t) i * width >> 3));
+}
+
+/* RetlBitsFetch for all cases. */
+extern uint64_t RetlBitsFetchAny(const uint8_t *src, uint32_t index, unsigned width);
+
+/*
+ * Number "index" of the bits at src, which reach at least that far.  Where eight
+ * bytes that end with the number's hold it, they are read: nothing after them is
+ * touched.
+ */
+static inline uint64_t
+RetlBitsFetch(const uint8_t *src, uint32_t index, unsigned width)
+{
+	uint64_t	bit = (uint64_t) index * width;
+	size_t		end = (size_t) ((bit + width + 7) >> 3);
+	uint64_t	word;
+
+	if (end < 8 || width > 57)
+		return RetlBitsFetchAny(src, index, width);
+	memcpy(&word, src + end - 8, sizeof(word));
+	return word >> (bit - 8 * (end - 8)) & (UINT64_MAX >> (64 - width));
+}
 
 /*
  * Clear bit i for each number i outside the range, of the "count" numbers at
@@ -116,7 +150,11 @@ extern void RetlPackedSelect(const RetlPacked *packed, const RetlRange *range,
 							 uint64_t *selected);
 
 /* Number "index". */
-extern uint32_t RetlPackedFetch(const RetlPacked *packed, uint32_t index);
+static inline uint32_t
+RetlPackedFetch(const RetlPacked *packed, uint32_t index)
+{
+	return (uint32_t) RetlBitsFetch(packed->bits, index, packed->width) + packed->base;
+}
 
 /* Sum of the first "count" numbers. */
 extern uint64_t RetlPackedSum(const RetlPacked *packed, uint32_t count);

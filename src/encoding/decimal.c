@@ -515,8 +515,8 @@ BuildFew(const DecimalPiece *piece, uint32_t count, uint8_t *buffer, RetlDecoded
 	size_t		start = 0;
 	uint32_t	i;
 
-	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
-		 i = RetlNextSelected(result->wanted, i + 1, count))
+	RetlBitsPrefetch(piece->numbers.bits, piece->numbers.bitWidth, result->wanted, count);
+	RETL_FOR_SELECTED(i, result->wanted, count)
 	{
 		uint32_t	displayScale = RetlPackedFetch(&piece->displayScales, i);
 

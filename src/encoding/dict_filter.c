@@ -234,52 +234,62 @@ typedef struct DictTest
 	const DictMemo *memo;
 } DictTest;
 
-/* Clear the bits of codes, all of them valid, that do not pass. */
-static void
-SelectCodes(const DictTest *test, const uint32_t *codes, uint32_t count, uint64_t *selected)
+/* Does a valid code pass?  Its verdict is found if it is not known yet. */
+static inline bool
+CodePasses(const DictTest *test, uint32_t code)
 {
-	uint8_t    *verdicts = test->memo->verdicts;
-	uint32_t	word;
+	uint8_t    *verdict = &test->memo->verdicts[code];
 
-	if (verdicts == NULL)
+	if (*verdict == VERDICT_UNKNOWN)
 	{
-		RetlSelectRange32(codes, count, &test->memo->range, selected);
-		return;
+		uint32_t	length;
+		const uint8_t *entry = RetlDictEntryAt(test->state, test->width, code, &length);
+
+		*verdict = RetlFilterTest(test->filter, test->type, test->width, entry, length)
+			? VERDICT_PASS : VERDICT_FAIL;
 	}
-	for (word = 0; word < RetlSelectionWords(count); word++)
-	{
-		uint64_t	left;
-
-		for (left = selected[word]; left != 0; left &= left - 1)
-		{
-			unsigned	bit = (unsigned) __builtin_ctzll(left);
-			uint32_t	code = codes[word * 64 + bit];
-
-			if (verdicts[code] == VERDICT_UNKNOWN)
-			{
-				uint32_t	length;
-				const uint8_t *entry = RetlDictEntryAt(test->state, test->width, code, &length);
-
-				verdicts[code] = RetlFilterTest(test->filter, test->type, test->width,
-												entry, length)
-					? VERDICT_PASS : VERDICT_FAIL;
-			}
-			if (verdicts[code] == VERDICT_FAIL)
-				selected[word] &= ~(UINT64_C(1) << bit);
-		}
-	}
+	return *verdict == VERDICT_PASS;
 }
 
-/* Codes handled at a time; a multiple of 64. */
-#define BLOCK_CODES		512
+/* Up to so many of 64 codes are taken one by one, rather than all unpacked. */
+#define FEW_OF_WORD		12
+
+/* Filter the values of one word of a selection; some are selected. */
+static bool
+FilterWord(const DictTest *test, const RetlPacked *packed, uint32_t first, uint64_t *selected,
+		   const char **error)
+{
+	uint32_t	rest = packed->count - first;
+	uint32_t	count = rest < 64 ? rest : 64;
+	bool		few = RetlCountBits(*selected) <= FEW_OF_WORD;
+	uint32_t	codes[64];
+	uint64_t	left;
+
+	if (!few)
+	{
+		RetlPackedRead(packed, first, count, codes);
+		if (!RetlDictCheckCodes(test->state, codes, count, error))
+			return false;
+	}
+	for (left = *selected; left != 0; left &= left - 1)
+	{
+		unsigned	bit = (unsigned) __builtin_ctzll(left);
+		uint32_t	code = few ? RetlPackedFetch(packed, first + bit) : codes[bit];
+
+		if (code >= test->state->entryCount)
+			return RetlDamaged(error, "dictionary code is out of range");
+		if (!CodePasses(test, code))
+			*selected &= ~(UINT64_C(1) << bit);
+	}
+	return true;
+}
 
 /* Filter a piece with a code for each value. */
 static bool
 FilterCodes(const DictTest *test, const RetlDictPiece *piece, uint32_t count,
 			uint64_t *selected, const char **error)
 {
-	uint32_t	block[BLOCK_CODES];
-	uint32_t	first;
+	uint32_t	word;
 
 	/* A code beyond the dictionary does no harm here; decode finds it. */
 	if (test->memo->verdicts == NULL)
@@ -287,18 +297,22 @@ FilterCodes(const DictTest *test, const RetlDictPiece *piece, uint32_t count,
 		RetlPackedSelect(&piece->codes, &test->memo->range, selected);
 		return true;
 	}
-	for (first = 0; first < count; first += BLOCK_CODES)
-	{
-		uint32_t	part = count - first < BLOCK_CODES ? count - first : BLOCK_CODES;
-
-		if (!RetlSelectionAny(selected, first, part))
-			continue;
-		RetlPackedRead(&piece->codes, first, part, block);
-		if (!RetlDictCheckCodes(test->state, block, part, error))
+	for (word = 0; word < RetlSelectionWords(count); word++)
+		if (selected[word] != 0 &&
+			!FilterWord(test, &piece->codes, word * 64, &selected[word], error))
 			return false;
-		SelectCodes(test, block, part, selected + first / 64);
-	}
 	return true;
+}
+
+/* Does a valid code pass, by whatever the memo has? */
+static bool
+RunPasses(const DictTest *test, uint32_t code)
+{
+	const RetlRange *range = &test->memo->range;
+
+	if (test->memo->verdicts != NULL)
+		return CodePasses(test, code);
+	return (code >= range->low && code <= range->high) != range->negate;
 }
 
 /* Filter a piece of runs: once for each run with selected values. */
@@ -317,13 +331,9 @@ FilterRuns(const DictTest *test, const RetlDictPiece *piece, uint32_t count,
 		return false;
 	for (run = 0; run < piece->runCount; run++)
 	{
-		uint64_t	passes = 1;
-
 		if (lengths[run] == 0 || lengths[run] > count - start)
 			return RetlDamaged(error, "lengths of code runs do not add up");
-		if (RetlSelectionAny(selected, start, lengths[run]))
-			SelectCodes(test, &codes[run], 1, &passes);
-		if (passes == 0)
+		if (RetlSelectionAny(selected, start, lengths[run]) && !RunPasses(test, codes[run]))
 			RetlSelectionClear(selected, start, lengths[run]);
 		start += lengths[run];
 	}

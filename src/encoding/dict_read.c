@@ -386,8 +386,7 @@ DecodeFew(const RetlEncodingState *state, const RetlDictPiece *piece, RetlPhysTy
 {
 	uint32_t	i;
 
-	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
-		 i = RetlNextSelected(result->wanted, i + 1, count))
+	RETL_FOR_SELECTED(i, result->wanted, count)
 		if (!TakeEntry(state, type, width, RetlPackedFetch(&piece->codes, i), i, result))
 			return RetlDamaged(error, "dictionary code is out of range");
 	return true;
@@ -405,8 +404,7 @@ DecodeFewOfRuns(const RetlEncodingState *state, const RetlDictPiece *piece, Retl
 	uint32_t	i;
 
 	RetlPackedRead(&piece->lengths, 0, piece->runCount, lengths);
-	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
-		 i = RetlNextSelected(result->wanted, i + 1, count))
+	RETL_FOR_SELECTED(i, result->wanted, count)
 	{
 		while (end <= i && run < piece->runCount)
 			end += lengths[run++];

@@ -64,24 +64,27 @@ RetlSelectionAny(const uint64_t *selected, uint32_t first, uint32_t count)
 	return false;
 }
 
-/* See filtering.h.  Ends as soon as there are too many. */
+/* See filtering.h. */
+uint32_t
+RetlSelectionCount(const uint64_t *selected, uint32_t count)
+{
+	uint32_t	words = RetlSelectionWords(count);
+	uint32_t	result = 0;
+	uint32_t	word;
+
+	if (RetlSimdAvailable())
+		return RetlSimdCountBits(selected, words);
+	for (word = 0; word < words; word++)
+		result += RetlCountBits(selected[word]);
+	return result;
+}
+
+/* See filtering.h. */
 bool
 RetlSelectionIsSparse(const uint64_t *selected, uint32_t count)
 {
-	uint32_t	limit = count / RETLDB_SPARSE_SHARE;
-	uint32_t	word;
-
-	if (selected == NULL)
-		return false;
-	for (word = 0; word < RetlSelectionWords(count); word++)
-	{
-		uint64_t	left;
-
-		for (left = selected[word]; left != 0; left &= left - 1)
-			if (limit-- == 0)
-				return false;
-	}
-	return true;
+	return selected != NULL &&
+		RetlSelectionCount(selected, count) <= count / RETLDB_SPARSE_SHARE;
 }
 
 /* ---------------------------------------------------------------------

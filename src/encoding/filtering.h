@@ -22,6 +22,9 @@ extern void RetlSelectionClear(uint64_t *selected, uint32_t first, uint32_t coun
 /* Is one of the bits [first, first + count) set? */
 extern bool RetlSelectionAny(const uint64_t *selected, uint32_t first, uint32_t count);
 
+/* How many of "count" bits are set?  Bits past the last are clear. */
+extern uint32_t RetlSelectionCount(const uint64_t *selected, uint32_t count);
+
 /*
  * To take one packed number takes as long as to unpack about so many of them with
  * vector instructions.
@@ -50,6 +53,26 @@ RetlNextSelected(const uint64_t *selected, uint32_t from, uint32_t count)
 		if (selected[word] != 0)
 			return word * 64 + (uint32_t) __builtin_ctzll(selected[word]);
 	return count;
+}
+
+/*
+ * Loop over the bits that are set, i (a variable) being the number of each; bits
+ * past "count" are clear.  Quicker than RetlNextSelected where all are visited.
+ */
+#define RETL_FOR_SELECTED(i, selected, count) \
+	for (uint32_t word_ = 0; word_ < RetlSelectionWords(count); word_++) \
+		for (uint64_t left_ = (selected)[word_]; \
+			 left_ != 0 && ((i) = word_ * 64 + (uint32_t) __builtin_ctzll(left_), true); \
+			 left_ &= left_ - 1)
+
+/* How many bits of a word are set, without an instruction for it. */
+static inline uint32_t
+RetlCountBits(uint64_t word)
+{
+	word -= word >> 1 & UINT64_C(0x5555555555555555);
+	word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+	word = (word + (word >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+	return (uint32_t) (word * UINT64_C(0x0101010101010101) >> 56);
 }
 
 /* ---------------------------------------------------------------------

@@ -168,14 +168,6 @@ RetlNumbersRead(const RetlNumbers *numbers, uint32_t first, uint32_t count, int6
 }
 
 /* See numbers.h. */
-int64_t
-RetlNumbersFetch(const RetlNumbers *numbers, uint32_t index)
-{
-	return (int64_t) ((uint64_t) numbers->smallest +
-					  RetlBitsFetch(numbers->bits, index, numbers->bitWidth));
-}
-
-/* See numbers.h. */
 bool
 RetlNumbersIsException(const RetlNumbers *numbers, uint32_t index, uint32_t *which)
 {

@@ -52,7 +52,12 @@ extern void RetlNumbersRead(const RetlNumbers *numbers, uint32_t first, uint32_t
 							int64_t *dst);
 
 /* The integer at "index". */
-extern int64_t RetlNumbersFetch(const RetlNumbers *numbers, uint32_t index);
+static inline int64_t
+RetlNumbersFetch(const RetlNumbers *numbers, uint32_t index)
+{
+	return (int64_t) ((uint64_t) numbers->smallest +
+					  RetlBitsFetch(numbers->bits, index, numbers->bitWidth));
+}
 
 /* Is the value at "index" an exception?  Then *which says the how-manieth. */
 extern bool RetlNumbersIsException(const RetlNumbers *numbers, uint32_t index,

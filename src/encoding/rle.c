@@ -254,16 +254,25 @@ OpenPiece(RlePiece *piece, const uint8_t *src, size_t srcSize, uint32_t count,
 static bool
 CheckLengths(const uint32_t *lengths, uint32_t runCount, uint32_t count, const char **error)
 {
-	uint64_t	sum = 0;
-	uint32_t	shortest = UINT32_MAX;
+	uint32_t	sum = 0;
+	uint32_t	zeros = 0;
+	uint32_t	any = 0;
+	uint64_t	longSum = 0;
 	uint32_t	i;
 
+	/* A loop that every processor can vectorise; good for lengths below 2^16. */
 	for (i = 0; i < runCount; i++)
 	{
 		sum += lengths[i];
-		shortest = lengths[i] < shortest ? lengths[i] : shortest;
+		zeros |= lengths[i] == 0;
+		any |= lengths[i];
 	}
-	if (shortest == 0 || sum != count)
+	if (any >> 16 == 0 && runCount <= UINT16_MAX)
+		longSum = sum;
+	else
+		for (i = 0; i < runCount; i++)
+			longSum += lengths[i];
+	if (zeros != 0 || longSum != count)
 		return RetlDamaged(error, "run lengths do not add up");
 	return true;
 }
@@ -355,6 +364,46 @@ ExpandBytes(RetlDecoded *result, const RetlDecoded *values, const uint32_t *leng
 	result->bytes = values->bytes;
 }
 
+/* A walk over the runs. */
+typedef struct RunWalk
+{
+	const uint32_t *lengths;
+	uint32_t	runCount;
+	uint32_t	run;			/* the current one */
+	uint32_t	end;			/* its end */
+} RunWalk;
+
+/* Runs that are passed over at once, and how far away a value must be for it. */
+#define STRIDE_RUNS		8
+#define STRIDE_VALUES	32
+
+/* Before the first run of some that have checked lengths. */
+static inline RunWalk
+StartWalk(const uint32_t *lengths, uint32_t runCount)
+{
+	return (RunWalk) {lengths, runCount, 0, lengths[0]};
+}
+
+/* Walk on to the run that has value i, which is there. */
+static inline uint32_t
+WalkTo(RunWalk *walk, uint32_t i)
+{
+	while (walk->end + STRIDE_VALUES <= i && walk->run + STRIDE_RUNS < walk->runCount)
+	{
+		const uint32_t *next = walk->lengths + walk->run + 1;
+		uint32_t	sum = ((next[0] + next[1]) + (next[2] + next[3])) +
+			((next[4] + next[5]) + (next[6] + next[7]));
+
+		if (sum > i - walk->end)
+			break;
+		walk->end += sum;
+		walk->run += STRIDE_RUNS;
+	}
+	while (walk->end <= i)
+		walk->end += walk->lengths[++walk->run];
+	return walk->run;
+}
+
 /*
  * Which runs have a selected value?  The runs are "count" values together.
  */
@@ -362,39 +411,57 @@ static void
 SelectRuns(const uint32_t *lengths, uint32_t runCount, const uint64_t *selected, uint32_t count,
 		   uint64_t *runs)
 {
-	uint32_t	run = 0;
-	uint32_t	end = lengths[0];
+	RunWalk		walk = StartWalk(lengths, runCount);
 	uint32_t	i;
 
 	memset(runs, 0, sizeof(uint64_t) * RetlSelectionWords(runCount));
 	for (i = RetlNextSelected(selected, 0, count); i < count;
-		 i = RetlNextSelected(selected, end, count))
+		 i = RetlNextSelected(selected, walk.end, count))
 	{
-		while (end <= i)
-			end += lengths[++run];
+		uint32_t	run = WalkTo(&walk, i);
+
 		runs[run / 64] |= UINT64_C(1) << (run % 64);
 	}
 }
 
-/* Give the wanted values those of their runs. */
+/* The same, and the run of each selected value, of which there are few, in a list. */
 static void
-TakeWanted(RetlDecoded *result, const RetlDecoded *values, RetlPhysType type, uint16_t width,
-		   const uint32_t *lengths, uint32_t count)
+ListRuns(const uint32_t *lengths, uint32_t runCount, const uint64_t *selected, uint32_t count,
+		 uint64_t *runs, uint32_t *list)
 {
-	uint32_t	run = 0;
-	uint32_t	end = lengths[0];
+	RunWalk		walk = StartWalk(lengths, runCount);
 	uint32_t	i;
 
-	for (i = RetlNextSelected(result->wanted, 0, count); i < count;
-		 i = RetlNextSelected(result->wanted, i + 1, count))
+	memset(runs, 0, sizeof(uint64_t) * RetlSelectionWords(runCount));
+	RETL_FOR_SELECTED(i, selected, count)
 	{
-		while (end <= i)
-			end += lengths[++run];
+		uint32_t	run = WalkTo(&walk, i);
+
+		runs[run / 64] |= UINT64_C(1) << (run % 64);
+		*list++ = run;
+	}
+}
+
+/* Give the wanted values those of their runs, which are listed. */
+static void
+TakeWanted(RetlDecoded *result, const RetlDecoded *values, RetlPhysType type, uint16_t width,
+		   const uint32_t *list, uint32_t count)
+{
+	uint32_t	i;
+
+	RETL_FOR_SELECTED(i, result->wanted, count)
+	{
+		uint32_t	run = *list++;
+
 		if (type == RETL_PHYS_BYTES)
 		{
 			result->starts[i] = values->starts[run];
 			result->lengths[i] = values->lengths[run];
 		}
+		else if (width == 4)
+			memcpy(result->fixed + (size_t) i * 4, values->fixed + (size_t) run * 4, 4);
+		else if (width == 8)
+			memcpy(result->fixed + (size_t) i * 8, values->fixed + (size_t) run * 8, 8);
 		else
 			memcpy(result->fixed + (size_t) i * width, values->fixed + (size_t) run * width, width);
 	}
@@ -413,7 +480,7 @@ RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	RlePiece	piece;
 	RetlDecoded values;
 	uint32_t   *lengths;
-	bool		few;
+	uint32_t   *list = NULL;	/* of the runs of few values */
 
 	(void) state;
 	if (count == 0)
@@ -426,13 +493,13 @@ RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		return false;
 
 	memset(&values, 0, sizeof(values));
-	few = RetlSelectionIsSparse(result->wanted, count);
-	if (few)
+	if (RetlSelectionIsSparse(result->wanted, count))
 	{
 		uint64_t   *runs = RetlArenaAlloc(arena, sizeof(uint64_t) *
 										  RetlSelectionWords(piece.runCount));
 
-		SelectRuns(lengths, piece.runCount, result->wanted, count, runs);
+		list = RetlArenaAlloc(arena, sizeof(uint32_t) * (count / RETLDB_SPARSE_SHARE + 1));
+		ListRuns(lengths, piece.runCount, result->wanted, count, runs, list);
 		values.wanted = runs;
 	}
 	if (type == RETL_PHYS_BYTES)
@@ -445,8 +512,8 @@ RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	if (!RunValueEncoding(type)->decode(NULL, piece.values, piece.valuesSize, type, width,
 										piece.runCount, &values, arena, error))
 		return false;
-	if (few)
-		TakeWanted(result, &values, type, width, lengths, count);
+	if (list != NULL)
+		TakeWanted(result, &values, type, width, list, count);
 	else if (type == RETL_PHYS_BYTES)
 		ExpandBytes(result, &values, lengths, piece.runCount);
 	else

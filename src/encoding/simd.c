@@ -27,8 +27,8 @@ bool		RetlSimdAllowed = true;
 #include <immintrin.h>
 #include <string.h>
 
-#define AVX2			__attribute__((target("avx2")))
-#define AVX2_INLINE		static inline __attribute__((target("avx2"), always_inline))
+#define AVX2			__attribute__((target("avx2,popcnt")))
+#define AVX2_INLINE		static inline __attribute__((target("avx2,popcnt"), always_inline))
 
 /* Numbers in a group, and groups in a word of a selection. */
 #define GROUP_NUMBERS	8
@@ -38,7 +38,8 @@ bool		RetlSimdAllowed = true;
 bool
 RetlSimdAvailable(void)
 {
-	return RetlSimdAllowed && __builtin_cpu_supports("avx2");
+	return RetlSimdAllowed && __builtin_cpu_supports("avx2") &&
+		__builtin_cpu_supports("popcnt");
 }
 
 /* ---------------------------------------------------------------------
@@ -503,6 +504,18 @@ RetlSimdSelect(const uint8_t *numbers, unsigned numberWidth, bool isFloat, uint3
 	}
 }
 
+/* See simd.h. */
+AVX2 uint32_t
+RetlSimdCountBits(const uint64_t *words, uint32_t wordCount)
+{
+	uint64_t	count = 0;
+	uint32_t	word;
+
+	for (word = 0; word < wordCount; word++)
+		count += (unsigned) __builtin_popcountll(words[word]);
+	return (uint32_t) count;
+}
+
 #else							/* no AVX2 */
 
 /* See simd.h. */
@@ -561,6 +574,15 @@ RetlSimdSelect(const uint8_t *numbers, unsigned numberWidth, bool isFloat, uint3
 	(void) span;
 	(void) negate;
 	(void) selected;
+}
+
+/* Never called. */
+uint32_t
+RetlSimdCountBits(const uint64_t *words, uint32_t wordCount)
+{
+	(void) words;
+	(void) wordCount;
+	return 0;
 }
 
 #endif

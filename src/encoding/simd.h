@@ -53,4 +53,7 @@ extern void RetlSimdSelect(const uint8_t *numbers, unsigned numberWidth, bool is
 						   uint32_t words, uint64_t low, uint64_t span, bool negate,
 						   uint64_t *selected);
 
+/* How many bits of so many words are set? */
+extern uint32_t RetlSimdCountBits(const uint64_t *words, uint32_t wordCount);
+
 #endif							/* RETLDB_SIMD_H */

@@ -116,6 +116,7 @@ BeginVector(RetlVectorBuilder *builder, uint32 firstRow, uint32 rowCount)
 	vector->rowCount = rowCount;
 	vector->nulls = NULL;
 	memset(builder->built, 0, RetlSelectionWords(rowCount) * sizeof(uint64));
+	builder->isFresh = true;
 	vector->fixed = builder->strided == NULL ? builder->fixed : NULL;
 	vector->pointers = builder->pointers;
 	return vector;
@@ -587,15 +588,36 @@ FetchVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRow
  * ---------------------------------------------------------------------
  */
 
-/* Rows of these bits that are not null. */
+/* Rows of these bits that are not null; "present" may be NULL. */
 static uint32
-CountRows(const uint64 *rows, const uint64 *present, uint32 words)
+CountRows(const uint64 *rows, const uint64 *present, uint32 rowCount)
+{
+	uint64		both[MAX_WORDS];
+
+	if (present == NULL)
+		return RetlSelectionCount(rows, rowCount);
+	for (uint32 i = 0; i < RetlSelectionWords(rowCount); i++)
+		both[i] = rows[i] & present[i];
+	return RetlSelectionCount(both, rowCount);
+}
+
+/* List the rows of these bits, of a piece without nulls. */
+static void
+ListAllRows(RetlVectorBuilder *builder, const PieceRows *part, const uint64 *rows)
 {
 	uint32		count = 0;
 
-	for (uint32 i = 0; i < words; i++)
-		count += pg_popcount64(present != NULL ? rows[i] & present[i] : rows[i]);
-	return count;
+	for (uint32 i = 0; i < RetlSelectionWords(part->piece.rowCount); i++)
+	{
+		for (uint64 bits = rows[i]; bits != 0; bits &= bits - 1)
+		{
+			uint16		row = i * 64 + pg_rightmost_one_pos64(bits);
+
+			builder->rows[count] = row;
+			builder->values[count++] = row;
+		}
+	}
+	Assert(count == part->count);
 }
 
 /* List the rows of these bits that are not null, and their values' indexes. */
@@ -608,7 +630,7 @@ ListRows(RetlVectorBuilder *builder, PieceRows *part, const uint64 *rows, const 
 
 	for (uint32 i = 0; i < words; i++)
 	{
-		uint64		mask = present == NULL ? PG_UINT64_MAX : present[i];
+		uint64		mask = present[i];
 		uint64		bits = rows[i] & mask;
 
 		if (bits == mask)
@@ -626,10 +648,9 @@ ListRows(RetlVectorBuilder *builder, PieceRows *part, const uint64 *rows, const 
 			uint32		bit = pg_rightmost_one_pos64(bits);
 
 			builder->rows[count] = i * 64 + bit;
-			builder->values[count++] = present == NULL ? i * 64 + bit :
-				before + pg_popcount64(mask & ((UINT64CONST(1) << bit) - 1));
+			builder->values[count++] = before + pg_popcount64(mask & ((UINT64CONST(1) << bit) - 1));
 		}
-		before += present == NULL ? 64 : pg_popcount64(mask);
+		before += pg_popcount64(mask);
 	}
 	Assert(count == part->count);
 }
@@ -663,7 +684,6 @@ BuildPiece(RetlVectorBuilder *builder, RetlChunkReader *chunk, PieceRows *part,
 		   const uint64 *rows, const uint64 *wanted)
 {
 	const RetlPieceView *piece = &part->piece;
-	uint32		words = RetlSelectionWords(piece->rowCount);
 	RetlArena	arena = RetlMemoryContextArena(builder->dataContext);
 	bool		variable = builder->type.typeLength < 0;
 	bool		fetch;
@@ -673,10 +693,12 @@ BuildPiece(RetlVectorBuilder *builder, RetlChunkReader *chunk, PieceRows *part,
 	SetNulls(builder, piece, part->row);
 	if (piece->nulls != NULL)
 		RetlPiecePresent(piece, present);
-	part->count = CountRows(rows, piece->nulls != NULL ? present : NULL, words);
+	part->count = CountRows(rows, piece->nulls != NULL ? present : NULL, piece->rowCount);
 	fetch = FetchesValues(chunk, part);
-	if (fetch || variable)
-		ListRows(builder, part, rows, piece->nulls != NULL ? present : NULL);
+	if ((fetch || variable) && piece->nulls != NULL)
+		ListRows(builder, part, rows, present);
+	else if (fetch || variable)
+		ListAllRows(builder, part, rows);
 	if (fetch)
 		return variable ? FetchVariable(builder, chunk, part, &arena) :
 			FetchFixed(builder, chunk, part, &arena);
@@ -685,13 +707,56 @@ BuildPiece(RetlVectorBuilder *builder, RetlChunkReader *chunk, PieceRows *part,
 	if (part->count < piece->valueCount)
 	{
 		if (piece->nulls != NULL)
-			RetlSelectionCompress(wanted, present, words, values);
+			RetlSelectionCompress(wanted, present, RetlSelectionWords(piece->rowCount), values);
 		part->wanted = piece->nulls != NULL ? values : wanted;
 		if (TakesFew(piece) && RetlSelectionIsSparse(part->wanted, piece->valueCount))
 			chunk->stats->valuesFetched += part->count;
 	}
 	return variable ? BuildVariable(builder, chunk, part, &arena) :
 		BuildFixed(builder, chunk, part, &arena);
+}
+
+/*
+ * Find out which rows of a piece are to be built ("rows"), which are then there
+ * ("wanted"), and whether there were any before (*isFirst).  False if there is
+ * nothing to do.
+ */
+static bool
+FindRows(RetlVectorBuilder *builder, const RetlSelection *selection, uint32 row, uint32 rowCount,
+		 uint64 *rows, uint64 *wanted, bool *isFirst)
+{
+	uint32		shift = row % 64;
+	uint64		any = 0;
+	uint64		before = 0;
+
+	for (uint32 i = 0; i < RetlSelectionWords(rowCount); i++)
+	{
+		uint64		mask = RetlRowsMask(Min(rowCount - i * 64, 64)) << shift;
+		uint64	   *built = &builder->built[row / 64 + i];
+		uint64		more = selection != NULL ? selection->words[row / 64 + i] & mask : mask;
+
+		before |= *built & mask;
+		rows[i] = (more & ~*built) >> shift;
+		wanted[i] = ((more | *built) & mask) >> shift;
+		any |= rows[i];
+		*built |= more;
+	}
+	*isFirst = before == 0;
+	return any != 0;
+}
+
+/* The same where nothing is there yet and the piece is made of whole words of the selection. */
+static bool
+FindFreshRows(RetlVectorBuilder *builder, const uint64 *selected, uint32 row, uint32 rowCount)
+{
+	uint32		words = RetlSelectionWords(rowCount);
+	uint64		any = 0;
+
+	for (uint32 i = 0; i < words; i++)
+		any |= selected[i];
+	if (any != 0)
+		memcpy(&builder->built[row / 64], selected, words * sizeof(uint64));
+	return any != 0;
 }
 
 /*
@@ -703,38 +768,28 @@ BuildRows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const RetlSelectio
 {
 	const RetlChunkView *view = &chunk->view;
 	RetlVector *vector = &builder->vector;
+	bool		fresh = builder->isFresh && selection != NULL && view->pieceRows >= 64;
 
+	builder->isFresh = false;
 	for (uint32 row = 0; row < vector->rowCount; row += view->pieceRows)
 	{
 		uint32		pieceIndex = (vector->firstRow + row) / view->pieceRows;
 		uint32		rowCount = RetlPieceRowCount(view, pieceIndex);
-		uint32		shift = row % 64;
 		uint64		rows[MAX_WORDS];
 		uint64		wanted[MAX_WORDS];
-		uint64		any = 0;
-		uint64		before = 0;
+		const uint64 *selected = fresh ? &selection->words[row / 64] : NULL;
 		PieceRows	part;
 		const char *problem;
 
-		for (uint32 i = 0; i < RetlSelectionWords(rowCount); i++)
-		{
-			uint64		mask = RetlRowsMask(Min(rowCount - i * 64, 64)) << shift;
-			uint64	   *built = &builder->built[row / 64 + i];
-			uint64		more = selection != NULL ? selection->words[row / 64 + i] & mask : mask;
-
-			before |= *built & mask;
-			rows[i] = (more & ~*built) >> shift;
-			wanted[i] = ((more | *built) & mask) >> shift;
-			any |= rows[i];
-			*built |= more;
-		}
-		if (any == 0)
-			continue;
 		part.row = row;
-		part.isFirst = before == 0;
+		part.isFirst = true;
+		if (!(fresh ? FindFreshRows(builder, selected, row, rowCount) :
+			  FindRows(builder, selection, row, rowCount, rows, wanted, &part.isFirst)))
+			continue;
 		problem = RetlChunkGetPiece(chunk, pieceIndex, &part.piece);
 		if (problem == NULL)
-			problem = BuildPiece(builder, chunk, &part, rows, wanted);
+			problem = BuildPiece(builder, chunk, &part, fresh ? selected : rows,
+								 fresh ? selected : wanted);
 		if (problem != NULL)
 			return problem;
 	}

@@ -41,6 +41,7 @@ typedef struct RetlVectorBuilder
 
 	/* which rows of the vector are there */
 	uint64		built[RETLDB_MAX_VECTOR_ROWS / 64];
+	bool		isFresh;		/* none is, in no piece */
 
 	/* of the piece at hand: rows to build, and their values' indexes */
 	uint16	   *rows;

@@ -11,6 +11,7 @@
 #include "testlib.h"
 
 #include "encoding/bitpacking.h"
+#include "encoding/simd.h"
 #include "encoding/filtering.h"
 
 #include <cmocka.h>
@@ -320,6 +321,48 @@ test_selection(void **state)
 		}
 }
 
+/* Counting, visiting and judging selections, with and without vector instructions. */
+static void
+test_selections(void **unused)
+{
+	uint64_t	selected[8];
+	uint64_t	seed = 7;
+	int			round;
+
+	(void) unused;
+	for (round = 0; round < 2000; round++)
+	{
+		uint32_t	count = 1 + (uint32_t) (TestRandom(&seed) % 512);
+		uint32_t	words = RetlSelectionWords(count);
+		uint32_t	expected = 0;
+		uint32_t	visited = 0;
+		uint32_t	last = 0;
+		uint32_t	i;
+
+		for (i = 0; i < words; i++)
+			selected[i] = round % 4 == 0 ? UINT64_MAX :
+				round % 4 == 1 ? TestRandom(&seed) :
+				TestRandom(&seed) & TestRandom(&seed) & TestRandom(&seed) & TestRandom(&seed) & TestRandom(&seed);
+		if (count % 64 != 0)
+			selected[words - 1] &= (UINT64_C(1) << (count % 64)) - 1;
+		for (i = 0; i < count; i++)
+			expected += RetlIsSelected(selected, i);
+		RETL_FOR_SELECTED(i, selected, count)
+		{
+			assert_true(RetlIsSelected(selected, i) && (visited == 0 || i > last) && i < count);
+			last = i;
+			visited++;
+		}
+		assert_int_equal(visited, expected);
+		assert_int_equal(RetlSelectionCount(selected, count), expected);
+		assert_true(RetlSelectionIsSparse(selected, count) == (expected <= count / RETLDB_SPARSE_SHARE));
+		RetlSimdAllowed = false;
+		assert_int_equal(RetlSelectionCount(selected, count), expected);
+		RetlSimdAllowed = true;
+	}
+	assert_false(RetlSelectionIsSparse(NULL, 512));
+}
+
 int
 main(void)
 {
@@ -331,6 +374,7 @@ main(void)
 		cmocka_unit_test(test_packed_refuses),
 		cmocka_unit_test(test_select_range),
 		cmocka_unit_test(test_selection),
+		cmocka_unit_test(test_selections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
