@@ -34,6 +34,7 @@
 #include "base/compat.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/row_move.h"
 #include "visibility/row_store.h"
 
 struct RetlBitmapScan
@@ -166,6 +167,23 @@ FindAllRows(RetlBitmapScan *bitmap, Relation rel, Snapshot snapshot)
 }
 
 /*
+ * Look for serializable conflicts where rows of the pinned page have been moved to.
+ */
+static void
+CheckMovedRows(RetlBitmapScan *bitmap, Relation rel, Snapshot snapshot)
+{
+	for (int i = 0; i < bitmap->count; i++)
+	{
+		HeapTupleHeader header;
+
+		SetTuple(bitmap, rel, bitmap->offsets[i]);
+		header = bitmap->tuple.t_data;
+		if (TransactionIdIsValid(RetlTupleMover(header)))
+			RetlCheckMovedRow(rel, &header->t_ctid, snapshot, true);
+	}
+}
+
+/*
  * Turn to a block of the row store, at some offsets or, if count is negative, at
  * all.  False if there is no visible row.
  */
@@ -192,6 +210,8 @@ OpenRowStoreBlock(RetlScanDesc scan, BlockNumber block, const OffsetNumber *offs
 	else
 		FindAllRows(bitmap, rel, snapshot);
 	LockBuffer(bitmap->buffer, BUFFER_LOCK_UNLOCK);
+	if (unlikely(CheckForSerializableConflictOutNeeded(rel, snapshot)))
+		CheckMovedRows(bitmap, rel, snapshot);
 	return bitmap->count > 0;
 }
 

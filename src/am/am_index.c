@@ -29,6 +29,7 @@
 #include "am/write_buffer.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/row_move.h"
 
 /* What fetches for one index scan share. */
 typedef struct RetlIndexFetch
@@ -100,6 +101,8 @@ FetchHeapRow(RetlIndexFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTab
 	{
 		tuple.t_self = *tid;
 		tuple.t_tableOid = RelationGetRelid(rel);
+		if (TransactionIdIsValid(RetlTupleMover(tuple.t_data)))
+			RetlCheckMovedRow(rel, &tuple.t_data->t_ctid, snapshot, true);
 		RetlSlotStoreHeapTuple(slot, &tuple, fetch->buffer);
 	}
 	return found;

@@ -20,6 +20,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
@@ -34,6 +35,7 @@
 #include "base/compat.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/row_move.h"
 #include "visibility/stub.h"
 #include "visibility/touch.h"
 
@@ -67,10 +69,10 @@ ReportMoved(Relation rel)
 }
 
 /*
- * A row of the row store that compaction has moved looks as if it was deleted.
- * Most commands lock the table before they take their snapshot, and so find it in
- * its new place; but COPY of a query, EXPLAIN of a prepared command and cursors
- * do not, and must not pass over it.
+ * A row of the row store that compaction has moved looks as if it was updated: its
+ * t_ctid leads to the new place.  That is lost when VACUUM FULL copies both places;
+ * then it looks as if it was deleted, and commands whose snapshot is older must not
+ * pass over it.
  */
 static TM_Result
 UnlessMoved(Relation rel, TM_Result result, const TM_FailureData *tmfd)
@@ -404,28 +406,7 @@ LockColumnarRow(const LockRequest *request, ItemPointer tid)
 }
 
 /*
- * Lock a row of the row store, and put it into the slot.
- */
-static TM_Result
-LockHeapRow(const LockRequest *request, ItemPointer tid)
-{
-	HeapTupleData tuple;
-	Buffer		buffer;
-	TM_Result	result;
-
-	tuple.t_self = *tid;
-	result = heap_lock_tuple(request->rel, &tuple, request->cid, request->mode,
-							 request->waitPolicy,
-							 (request->flags & TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS) != 0,
-							 &buffer, request->tmfd);
-	tuple.t_tableOid = RelationGetRelid(request->rel);
-	RetlSlotStoreHeapTuple(request->slot, &tuple, buffer);
-	ReleaseBuffer(buffer);
-	return UnlessMoved(request->rel, result, request->tmfd);
-}
-
-/*
- * Wait for the transaction that is changing a later version, as the policy says.
+ * Wait for the transaction that is changing or moving a row, as the policy says.
  * False if it is not to be waited for.
  */
 static bool
@@ -450,6 +431,63 @@ WaitForUpdater(const LockRequest *request, TransactionId xid, ItemPointer tid)
 }
 
 /*
+ * If the tuple at a place of a pinned page is being moved, the transaction that
+ * does it.
+ */
+static TransactionId
+MoverInProgress(Buffer buffer, ItemPointer tid)
+{
+	Page		page = BufferGetPage(buffer);
+	TransactionId mover = InvalidTransactionId;
+	ItemId		lp;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	lp = PageGetItemId(page, ItemPointerGetOffsetNumber(tid));
+	if (ItemIdIsNormal(lp))
+		mover = RetlTupleMover((HeapTupleHeader) PageGetItem(page, lp));
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return TransactionIdIsValid(mover) && TransactionIdIsInProgress(mover) ?
+		mover : InvalidTransactionId;
+}
+
+/*
+ * Lock a row of the row store, and put it into the slot.
+ *
+ * heap_lock_tuple must not find that the row is being moved: it would wait, and
+ * then look for its next version in a block that is not there.  Once the row has
+ * been moved it does not.  As long as we pin the page nobody begins to move rows
+ * of it.
+ */
+static TM_Result
+LockHeapRow(const LockRequest *request, ItemPointer tid)
+{
+	Buffer		pin = ReadBuffer(request->rel, ItemPointerGetBlockNumber(tid));
+	HeapTupleData tuple;
+	Buffer		buffer;
+	TransactionId mover;
+	TM_Result	result;
+
+	while (TransactionIdIsValid(mover = MoverInProgress(pin, tid)))
+	{
+		if (!WaitForUpdater(request, mover, tid))
+		{
+			ReleaseBuffer(pin);
+			return TM_WouldBlock;
+		}
+	}
+	tuple.t_self = *tid;
+	result = heap_lock_tuple(request->rel, &tuple, request->cid, request->mode,
+							 request->waitPolicy,
+							 (request->flags & TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS) != 0,
+							 &buffer, request->tmfd);
+	tuple.t_tableOid = RelationGetRelid(request->rel);
+	RetlSlotStoreHeapTuple(request->slot, &tuple, buffer);
+	ReleaseBuffer(buffer);
+	ReleaseBuffer(pin);
+	return UnlessMoved(request->rel, result, request->tmfd);
+}
+
+/*
  * A row was updated: go from the version that *tid names, which should have been
  * inserted by priorXmax, to the last one.  TM_Ok: *tid can be locked.  This is the
  * loop of heapam_tuple_lock, where the reasons are given.
@@ -470,6 +508,9 @@ FindLastVersion(const LockRequest *request, ItemPointer tid, TransactionId prior
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("tuple to be locked was already moved to another partition due to concurrent update")));
+		/* moved to a row group: what has become of it there is seen when it is locked */
+		if (RetlTidIsColumnar(tid))
+			return TM_Ok;
 		tuple.t_self = *tid;
 		if (heap_fetch(rel, &dirty, &tuple, &buffer, true))
 		{
@@ -556,50 +597,90 @@ retldb_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSl
  * ---------------------------------------------------------------------
  */
 
+/* A step along a chain of versions. */
+typedef struct Version
+{
+	bool		visible;		/* for the snapshot */
+	ItemPointerData next;		/* invalid: this is the last one */
+	TransactionId xmax;			/* who should have made the next one */
+} Version;
+
 /*
- * If a row of a row group was updated, the place of its next version.
+ * Where a tuple of a locked page leads to.
+ */
+static void
+FindNext(HeapTuple tuple, Version *version)
+{
+	HeapTupleHeader header = tuple->t_data;
+
+	ItemPointerSetInvalid(&version->next);
+	if ((header->t_infomask & HEAP_XMAX_INVALID) != 0 || HeapTupleHeaderIsOnlyLocked(header) ||
+		HeapTupleHeaderIndicatesMovedPartitions(header) ||
+		ItemPointerEquals(&tuple->t_self, &header->t_ctid))
+		return;
+	version->next = header->t_ctid;
+	version->xmax = HeapTupleHeaderGetUpdateXid(header);
+}
+
+/*
+ * Look at a version in the row store that priorXmax, if valid, should have made.
+ * False if there is none.
  */
 static bool
-NextVersion(Relation rel, ItemPointer tid, ItemPointer next)
+LookAtHeapVersion(Relation rel, ItemPointer tid, Snapshot snapshot, TransactionId priorXmax,
+				  Version *version)
 {
+	HeapTupleData tuple = {.t_self = *tid};
+	Buffer		buffer;
+	bool		found;
+
+	if (!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
+		return false;
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	found = !RetlTupleIsMarked(tuple.t_data) &&
+		(!TransactionIdIsValid(priorXmax) ||
+		 TransactionIdEquals(HeapTupleHeaderGetXmin(tuple.t_data), priorXmax));
+	if (found)
+	{
+		version->visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
+		HeapCheckForSerializableConflictOut(version->visible, rel, &tuple, buffer, snapshot);
+		FindNext(&tuple, version);
+	}
+	UnlockReleaseBuffer(buffer);
+	return found;
+}
+
+/*
+ * Look at a row of a row group.  Nobody else ever gets its TID, so it need not be
+ * asked who made it.  False if it is not there.
+ */
+static bool
+LookAtColumnarVersion(Relation rel, ItemPointer tid, Snapshot snapshot, Version *version)
+{
+	HeapTupleHeaderData anchor;
 	RetlGroup	group;
 	uint32		row;
 	ItemPointerData stub;
 	Buffer		buffer;
 	HeapTupleData tuple;
-	TransactionId xmax;
 
-	if (!RetlFindRowGroup(rel, tid, &group, &row) ||
-		RetlStubMapLookup(rel, &group.entry, row, &stub) != RETL_ROW_HAS_STUB ||
-		!RetlStubLock(rel, &stub, RetlTidGetRowNumber(tid), BUFFER_LOCK_SHARE, &buffer, &tuple))
+	if (!RetlFindRowGroup(rel, tid, &group, &row))
 		return false;
-	*next = tuple.t_data->t_ctid;
-	xmax = InvalidTransactionId;
-	if ((tuple.t_data->t_infomask & HEAP_XMAX_INVALID) == 0 &&
-		!HeapTupleHeaderIsOnlyLocked(tuple.t_data) &&
-		!HeapTupleHeaderIndicatesMovedPartitions(tuple.t_data) &&
-		!ItemPointerEquals(&tuple.t_self, next))
-		xmax = HeapTupleHeaderGetUpdateXid(tuple.t_data);
-	UnlockReleaseBuffer(buffer);
-	if (!TransactionIdIsValid(xmax))
-		return false;
-
-	/* is it still the version that this update has made? */
-	tuple.t_self = *next;
-	if (!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
-		return false;
-	if (TransactionIdEquals(HeapTupleHeaderGetXmin(tuple.t_data), xmax))
+	version->visible = RetlFetchRow(rel, tid, snapshot, &anchor, NULL) !=
+		RETL_FETCHED_NONE;
+	ItemPointerSetInvalid(&version->next);
+	if (RetlStubMapLookup(rel, &group.entry, row, &stub) == RETL_ROW_HAS_STUB &&
+		RetlStubLock(rel, &stub, RetlTidGetRowNumber(tid), BUFFER_LOCK_SHARE, &buffer, &tuple))
 	{
-		ReleaseBuffer(buffer);
-		return true;
+		FindNext(&tuple, version);
+		UnlockReleaseBuffer(buffer);
 	}
-	ReleaseBuffer(buffer);
-	return false;
+	return true;
 }
 
 /*
- * A cursor's row that compaction has moved has no later version that we could
- * find.
+ * Rows of a group that was rewritten have no later version that we could find, and
+ * those that VACUUM FULL has copied have lost it.
  */
 static void
 CheckNotMoved(Relation rel, ItemPointer tid)
@@ -629,31 +710,38 @@ CheckNotMoved(Relation rel, ItemPointer tid)
 }
 
 /*
- * Follow the chain of updates to the latest version that the scan's snapshot
- * sees; if there is none, *tid stays as it is.
+ * Follow the chain of updates and moves to the latest version that the scan's
+ * snapshot sees; if there is none, *tid stays as it is.  As heap_get_latest_tid,
+ * which would not find rows of row groups.
  */
 void
 retldb_tuple_get_latest_tid(TableScanDesc scan, ItemPointer tid)
 {
-	ItemPointerData next;
-	HeapTupleData tuple;
-	Buffer		buffer;
+	Relation	rel = scan->rs_rd;
+	ItemPointerData at = *tid;
+	TransactionId priorXmax = InvalidTransactionId;
+	bool		found = false;
 
-	if (!RetlTidIsColumnar(tid))
+	RetlWriteFlushForRead(rel);
+	for (;;)
 	{
-		heap_get_latest_tid(scan, tid);
-		CheckNotMoved(scan->rs_rd, tid);
-		return;
+		Version		version = {0};
+
+		CHECK_FOR_INTERRUPTS();
+		if (!(RetlTidIsColumnar(&at) ?
+			  LookAtColumnarVersion(rel, &at, scan->rs_snapshot, &version) :
+			  LookAtHeapVersion(rel, &at, scan->rs_snapshot, priorXmax, &version)))
+			break;
+		if (version.visible)
+		{
+			*tid = at;
+			found = true;
+		}
+		if (!ItemPointerIsValid(&version.next))
+			break;
+		at = version.next;
+		priorXmax = version.xmax;
 	}
-	RetlWriteFlushForRead(scan->rs_rd);
-	CheckNotMoved(scan->rs_rd, tid);
-	if (!NextVersion(scan->rs_rd, tid, &next))
-		return;
-	heap_get_latest_tid(scan, &next);
-	tuple.t_self = next;
-	if (heap_fetch(scan->rs_rd, scan->rs_snapshot, &tuple, &buffer, false))
-	{
-		ReleaseBuffer(buffer);
-		*tid = next;
-	}
+	if (!found)
+		CheckNotMoved(rel, &at);
 }

@@ -141,7 +141,7 @@ WriteGroup(Rewrite *rewrite, const HeapTupleHeaderData *inserter, uint64 writerX
 	anchor = RetlAnchorInsertAs(rewrite->new, groupId, inserter);
 	RetlDirectoryAddGroup(rewrite->new, groupId, rowBase, rows, &anchor, writerXid, &group);
 	if (rewrite->options.sortKeyCount > 0)
-		RetlGroupWriterSort(rewrite->writer);
+		RetlGroupWriterSort(rewrite->writer, NULL);
 	RetlGroupWriterWrite(rewrite->writer, rewrite->new, &group, &rewrite->memory);
 	RetlGroupWriterReset(rewrite->writer);
 }

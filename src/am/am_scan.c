@@ -29,6 +29,7 @@
 #include "am/write_buffer.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/row_move.h"
 #include "visibility/table_scan.h"
 
 /* Shared part of a parallel scan through the table access method. */
@@ -346,7 +347,11 @@ FetchHeapRow(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *s
 		return false;
 	isRow = !RetlTupleIsMarked(tuple.t_data);
 	if (isRow)
+	{
+		if (TransactionIdIsValid(RetlTupleMover(tuple.t_data)))
+			RetlCheckMovedRow(rel, &tuple.t_data->t_ctid, snapshot, true);
 		RetlSlotStoreHeapTuple(slot, &tuple, buffer);
+	}
 	ReleaseBuffer(buffer);
 	return isRow;
 }

@@ -238,7 +238,7 @@ WriteGroup(WriteState *state, Relation rel)
 		RetlWriteMemoryInit(&writeMemory, stateContext);
 	state->failed = true;
 	if (state->mayMove)
-		RetlGroupWriterSort(state->writer);
+		RetlGroupWriterSort(state->writer, NULL);
 	RetlGroupWriterWrite(state->writer, rel, &state->group, &writeMemory);
 	state->failed = false;
 	state->open = false;

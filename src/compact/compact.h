@@ -23,11 +23,12 @@
 #include "visibility/row_move.h"
 
 /*
- * The lock that compaction holds on a table.  It excludes everybody but readers:
- * a command with an older snapshot that went on to change or lock a moved row
- * would find it deleted, and pass over it in silence.
+ * The locks that a step may hold on a table.  Rows of the row store are moved next
+ * to writers, who follow the links that moved rows leave.  Row groups are rewritten
+ * while there are only readers.
  */
-#define RETLDB_COMPACT_LOCK		ExclusiveLock
+#define RETLDB_MOVE_LOCK		ShareUpdateExclusiveLock
+#define RETLDB_REWRITE_LOCK		ExclusiveLock
 
 /* Compaction of one table, over all its steps. */
 typedef struct RetlCompaction
@@ -43,10 +44,13 @@ typedef struct RetlCompaction
 								 * with an order */
 
 	/* of the current step */
+	LOCKMODE	lockMode;		/* held on the table, one of the two above */
 	TransactionId oldestXmin;	/* what is older is visible to everybody */
 
 	/* between steps */
 	BlockNumber nextBlock;		/* of the row store: those before are done */
+	bool		crowded;		/* writers were there: move only */
+	bool		mustRewrite;	/* nothing is left to move, but groups to rewrite */
 	bool		mayYield;		/* give up a step for those who wait */
 	bool		noClustering;	/* it does not get better */
 	bool		unfinished;		/* other tables' turn, unless "full" */
@@ -65,6 +69,7 @@ typedef struct RetlCompaction
 typedef struct RetlCompactPlan
 {
 	TransactionId oldestXmin;	/* what is older is visible to everybody */
+	RetlOthers	others;			/* who is there besides us */
 	RetlWriteOptions options;
 	int			groupCount;		/* groups to be rewritten, in order */
 	RetlGroup **groups;
@@ -80,7 +85,8 @@ typedef enum RetlStepResult
 {
 	RETL_STEP_DONE,				/* to be committed */
 	RETL_STEP_NOTHING,			/* nothing is left to do */
-	RETL_STEP_YIELDED			/* to be rolled back: somebody waits for the table */
+	RETL_STEP_YIELDED			/* to be rolled back: somebody waits for the table, or most
+								 * of its rows were changed meanwhile */
 } RetlStepResult;
 
 /* How transactions are ended, and others begun. */

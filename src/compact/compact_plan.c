@@ -61,15 +61,17 @@ static void
 AddBlock(RetlCompactPlan *plan, Relation rel, BlockNumber block, BufferAccessStrategy strategy)
 {
 	OffsetNumber offsets[MaxHeapTuplesPerPage];
-	int			count = RetlRowStoreSettledRows(rel, block, plan->oldestXmin, strategy, offsets);
+	int			count = RetlRowStoreSettledRows(rel, block, plan->oldestXmin, plan->others,
+												strategy, offsets);
 	RetlPageRows *page;
 
 	if (count == 0)
 		return;
-	page = palloc(offsetof(RetlPageRows, offsets) + sizeof(OffsetNumber) * count);
+	page = palloc0(RetlPageRowsSize(count));
 	page->block = block;
 	page->count = count;
-	memcpy(page->offsets, offsets, sizeof(OffsetNumber) * count);
+	for (int i = 0; i < count; i++)
+		page->rows[i].offset = offsets[i];
 	if ((plan->pageCount & (plan->pageCount - 1)) == 0)
 	{
 		Size		capacity = Max(plan->pageCount * 2, 64);
@@ -125,11 +127,11 @@ CollectRows(RetlCompaction *compaction, Relation rel, const RetlDirectory *direc
  * May the group be rewritten at all?
  */
 static bool
-IsCandidate(Relation rel, const RetlGroup *group, TransactionId oldestXmin)
+IsCandidate(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
 {
-	return group->entry.state == RETL_GROUP_COMPLETE &&
+	return plan->others == RETL_OTHERS_READ && group->entry.state == RETL_GROUP_COMPLETE &&
 		group->entry.stubMapRoot == RETLDB_NO_BLOCK &&
-		RetlAnchorIsSettled(rel, &group->entry, oldestXmin);
+		RetlAnchorIsSettled(rel, &group->entry, plan->oldestXmin);
 }
 
 /*
@@ -170,7 +172,7 @@ FindSmallGroups(Relation rel, const RetlDirectory *directory, const RetlCompactP
 
 		CHECK_FOR_INTERRUPTS();
 		if (group->entry.rowCount >= plan->options.groupRows / 2 ||
-			!IsCandidate(rel, group, plan->oldestXmin))
+			!IsCandidate(rel, group, plan))
 			continue;
 		candidate->group = group;
 		candidate->rawBytes = RawBytes(reader, group);
@@ -311,7 +313,7 @@ FindRanges(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *
 			(entry->zone.flags & RETL_ZONE_HAS_RANGE) == 0 ||
 			!ZonesFollowOrder(rel, attnum, entry->zone.keyKind) ||
 			memcmp(entry->zone.min, entry->zone.max, RETLDB_KEY_LENGTH) >= 0 ||
-			!IsCandidate(rel, group, plan->oldestXmin))
+			!IsCandidate(rel, group, plan))
 			continue;
 		ranges[*count].group = group;
 		ranges[*count].zone = &entry->zone;
@@ -441,6 +443,17 @@ PlanClustering(const RetlCompaction *compaction, Relation rel, const RetlDirecto
 	return true;
 }
 
+/*
+ * The same, if the table has an order.
+ */
+static bool
+PlanOrder(const RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
+		  RetlCompactPlan *plan)
+{
+	return plan->options.sortKeyCount > 0 && !compaction->noClustering &&
+		PlanClustering(compaction, rel, directory, plan);
+}
+
 /* See compact.h. */
 bool
 RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
@@ -449,12 +462,20 @@ RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *p
 
 	memset(plan, 0, sizeof(*plan));
 	plan->oldestXmin = compaction->oldestXmin;
+	plan->others = compaction->lockMode == RETLDB_MOVE_LOCK ? RETL_OTHERS_WRITE : RETL_OTHERS_READ;
 	RetlWriteOptionsFill(rel, &plan->options);
 	plan->options.compacted = true;
 	directory = RetlDirectoryRead(rel);
 	CollectRows(compaction, rel, directory, plan);
 	if (PlanMerge(compaction, rel, directory, plan))
 		return true;
-	return plan->options.sortKeyCount > 0 && !compaction->noClustering &&
-		PlanClustering(compaction, rel, directory, plan);
+	if (plan->others == RETL_OTHERS_WRITE)
+	{
+		/* would there be more to do without them? */
+		plan->others = RETL_OTHERS_READ;
+		compaction->mustRewrite = PlanMerge(compaction, rel, directory, plan) ||
+			PlanOrder(compaction, rel, directory, plan);
+		return false;
+	}
+	return PlanOrder(compaction, rel, directory, plan);
 }

@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include "access/heaptoast.h"
 #include "access/xact.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -30,6 +29,7 @@
 #include "compact/compact_stats.h"
 #include "rowgroup/group_reader.h"
 #include "visibility/anchor.h"
+#include "visibility/touch.h"
 
 /* Rows between looks at whether somebody waits. */
 #define YIELD_ROWS	1024
@@ -47,6 +47,8 @@ typedef struct Sink
 	FullTransactionId newestXid;	/* of those that inserted the rows */
 	uint64		rows;
 	uint64		groups;			/* written */
+	RetlGroup	lastGroup;		/* the last of them, which has all rows of the row store, */
+	uint32	   *lastOrder;		/* and which row has come to each of its places; or NULL */
 	bool		yielded;		/* somebody waits: all is in vain */
 } Sink;
 
@@ -103,7 +105,6 @@ WriteGroup(Sink *sink)
 	uint64		groupId;
 	uint64		rowBase;
 	ItemPointerData anchor;
-	RetlGroup	group;
 	uint32		rows = RetlGroupWriterRowCount(sink->writer);
 
 	if (rows == 0 || sink->yielded)
@@ -113,13 +114,14 @@ WriteGroup(Sink *sink)
 		sink->yielded = true;
 		return;
 	}
+	sink->lastOrder = NULL;
 	if (sink->plan->options.sortKeyCount > 0 && sink->sort == NULL)
-		RetlGroupWriterSort(sink->writer);
+		RetlGroupWriterSort(sink->writer, &sink->lastOrder);
 	RetlDirectoryReserve(sink->rel, rows, &groupId, &rowBase);
 	anchor = RetlAnchorInsert(sink->rel, groupId, GetCurrentCommandId(true), false);
 	RetlDirectoryAddGroup(sink->rel, groupId, rowBase, rows, &anchor,
-						  U64FromFullTransactionId(sink->newestXid), &group);
-	RetlGroupWriterWrite(sink->writer, sink->rel, &group, &sink->memory);
+						  U64FromFullTransactionId(sink->newestXid), &sink->lastGroup);
+	RetlGroupWriterWrite(sink->writer, sink->rel, &sink->lastGroup, &sink->memory);
 	RetlGroupWriterReset(sink->writer);
 	sink->groups++;
 }
@@ -262,7 +264,7 @@ PutGroups(Sink *sink)
 
 /*
  * Read a row of the row store, whose buffer is pinned; its values that are out
- * of line are copied, and then deleted.
+ * of line are copied.
  */
 static void
 PutTuple(Sink *sink, HeapTuple tuple)
@@ -271,8 +273,6 @@ PutTuple(Sink *sink, HeapTuple tuple)
 	heap_deform_tuple(tuple, RelationGetDescr(sink->rel), sink->slot->tts_values,
 					  sink->slot->tts_isnull);
 	PutRow(sink);
-	if (HeapTupleHasExternal(tuple) && !sink->yielded)
-		heap_toast_delete(sink->rel, tuple, false);
 }
 
 /*
@@ -280,7 +280,7 @@ PutTuple(Sink *sink, HeapTuple tuple)
  * many were read.
  */
 static int
-PutPage(Sink *sink, const RetlPageRows *rows, BufferAccessStrategy strategy)
+PutPage(Sink *sink, RetlPageRows *rows, BufferAccessStrategy strategy)
 {
 	Buffer		buffer = ReadBufferExtended(sink->rel, MAIN_FORKNUM, rows->block, RBM_NORMAL,
 											strategy);
@@ -293,16 +293,21 @@ PutPage(Sink *sink, const RetlPageRows *rows, BufferAccessStrategy strategy)
 
 		if (sink->sort == NULL && RetlGroupWriterIsFull(sink->writer))
 			break;
-		/* what is visible to everybody stays where it is while it is pinned */
+		rows->rows[done].newRow = RetlGroupWriterRowCount(sink->writer);
+		/*
+		 * It was live when we had a snapshot already, so it is not removed before
+		 * we are done, whatever others do to it, and stays where it is while it is
+		 * pinned.
+		 */
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-		lp = PageGetItemId(BufferGetPage(buffer), rows->offsets[done]);
+		lp = PageGetItemId(BufferGetPage(buffer), rows->rows[done].offset);
 		if (!ItemIdIsNormal(lp))
 			elog(ERROR, "row (%u,%u) of table \"%s\" has vanished", rows->block,
-				 rows->offsets[done], RelationGetRelationName(sink->rel));
+				 rows->rows[done].offset, RelationGetRelationName(sink->rel));
 		tuple.t_data = (HeapTupleHeader) PageGetItem(BufferGetPage(buffer), lp);
 		tuple.t_len = ItemIdGetLength(lp);
 		tuple.t_tableOid = RelationGetRelid(sink->rel);
-		ItemPointerSet(&tuple.t_self, rows->block, rows->offsets[done]);
+		ItemPointerSet(&tuple.t_self, rows->block, rows->rows[done].offset);
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 		PutTuple(sink, &tuple);
 	}
@@ -318,13 +323,14 @@ static void
 PutRowStore(Sink *sink, RetlCompactPlan *plan)
 {
 	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+	uint64		read = 0;
 
 	for (int i = 0; i < plan->pageCount && !sink->yielded; i++)
 	{
 		RetlPageRows *rows = plan->pages[i];
 		int			done = PutPage(sink, rows, strategy);
 
-		sink->compaction->rowsMoved += done;
+		read += done;
 		if (done < rows->count)
 		{
 			plan->nextBlock = rows->block;
@@ -333,6 +339,7 @@ PutRowStore(Sink *sink, RetlCompactPlan *plan)
 			break;
 		}
 	}
+	plan->rowStoreRows = read;
 	FreeAccessStrategy(strategy);
 }
 
@@ -353,45 +360,109 @@ CompareAnchors(const void *one, const void *other)
 }
 
 /*
+ * What was to be taken away was changed although we hold a lock.
+ */
+static void
+ReportChanged(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not compact table \"%s\" due to concurrent changes",
+					RelationGetRelationName(rel))));
+}
+
+/*
  * Take the anchors of the rewritten groups away, page by page.
  */
 static void
 TakeGroupsAway(Relation rel, RetlCompactPlan *plan)
 {
-	OffsetNumber offsets[MaxHeapTuplesPerPage];
-	int			count = 0;
+	RetlPageRows *anchors = palloc0(RetlPageRowsSize(MaxHeapTuplesPerPage));
 
 	qsort(plan->groups, plan->groupCount, sizeof(RetlGroup *), CompareAnchors);
 	for (int i = 0; i < plan->groupCount; i++)
 	{
 		const RetlGroupEntry *entry = &plan->groups[i]->entry;
 
-		offsets[count++] = entry->anchorOffset;
+		anchors->block = entry->anchorBlock;
+		anchors->rows[anchors->count++].offset = entry->anchorOffset;
 		if (i + 1 < plan->groupCount && plan->groups[i + 1]->entry.anchorBlock == entry->anchorBlock)
 			continue;
-		RetlTuplesTakeAway(rel, entry->anchorBlock, offsets, count, plan->oldestXmin);
-		count = 0;
+		if (RetlTuplesTakeAway(rel, anchors, RETL_MOVED_NOWHERE, plan->others,
+							   plan->oldestXmin) < anchors->count)
+			ReportChanged(rel);
+		anchors->count = 0;
 	}
+	pfree(anchors);
 }
 
 /*
- * Take the moved rows away.  Statistics: they are dead, and nothing else has
- * happened to the table's rows.
+ * Say where the rows of the row store have come to when the group was sorted.
  */
 static void
-TakeAway(Relation rel, RetlCompactPlan *plan)
+FollowOrder(const RetlCompactPlan *plan, const Sink *sink)
 {
-	uint64		dead = plan->groupCount;
+	uint32		count = sink->lastGroup.entry.rowCount;
+	uint32	   *places;
+
+	if (sink->lastOrder == NULL || plan->pageCount == 0)
+		return;
+	places = palloc_extended(sizeof(uint32) * count, MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i < count; i++)
+		places[sink->lastOrder[i]] = i;
+	for (int i = 0; i < plan->pageCount; i++)
+		for (int j = 0; j < plan->pages[i]->count; j++)
+			plan->pages[i]->rows[j].newRow = places[plan->pages[i]->rows[j].newRow];
+	pfree(places);
+}
+
+/*
+ * Take the rows of the row store away.  Those that somebody has changed or locked
+ * since they were read stay, and the copies in the new group are dead.  Returns how
+ * many were taken.
+ */
+static uint64
+TakeRowsAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
+{
+	uint64		taken = 0;
 
 	for (int i = 0; i < plan->pageCount; i++)
 	{
+		RetlPageRows *page = plan->pages[i];
+		int			count;
+
 		CHECK_FOR_INTERRUPTS();
-		RetlTuplesTakeAway(rel, plan->pages[i]->block, plan->pages[i]->offsets,
-						   plan->pages[i]->count, plan->oldestXmin);
-		dead += plan->pages[i]->count;
+		count = RetlTuplesTakeAway(rel, page, sink->lastGroup.entry.rowBase, plan->others,
+								   plan->oldestXmin);
+		taken += count;
+		if (count == page->count)
+			continue;
+		if (plan->others == RETL_OTHERS_READ)
+			ReportChanged(rel);
+		for (int j = 0; j < page->count; j++)
+			if (!page->rows[j].taken)
+				RetlRowSetDead(rel, &sink->lastGroup, page->rows[j].newRow);
 	}
+	return taken;
+}
+
+/*
+ * Take away what was written anew.  Statistics: it is dead, and nothing else has
+ * happened to the table's rows.  False if it does not pay.
+ */
+static bool
+TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
+{
+	uint64		taken;
+
+	FollowOrder(plan, sink);
+	taken = TakeRowsAway(rel, plan, sink);
+	if (plan->groupCount == 0 && taken < plan->rowStoreRows / 2)
+		return false;
+	sink->compaction->rowsMoved += taken;
 	TakeGroupsAway(rel, plan);
-	RetlCountDeadTuples(rel, dead);
+	RetlCountDeadTuples(rel, plan->groupCount + taken);
+	return true;
 }
 
 /* ---------------------------------------------------------------------
@@ -403,7 +474,7 @@ TakeAway(Relation rel, RetlCompactPlan *plan)
 bool
 RetlCompactMustYield(RetlCompaction *compaction, Relation rel)
 {
-	return compaction->mayYield && LockHasWaitersRelation(rel, RETLDB_COMPACT_LOCK);
+	return compaction->mayYield && LockHasWaitersRelation(rel, compaction->lockMode);
 }
 
 /*
@@ -428,9 +499,6 @@ CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
 {
 	Sink		sink;
 
-	/* whoever has read a row by its place has read what replaces it */
-	TransferPredicateLocksToHeapRelation(rel);
-
 	ReportPlan(plan);
 	BeginSink(&sink, compaction, rel, plan);
 	PutGroups(&sink);
@@ -441,7 +509,14 @@ CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
 	if (sink.yielded)
 		return false;
 	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_REMOVING);
-	TakeAway(rel, plan);
+	if (!TakeAway(rel, plan, &sink))
+		return false;
+
+	/*
+	 * Whoever has read a row by its place has read what replaces it.  Those who
+	 * come later find the link (RetlCheckMovedRow).
+	 */
+	TransferPredicateLocksToHeapRelation(rel);
 	compaction->lastXid = GetCurrentTransactionId();
 	compaction->groupsMerged += plan->groupCount;
 	compaction->groupsWritten += sink.groups;

@@ -20,6 +20,30 @@
 #include "compact/compact_stats.h"
 
 /*
+ * Lock the table: if no writer is there, to do everything, else to move rows; once
+ * these have been moved, writers have to be waited for.  False if it is locked by
+ * others.
+ */
+static bool
+LockTable(RetlCompaction *compaction)
+{
+	compaction->lockMode = RETLDB_REWRITE_LOCK;
+	if ((!compaction->crowded || (compaction->mustRewrite && !compaction->wait)) &&
+		ConditionalLockRelationOid(compaction->relid, RETLDB_REWRITE_LOCK))
+		return true;
+	if (!compaction->mustRewrite)
+	{
+		compaction->lockMode = RETLDB_MOVE_LOCK;
+		if (ConditionalLockRelationOid(compaction->relid, RETLDB_MOVE_LOCK))
+			return true;
+	}
+	if (!compaction->wait)
+		return false;
+	LockRelationOid(compaction->relid, compaction->lockMode);
+	return true;
+}
+
+/*
  * Open the table; NULL if it is gone, locked by others, or none that can be
  * compacted.  It may have become another between two steps.
  *
@@ -27,16 +51,13 @@
  * index is not for us as long as nobody makes entries for moved rows.
  */
 static Relation
-OpenTable(const RetlCompaction *compaction)
+OpenTable(RetlCompaction *compaction)
 {
 	Relation	rel;
 
-	if (compaction->wait)
-		rel = try_relation_open(compaction->relid, RETLDB_COMPACT_LOCK);
-	else if (ConditionalLockRelationOid(compaction->relid, RETLDB_COMPACT_LOCK))
-		rel = try_relation_open(compaction->relid, NoLock);
-	else
+	if (!LockTable(compaction))
 		return NULL;
+	rel = try_relation_open(compaction->relid, NoLock);
 	if (rel == NULL)
 		return NULL;
 	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || !RetlIsRetldbTable(rel) ||
@@ -86,8 +107,20 @@ RetlCompactTable(RetlCompaction *compaction, const RetlCompactTransactions *tran
 		}
 		transactions->rollback();
 		if (result == RETL_STEP_NOTHING)
-			return true;
+		{
+			if (compaction->lockMode == RETLDB_REWRITE_LOCK || !compaction->mustRewrite)
+				return true;
+			/* and what could not be moved because it was in use */
+			compaction->nextBlock = 0;
+			continue;
+		}
 		compaction->yields++;
+		if (compaction->lockMode == RETLDB_REWRITE_LOCK && !compaction->mustRewrite)
+		{
+			/* next to those who wait, then */
+			compaction->crowded = true;
+			continue;
+		}
 		if (!compaction->wait)
 			return true;
 		/* two that yield to each other would never get anywhere */

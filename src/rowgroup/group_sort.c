@@ -423,7 +423,7 @@ MoveColumn(RetlColumnBuffer *buffer, const uint32 *order, uint32 rowCount)
 }
 
 /* See group_sort.h. */
-bool
+uint32 *
 RetlGroupSort(RetlColumnBuffer *columns, TupleDesc tupdesc, uint32 rowCount,
 			  const RetlSortKey *keys, int keyCount)
 {
@@ -431,10 +431,10 @@ RetlGroupSort(RetlColumnBuffer *columns, TupleDesc tupdesc, uint32 rowCount,
 	MemoryContext oldContext;
 	SortState	state;
 	uint32	   *order;
-	bool		moved;
+	uint32	   *result = NULL;
 
 	if (keyCount == 0 || rowCount < 2)
-		return false;
+		return NULL;
 	sortContext = AllocSetContextCreate(CurrentMemoryContext, "retldb row group sort",
 										ALLOCSET_DEFAULT_SIZES);
 	oldContext = MemoryContextSwitchTo(sortContext);
@@ -451,8 +451,12 @@ RetlGroupSort(RetlColumnBuffer *columns, TupleDesc tupdesc, uint32 rowCount,
 		MoveColumn(&columns[i], order, rowCount);
 	}
 
-	moved = order != NULL;
 	MemoryContextSwitchTo(oldContext);
+	if (order != NULL)
+	{
+		result = AllocateArray(rowCount, sizeof(uint32));
+		memcpy(result, order, sizeof(uint32) * rowCount);
+	}
 	MemoryContextDelete(sortContext);
-	return moved;
+	return result;
 }

@@ -17,10 +17,11 @@
 
 /*
  * Sort the rows of all columns ([natts], zero for dropped ones) by the keys.
- * Rows with equal keys keep their order.  Returns whether any row moved.  If this
- * fails, columns may have different orders: the rows cannot be used any more.
+ * Rows with equal keys keep their order.  Returns NULL if no row moved, else which
+ * row has come to each place, palloc'd.  If this fails, columns may have different
+ * orders: the rows cannot be used any more.
  */
-extern bool RetlGroupSort(RetlColumnBuffer *columns, TupleDesc tupdesc, uint32 rowCount,
-						  const RetlSortKey *keys, int keyCount);
+extern uint32 *RetlGroupSort(RetlColumnBuffer *columns, TupleDesc tupdesc, uint32 rowCount,
+							 const RetlSortKey *keys, int keyCount);
 
 #endif							/* RETLDB_GROUP_SORT_H */

@@ -403,11 +403,17 @@ SortOverflow(RetlGroupWriter *writer)
 
 /* See group_writer.h. */
 void
-RetlGroupWriterSort(RetlGroupWriter *writer)
+RetlGroupWriterSort(RetlGroupWriter *writer, uint32 **order)
 {
-	if (RetlGroupSort(writer->columns, writer->tupdesc, writer->rowCount,
-					  writer->options.sortKeys, writer->options.sortKeyCount))
+	uint32	   *moved = RetlGroupSort(writer->columns, writer->tupdesc, writer->rowCount,
+									  writer->options.sortKeys, writer->options.sortKeyCount);
+
+	if (moved != NULL)
 		SortOverflow(writer);
+	if (order != NULL)
+		*order = moved;
+	else if (moved != NULL)
+		pfree(moved);
 }
 
 /* Encode and write one column; its footer entry and zone entry are filled in. */

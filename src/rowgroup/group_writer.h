@@ -73,9 +73,10 @@ extern void RetlGroupWriterSetCompacted(RetlGroupWriter *writer, bool compacted)
 
 /*
  * Bring the rows into the order of the sort keys, those with equal keys in the
- * order in which they came.  Not for rows whose TIDs somebody has kept.
+ * order in which they came.  Not for rows whose TIDs somebody has kept.  *order,
+ * if wanted: NULL if no row moved, else which row has come to each place.
  */
-extern void RetlGroupWriterSort(RetlGroupWriter *writer);
+extern void RetlGroupWriterSort(RetlGroupWriter *writer, uint32 **order);
 
 /*
  * Memory that writing a group takes for a while.  It is kept from group to

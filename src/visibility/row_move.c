@@ -12,16 +12,24 @@
  * nearly always lost all its tuples, so that an image of it is not more than
  * a record for each tuple would be.
  *
+ * t_ctid then leads to a row of a row group, so to a block that the file does not
+ * have.  heap's own functions follow it in one case only: heap_lock_tuple, when it
+ * has waited for a transaction that it found there.  Those who call it therefore
+ * look first, and keep the page pinned (am_modify.c); and while others may be at
+ * it, tuples are taken away only from pages that nobody else has pinned.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/heapam.h"
 #include "access/heapam_xlog.h"
+#include "access/heaptoast.h"
 #include "access/visibilitymap.h"
 #include "access/xact.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
+#include "storage/predicate.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
@@ -29,6 +37,11 @@
 #include "visibility/anchor.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
+#include "visibility/stub.h"
+
+/* How often we try to get a page that others use, and the pauses between (in microseconds). */
+#define CLEANUP_TRIES	5
+#define CLEANUP_PAUSE	500
 
 /*
  * See row_move.h.  HeapTupleSatisfiesVacuum sets the hint that xmax is invalid
@@ -69,13 +82,20 @@ GetTuple(Relation rel, Buffer buffer, OffsetNumber offset, HeapTuple tuple)
 /* See row_move.h. */
 int
 RetlRowStoreSettledRows(Relation rel, BlockNumber block, TransactionId oldestXmin,
-						BufferAccessStrategy strategy, OffsetNumber *offsets)
+						RetlOthers others, BufferAccessStrategy strategy, OffsetNumber *offsets)
 {
 	Buffer		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
 	OffsetNumber max;
 	int			count = 0;
 
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (others == RETL_OTHERS_READ)
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	else if (!ConditionalLockBufferForCleanup(buffer))
+	{
+		/* they would most likely still be there when the rows are to be taken */
+		ReleaseBuffer(buffer);
+		return 0;
+	}
 	max = PageIsNew(BufferGetPage(buffer)) ? 0 : PageGetMaxOffsetNumber(BufferGetPage(buffer));
 	for (OffsetNumber offset = FirstOffsetNumber; offset <= max; offset++)
 	{
@@ -109,33 +129,58 @@ LogTakenAway(Buffer buffer, bool allVisibleCleared)
 }
 
 /*
+ * Lock a pinned page for writing.  If others may be at it, only when nobody else
+ * has it pinned; who reads is gone soon, so we try a few times.
+ */
+static bool
+LockForTaking(Buffer buffer, RetlOthers others)
+{
+	if (others == RETL_OTHERS_READ)
+	{
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		return true;
+	}
+	for (int i = 0; i < CLEANUP_TRIES; i++)
+	{
+		if (i > 0)
+			pg_usleep(CLEANUP_PAUSE);
+		if (ConditionalLockBufferForCleanup(buffer))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Pin and lock a page for writing, and pin its page of the visibility map if it
- * is all-visible.
+ * is all-visible.  InvalidBuffer if others use the page.
  */
 static Buffer
-LockPageAndMap(Relation rel, BlockNumber block, Buffer *vmBuffer)
+LockPageAndMap(Relation rel, BlockNumber block, RetlOthers others, Buffer *vmBuffer)
 {
 	Buffer		buffer = ReadBuffer(rel, block);
 
 	*vmBuffer = InvalidBuffer;
 	if (PageIsAllVisible(BufferGetPage(buffer)))
 		visibilitymap_pin(rel, block, vmBuffer);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	while (*vmBuffer == InvalidBuffer && PageIsAllVisible(BufferGetPage(buffer)))
+	while (LockForTaking(buffer, others))
 	{
+		if (*vmBuffer != InvalidBuffer || !PageIsAllVisible(BufferGetPage(buffer)))
+			return buffer;
 		/* not with the page locked, for it may take a read */
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 		visibilitymap_pin(rel, block, vmBuffer);
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	}
-	return buffer;
+	ReleaseBuffer(buffer);
+	if (*vmBuffer != InvalidBuffer)
+		ReleaseBuffer(*vmBuffer);
+	return InvalidBuffer;
 }
 
 /*
- * Give a tuple of a locked page an xmax.
+ * Give a tuple of a locked page an xmax, and say where it has gone.
  */
 static void
-SetXmax(HeapTuple tuple, TransactionId xid, CommandId cid)
+SetXmax(HeapTuple tuple, TransactionId xid, CommandId cid, const ItemPointerData *next)
 {
 	HeapTupleHeader header = tuple->t_data;
 
@@ -144,48 +189,137 @@ SetXmax(HeapTuple tuple, TransactionId xid, CommandId cid)
 	HeapTupleHeaderClearHotUpdated(header);
 	HeapTupleHeaderSetXmax(header, xid);
 	HeapTupleHeaderSetCmax(header, cid, false);
-	header->t_ctid = tuple->t_self;
+	header->t_ctid = *next;
 }
 
-/* See row_move.h. */
-void
-RetlTuplesTakeAway(Relation rel, BlockNumber block, const OffsetNumber *offsets, int count,
-				   TransactionId oldestXmin)
+/*
+ * Set "taken" of those tuples of a locked page that are settled, and point to
+ * them.  Returns how many.
+ */
+static int
+FindSettled(Relation rel, Buffer buffer, RetlPageRows *rows, TransactionId oldestXmin,
+			HeapTuple tuples)
+{
+	int			taken = 0;
+
+	for (int i = 0; i < rows->count; i++)
+	{
+		RetlLeavingTuple *row = &rows->rows[i];
+
+		row->taken = GetTuple(rel, buffer, row->offset, &tuples[i]) &&
+			RetlTupleIsSettled(&tuples[i], oldestXmin, buffer);
+		row->external = row->taken && HeapTupleHasExternal(&tuples[i]);
+		if (row->taken)
+			taken++;
+	}
+	return taken;
+}
+
+/*
+ * Write xmax and new place of the taken tuples of a locked page.
+ */
+static void
+MarkTaken(Relation rel, Buffer buffer, Buffer vmBuffer, RetlPageRows *rows, HeapTuple tuples,
+		  uint64 firstRowNumber)
 {
 	TransactionId xid = GetCurrentTransactionId();
 	CommandId	cid = GetCurrentCommandId(true);
-	Buffer		vmBuffer;
-	Buffer		buffer = LockPageAndMap(rel, block, &vmBuffer);
 	Page		page = BufferGetPage(buffer);
 	bool		allVisible = PageIsAllVisible(page);
-	HeapTupleData *tuples = palloc(sizeof(HeapTupleData) * Max(count, 1));
-
-	for (int i = 0; i < count; i++)
-		if (!GetTuple(rel, buffer, offsets[i], &tuples[i]) ||
-			!RetlTupleIsSettled(&tuples[i], oldestXmin, buffer))
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("could not compact table \"%s\" due to concurrent changes",
-							RelationGetRelationName(rel))));
 
 	START_CRIT_SECTION();
 	PageSetPrunable(page, xid);
 	if (allVisible)
 	{
 		PageClearAllVisible(page);
-		visibilitymap_clear(rel, block, vmBuffer, VISIBILITYMAP_VALID_BITS);
+		visibilitymap_clear(rel, rows->block, vmBuffer, VISIBILITYMAP_VALID_BITS);
 	}
-	for (int i = 0; i < count; i++)
-		SetXmax(&tuples[i], xid, cid);
+	for (int i = 0; i < rows->count; i++)
+	{
+		ItemPointerData next = tuples[i].t_self;
+
+		if (!rows->rows[i].taken)
+			continue;
+		if (firstRowNumber != RETL_MOVED_NOWHERE)
+			RetlTidFromRowNumber(&next, firstRowNumber + rows->rows[i].newRow);
+		SetXmax(&tuples[i], xid, cid, &next);
+	}
 	MarkBufferDirty(buffer);
 	if (RelationNeedsWAL(rel))
 		LogTakenAway(buffer, allVisible);
 	END_CRIT_SECTION();
+}
 
-	UnlockReleaseBuffer(buffer);
+/*
+ * Delete what the taken rows of a pinned page have out of line.  What is deleted
+ * by us stays where it is.
+ */
+static void
+DeleteExternal(Relation rel, const RetlPageRows *rows, HeapTuple tuples)
+{
+	for (int i = 0; i < rows->count; i++)
+		if (rows->rows[i].external)
+			heap_toast_delete(rel, &tuples[i], false);
+}
+
+/* See row_move.h. */
+int
+RetlTuplesTakeAway(Relation rel, RetlPageRows *rows, uint64 firstRowNumber, RetlOthers others,
+				   TransactionId oldestXmin)
+{
+	HeapTupleData *tuples = palloc(sizeof(HeapTupleData) * Max(rows->count, 1));
+	Buffer		vmBuffer;
+	Buffer		buffer;
+	int			taken;
+
+	/* no xid is assigned with a page locked */
+	(void) GetCurrentTransactionId();
+	buffer = LockPageAndMap(rel, rows->block, others, &vmBuffer);
+	if (buffer == InvalidBuffer)
+	{
+		for (int i = 0; i < rows->count; i++)
+			rows->rows[i].taken = rows->rows[i].external = false;
+		pfree(tuples);
+		return 0;
+	}
+	taken = FindSettled(rel, buffer, rows, oldestXmin, tuples);
+	if (taken > 0)
+		MarkTaken(rel, buffer, vmBuffer, rows, tuples, firstRowNumber);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	DeleteExternal(rel, rows, tuples);
+	ReleaseBuffer(buffer);
 	if (vmBuffer != InvalidBuffer)
 		ReleaseBuffer(vmBuffer);
 	pfree(tuples);
+	return taken;
+}
+
+/*
+ * See row_move.h.  A transaction that changes the row where it is now does not
+ * see whoever has read it here, nor does its change show here.
+ */
+void
+RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapshot snapshot, bool byPlace)
+{
+	ItemPointerData tid = *place;
+	RetlGroup	group;
+	uint32		row;
+	ItemPointerData stub;
+	Buffer		buffer;
+	HeapTupleData tuple;
+
+	if (!CheckForSerializableConflictOutNeeded(rel, snapshot))
+		return;
+	/* before we look at what has become of it: a change after that sees our lock */
+	if (byPlace)
+		PredicateLockTID(rel, &tid, snapshot, FrozenTransactionId);
+	if (RetlFindRowGroup(rel, &tid, &group, &row) &&
+		RetlStubMapLookup(rel, &group.entry, row, &stub) == RETL_ROW_HAS_STUB &&
+		RetlStubLock(rel, &stub, RetlTidGetRowNumber(&tid), BUFFER_LOCK_SHARE, &buffer, &tuple))
+	{
+		HeapCheckForSerializableConflictOut(true, rel, &tuple, buffer, snapshot);
+		UnlockReleaseBuffer(buffer);
+	}
 }
 
 /* See row_move.h. */

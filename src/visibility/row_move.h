@@ -4,9 +4,10 @@
  *	  Rows that everybody sees, and taking them away where they stand.
  *
  * Compaction writes such rows anew and takes the old ones away in the same
- * transaction, so that every snapshot sees either the old or the new ones.
- * The caller holds a lock on the table that excludes VACUUM and all who change
- * or lock rows.
+ * transaction, so that every snapshot sees either the old or the new ones.  Each
+ * old tuple's t_ctid leads to the new place.  The caller holds a lock on the
+ * table that excludes VACUUM; whether it also excludes those who change or lock
+ * rows is the caller's choice, RetlOthers.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,16 +20,40 @@
 #include "access/transam.h"
 #include "storage/bufmgr.h"
 #include "utils/relcache.h"
+#include "utils/snapshot.h"
 
 #include "storage/directory.h"
+#include "visibility/row_fetch.h"
+
+/* Who is there besides us? */
+typedef enum RetlOthers
+{
+	RETL_OTHERS_READ,			/* the lock on the table keeps out who changes or locks rows */
+	RETL_OTHERS_WRITE
+} RetlOthers;
+
+/* A tuple that is to be taken away, or was. */
+typedef struct RetlLeavingTuple
+{
+	OffsetNumber offset;
+	bool		taken;
+	bool		external;		/* it has values out of line */
+	uint32		newRow;			/* its place in the new row group (row store) */
+} RetlLeavingTuple;
 
 /* Heap tuples of one page. */
 typedef struct RetlPageRows
 {
 	BlockNumber block;
 	uint16		count;
-	OffsetNumber offsets[FLEXIBLE_ARRAY_MEMBER];
+	RetlLeavingTuple rows[FLEXIBLE_ARRAY_MEMBER];
 } RetlPageRows;
+
+#define RetlPageRowsSize(count) \
+	(offsetof(RetlPageRows, rows) + sizeof(RetlLeavingTuple) * (count))
+
+/* Where moved tuples have gone: to this row number + newRow; or nowhere. */
+#define RETL_MOVED_NOWHERE	PG_UINT64_MAX
 
 /*
  * Is this tuple visible to every snapshot there is and will be, and is nobody
@@ -38,21 +63,47 @@ extern bool RetlTupleIsSettled(HeapTuple tuple, TransactionId oldestXmin, Buffer
 
 /*
  * The settled rows of a row store page into offsets, which has room for
- * MaxHeapTuplesPerPage; returns how many.  Column pages have none.
+ * MaxHeapTuplesPerPage; returns how many.  Column pages have none, and with
+ * RETL_OTHERS_WRITE a page that somebody uses.
  */
 extern int	RetlRowStoreSettledRows(Relation rel, BlockNumber block, TransactionId oldestXmin,
-									BufferAccessStrategy strategy, OffsetNumber *offsets);
+									RetlOthers others, BufferAccessStrategy strategy,
+									OffsetNumber *offsets);
 
 /* The same for the anchor of a group. */
 extern bool RetlAnchorIsSettled(Relation rel, const RetlGroupEntry *entry,
 								TransactionId oldestXmin);
 
 /*
- * Take away tuples, rows or anchors, of one page in the current transaction.
- * Raises ERRCODE_T_R_SERIALIZATION_FAILURE unless all are settled still.
+ * Take away tuples (rows, stubs or anchors) of one page in the current
+ * transaction: those that are settled still, and with RETL_OTHERS_WRITE only if
+ * nobody uses the page.  Sets "taken" of each, and "external" of those that were;
+ * returns how many were taken.  Values out of line of rows are deleted.
  */
-extern void RetlTuplesTakeAway(Relation rel, BlockNumber block, const OffsetNumber *offsets,
-							   int count, TransactionId oldestXmin);
+extern int	RetlTuplesTakeAway(Relation rel, RetlPageRows *tuples, uint64 firstRowNumber,
+							   RetlOthers others, TransactionId oldestXmin);
+
+/*
+ * The transaction that has moved, or is moving, the row of a tuple whose t_ctid
+ * leads to a row of a row group; else InvalidTransactionId.  It may have aborted.
+ */
+static inline TransactionId
+RetlTupleMover(HeapTupleHeader header)
+{
+	if ((header->t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) != 0 ||
+		HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) ||
+		!RetlTidIsColumnar(&header->t_ctid))
+		return InvalidTransactionId;
+	return HeapTupleHeaderGetRawXmax(header);
+}
+
+/*
+ * A snapshot has found a row of the row store that has been moved, or is being
+ * moved, to "place": look for serializable conflicts there, too.  byPlace: the row
+ * alone was read, so it is locked.  No page is locked by the caller.
+ */
+extern void RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapshot snapshot,
+							  bool byPlace);
 
 /* The 64-bit id of a transaction that is in the past. */
 extern FullTransactionId RetlFullXid(TransactionId xid);

@@ -24,6 +24,7 @@
 #include "base/settings.h"
 #include "storage/column_page.h"
 #include "visibility/anchor.h"
+#include "visibility/row_move.h"
 #include "visibility/row_store.h"
 
 void
@@ -80,6 +81,9 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
 	Snapshot	snapshot = page->snapshot;
 	Page		dp;
 	bool		allVisible;
+	bool		checkMoved = CheckForSerializableConflictOutNeeded(page->rel, snapshot);
+	ItemPointerData moved[MaxHeapTuplesPerPage];
+	int			movedCount = 0;
 	OffsetNumber max;
 
 	RetlRowStorePageRelease(page);
@@ -110,9 +114,15 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
 		/* also of anchors: a group that is being loaded is not looked at else */
 		HeapCheckForSerializableConflictOut(valid, page->rel, &page->tuple, page->buffer, snapshot);
 		if (valid && !RetlTupleIsMarked(page->tuple.t_data))
+		{
 			page->offsets[page->tupleCount++] = offset;
+			if (unlikely(checkMoved) && TransactionIdIsValid(RetlTupleMover(page->tuple.t_data)))
+				moved[movedCount++] = page->tuple.t_data->t_ctid;
+		}
 	}
 	LockBuffer(page->buffer, BUFFER_LOCK_UNLOCK);
+	for (int i = 0; i < movedCount; i++)
+		RetlCheckMovedRow(page->rel, &moved[i], snapshot, false);
 }
 
 /*

@@ -439,6 +439,29 @@ TouchRows(Relation rel, RetlGroup *group, RetlStubEntry *rows, RetlTouch *touche
 	return inLeaf;
 }
 
+/* See touch.h. */
+void
+RetlRowSetDead(Relation rel, RetlGroup *group, uint32 row)
+{
+	RetlStubEntry entry = {.row = row, .dead = true};
+	bool		done = false;
+
+	/* nothing else may ask for a heavyweight lock while we hold the map's */
+	(void) GetCurrentTransactionId();
+	ItemPointerSetInvalid(&entry.stub);
+	while (!done)
+	{
+		RetlStubMapReserve(rel, group, row);
+		RetlStubMapLock(rel, &group->entry);
+		if (RetlStubMapRoom(rel, &group->entry, row) > 0)
+		{
+			RetlStubMapAdd(rel, &group->entry, &entry, 1);
+			done = true;
+		}
+		RetlStubMapUnlock(rel, &group->entry);
+	}
+}
+
 /*
  * Make sure that a row has a stub or is known to be dead, and maybe others that
  * will be touched next.

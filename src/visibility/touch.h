@@ -25,6 +25,12 @@ extern RetlTouch RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, Comman
 							  ItemPointer stub);
 
 /*
+ * A row of a group that only the current transaction sees is not to be there for
+ * anybody.
+ */
+extern void RetlRowSetDead(Relation rel, RetlGroup *group, uint32 row);
+
+/*
  * Is it known already that this command may touch the row, and where its stub is?
  * Not for commands with a snapshot to cross-check.
  */

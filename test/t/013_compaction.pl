@@ -93,8 +93,7 @@ for my $round (1 .. $rounds)
 	is("@lost", '', "round $round: all " . keys(%acknowledged) . ' acknowledged batches are there');
 	verify_clean($primary, 'batches', "round $round");
 }
-# it has to wait for writers, and the rounds are short
-note(($compacted // 0) . ' compactions were completed');
+cmp_ok($compacted // 0, '>', 0, ($compacted // 0) . ' compactions were completed next to four writers');
 
 # in the end nothing is left to move, and the standby has the same
 $primary->safe_psql('postgres', 'CALL retldb.compact()');
