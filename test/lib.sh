@@ -141,10 +141,12 @@ retldb_end()
     exit $status
 }
 
-# copy_sources NAME: a copy of the source tree to build in, WORK/NAME.
+# copy_sources NAME: a copy of the source tree to build in, WORK/NAME.  In one that
+# is used again, files that are no more must not stay.
 copy_sources()
 {
     as_user mkdir -p "$WORK/$1"
+    as_user find "$WORK/$1" -name '*.[ch]' -delete
     tar -C "$TOP" --exclude=./.git --exclude='*.o' --exclude='*.so' --exclude='*.gc??' \
         --exclude=./build --exclude=./tmp_check -cf - . |
         as_user tar -C "$WORK/$1" -xf - --no-same-owner

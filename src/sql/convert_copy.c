@@ -41,7 +41,6 @@ typedef struct Sink
 	TupleTableSlot *slot;
 	CommandId	cid;
 	BulkInsertState bulk;
-	ItemPointerData last;		/* TID of the latest copy */
 } Sink;
 
 /* A scan, and the row it is at. */
@@ -64,7 +63,6 @@ BeginSink(Sink *sink, Relation to)
 	sink->slot = table_slot_create(to, NULL);
 	sink->cid = GetCurrentCommandId(true);
 	sink->bulk = GetBulkInsertState();
-	ItemPointerSetInvalid(&sink->last);
 }
 
 /* What was written becomes visible to commands that follow. */
@@ -98,11 +96,20 @@ CopyRow(Sink *sink, TupleTableSlot *row)
 	}
 	ExecStoreVirtualTuple(slot);
 	table_tuple_insert(sink->to, slot, sink->cid, TABLE_INSERT_SKIP_FSM, sink->bulk);
+}
 
-	if (ItemPointerIsValid(&sink->last) && ItemPointerCompare(&sink->last, &slot->tts_tid) >= 0)
+/*
+ * Raise an error unless the latest copy has a TID beyond the one before.
+ */
+static void
+CheckOrder(Sink *sink, ItemPointer last)
+{
+	ItemPointer tid = &sink->slot->tts_tid;
+
+	if (ItemPointerIsValid(last) && ItemPointerCompare(last, tid) >= 0)
 		elog(ERROR, "copies of rows of table \"%s\" are not in order",
 			 RelationGetRelationName(sink->to));
-	sink->last = slot->tts_tid;
+	*last = *tid;
 }
 
 /* ---------------------------------------------------------------------
@@ -138,10 +145,12 @@ RetlConvertCopy(Relation from, Relation to, Snapshot snapshot)
 {
 	MemoryContext rowContext = AllocSetContextCreate(CurrentMemoryContext, "retldb conversion",
 													 ALLOCSET_DEFAULT_SIZES);
+	ItemPointerData last;
 	uint64		rows = 0;
 	Cursor		cursor;
 	Sink		sink;
 
+	ItemPointerSetInvalid(&last);
 	BeginSink(&sink, to);
 	for (BeginCursor(&cursor, from, snapshot); cursor.atRow; NextRow(&cursor))
 	{
@@ -149,6 +158,7 @@ RetlConvertCopy(Relation from, Relation to, Snapshot snapshot)
 
 		CHECK_FOR_INTERRUPTS();
 		CopyRow(&sink, cursor.slot);
+		CheckOrder(&sink, &last);
 		MemoryContextSwitchTo(oldContext);
 		MemoryContextReset(rowContext);
 		if (++rows % REPORT_ROWS == 0)
@@ -238,6 +248,10 @@ RetlConvertCatchUp(Relation from, Relation to, Snapshot before, Snapshot after)
 	pgstat_progress_update_param(RETL_CONVERT_ROWS_COMPARED, (int64) compared);
 	pgstat_progress_update_param(RETL_CONVERT_ROWS_REMOVED, (int64) removed);
 	pgstat_progress_update_param(RETL_CONVERT_ROWS_ADDED, (int64) added);
+	ereport(DEBUG1,
+			(errmsg_internal("conversion of table \"%s\" catches up: %llu rows removed, %llu added",
+							 RelationGetRelationName(from), (unsigned long long) removed,
+							 (unsigned long long) added)));
 	EndCursor(&old);
 	EndCursor(&new);
 	EndCursor(&copy);
