@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 
 #include "am/retldb_am.h"
+#include "am/vacuum_index.h"
 #include "am/vacuum_truncate.h"
 #include "am/write_buffer.h"
 #include "base/compat.h"
@@ -48,34 +49,6 @@ retldb_relation_nontransactional_truncate(Relation rel)
  * VACUUM
  * ---------------------------------------------------------------------
  */
-
-/*
- * Give back the pages of groups whose anchors are gone.  The heap part of
- * VACUUM, or whoever pruned the anchor before, has logged its removal with the
- * conflict horizon: a standby cancels queries that could read these pages
- * before it can see them reused.
- */
-static void
-FreeDeadGroups(Relation rel)
-{
-	RetlDirectory *directory = RetlDirectoryRead(rel);
-	int			freed = 0;
-
-	for (int i = 0; i < directory->groupCount; i++)
-	{
-		RetlGroup  *group = &directory->groups[i];
-
-		CHECK_FOR_INTERRUPTS();
-		if (group->entry.state == RETL_GROUP_FREE || RetlAnchorExists(rel, &group->entry))
-			continue;
-		RetlDirectoryFree(rel, group);
-		freed++;
-	}
-	if (freed > 0)
-		ereport(DEBUG1,
-				(errmsg_internal("table \"%s\": pages of %d dead row groups can be reused",
-								 RelationGetRelationName(rel), freed)));
-}
 
 /*
  * Rows of the row store, estimated from evenly spaced pages.
@@ -136,43 +109,38 @@ SetLiveTuples(Relation rel, double tuples)
 
 /*
  * Heap's VACUUM has counted anchors and stubs and extrapolated over column pages:
- * put right what it wrote to pg_class and to the cumulative statistics.  On the
- * way the maps of groups learn whose stubs it has removed.
+ * put right what it wrote to pg_class and to the cumulative statistics.
  */
 static void
-UpdateStatistics(Relation rel)
+UpdateStatistics(Relation rel, double tuples)
 {
-	RetlDirectory *directory = RetlDirectoryRead(rel);
-	double		tuples = EstimateRowStore(rel, directory);
 	BlockNumber allVisible;
 	BlockNumber allFrozen;
 
-	for (int i = 0; i < directory->groupCount; i++)
-	{
-		const RetlGroupEntry *entry = &directory->groups[i].entry;
-
-		if (entry->state == RETL_GROUP_COMPLETE && RetlAnchorExists(rel, entry))
-			tuples += entry->rowCount - RetlStubsSweep(rel, entry);
-	}
 	visibilitymap_count(rel, &allVisible, &allFrozen);
 	RetlUpdateRelstats(rel, RelationGetNumberOfBlocks(rel), tuples, allVisible, allFrozen);
+	RetlVacuumIndexStatistics(rel, tuples);
 	SetLiveTuples(rel, tuples);
 }
 
 /*
- * VACUUM: the row store, anchors and freezing are heap's; then the pages of
- * dead groups are given back, to other groups or to the operating system.  Heap's
- * truncation must not happen: to it column pages look empty.
+ * VACUUM: the row store, anchors, stubs and freezing are heap's; then follow what
+ * indexes, maps and the directory know of dead rows, and pages of dead groups are
+ * given back, to other groups or to the operating system.  Heap's truncation must
+ * not happen: to it column pages look empty.
  */
 void
 retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy bstrategy)
 {
 	VacuumParams heapParams = *params;
+	double		rowStoreRows;
+	double		groupRows;
 
 	heapParams.truncate = VACOPTVALUE_DISABLED;
 	heap_vacuum_rel(rel, &heapParams, bstrategy);
-	FreeDeadGroups(rel);
+	rowStoreRows = EstimateRowStore(rel, RetlDirectoryRead(rel));
+	groupRows = RetlVacuumRowGroups(rel, params, bstrategy, rowStoreRows);
 	if (params->truncate != VACOPTVALUE_DISABLED)
 		RetlVacuumTruncate(rel);
-	UpdateStatistics(rel);
+	UpdateStatistics(rel, rowStoreRows + groupRows);
 }

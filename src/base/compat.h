@@ -164,6 +164,18 @@ typedef PGAlignedBlock RetlIOBlock;
 	HeapTupleHeaderAdvanceLatestRemovedXid(tuple, horizon)
 #endif
 
+/* 16 tells index methods of the table, too, and asks for wraparound by a struct (commands/vacuum.h). */
+#if PG_VERSION_NUM >= 160000
+#define RetlVacuumInfoSetTable(info, table)		((info)->heaprel = (table))
+#define RetlVacuumIsUrgent(rel) \
+	vacuum_xid_failsafe_check(&(struct VacuumCutoffs) { \
+		.relfrozenxid = (rel)->rd_rel->relfrozenxid, .relminmxid = (rel)->rd_rel->relminmxid})
+#else
+#define RetlVacuumInfoSetTable(info, table)		((void) (table))
+#define RetlVacuumIsUrgent(rel) \
+	vacuum_xid_failsafe_check((rel)->rd_rel->relfrozenxid, (rel)->rd_rel->relminmxid)
+#endif
+
 /* 18 counts frozen pages in pg_class. */
 #if PG_VERSION_NUM >= 180000
 #define RetlUpdateRelstats(rel, pages, tuples, allVisible, allFrozen) \

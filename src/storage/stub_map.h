@@ -75,7 +75,8 @@ extern void RetlStubMapAdd(Relation rel, const RetlGroupEntry *entry,
 						   const RetlStubEntry *entries, int count);
 
 /*
- * Say of rows whose stubs are gone that they are dead for everybody (VACUUM).
+ * Say of rows whose stubs are gone that they are dead for everybody (VACUUM).  No
+ * index has an entry of them any more.
  */
 extern void RetlStubMapSetDead(Relation rel, const RetlGroupEntry *entry,
 							   const RetlStubEntry *entries, int count);

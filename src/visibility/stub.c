@@ -425,38 +425,34 @@ RetlRowVacuumState(Relation rel, const RetlGroupEntry *entry, uint32 row,
  */
 
 /*
- * Find rows whose stubs are gone.  Whoever removed a stub has logged that with
- * its conflict horizon, so a standby has no snapshot left that sees the row when
- * it reads our record.
+ * Find rows whose stubs are gone.
  */
-uint32
-RetlStubsSweep(Relation rel, const RetlGroupEntry *entry)
+RetlStubEntry *
+RetlStubsFindGone(Relation rel, const RetlGroupEntry *entry, int *goneCount, uint32 *known)
 {
 	int			count;
 	RetlStubEntry *entries = ReadSorted(rel, entry, &count);
-	RetlStubEntry *gone;
-	int			goneCount = 0;
-	uint32		dead = 0;
+	int			gone = 0;
 
-	if (count == 0)
-		return 0;
-	gone = palloc_extended(sizeof(RetlStubEntry) * count, MCXT_ALLOC_HUGE);
+	*known = 0;
 	for (int i = 0; i < count; i++)
 	{
 		Buffer		buffer;
 		HeapTupleData tuple;
 
 		if (entries[i].dead)
-			dead++;
+			(*known)++;
 		else if (RetlStubLock(rel, &entries[i].stub, entry->rowBase + entries[i].row,
 							  BUFFER_LOCK_SHARE, &buffer, &tuple))
 			UnlockReleaseBuffer(buffer);
 		else
-			gone[goneCount++] = entries[i];
+			entries[gone++] = entries[i];
 		CHECK_FOR_INTERRUPTS();
 	}
-	RetlStubMapSetDead(rel, entry, gone, goneCount);
-	pfree(gone);
-	pfree(entries);
-	return dead + goneCount;
+	*goneCount = gone;
+	if (gone > 0)
+		return repalloc_huge(entries, sizeof(RetlStubEntry) * gone);
+	if (entries != NULL)
+		pfree(entries);
+	return NULL;
 }

@@ -118,10 +118,12 @@ extern HTSV_Result RetlRowVacuumState(Relation rel, const RetlGroupEntry *entry,
 									  TransactionId oldestXmin, bool *own);
 
 /*
- * Find rows whose stubs are gone and say in the map that they are dead; returns
- * the number of rows of the group that are dead for everybody (VACUUM).
+ * Rows of a group whose stubs are gone although the map does not say so: entries
+ * of the map, palloc'd, NULL if there are none.  *known: rows that the map knows
+ * to be dead.  For VACUUM, which then tells the map.
  */
-extern uint32 RetlStubsSweep(Relation rel, const RetlGroupEntry *entry);
+extern RetlStubEntry *RetlStubsFindGone(Relation rel, const RetlGroupEntry *entry,
+										int *goneCount, uint32 *known);
 
 /* ---- stub_change.c ---- */
 
