@@ -72,11 +72,9 @@ typedef struct IndexEntries
  * ---------------------------------------------------------------------
  */
 
-/*
- * The columns that an index needs.
- */
-static Bitmapset *
-NeededColumns(Relation rel, IndexInfo *info)
+/* See retldb_am.h. */
+Bitmapset *
+RetlIndexColumns(Relation rel, IndexInfo *info)
 {
 	TupleDesc	tupdesc = RelationGetDescr(rel);
 	Bitmapset  *attnums = NULL;
@@ -109,7 +107,7 @@ BeginEntries(IndexEntries *entries, Relation rel, Relation index, IndexInfo *inf
 	entries->rel = rel;
 	entries->index = index;
 	entries->info = info;
-	entries->columns = NeededColumns(rel, info);
+	entries->columns = RetlIndexColumns(rel, info);
 	entries->plain = info->ii_Expressions == NIL && info->ii_Predicate == NIL;
 	entries->estate = CreateExecutorState();
 	entries->econtext = GetPerTupleExprContext(entries->estate);

@@ -108,6 +108,9 @@ extern void retldb_index_validate_scan(Relation table_rel, Relation index_rel,
 									   struct IndexInfo *index_info, Snapshot snapshot,
 									   struct ValidateIndexState *state);
 
+/* The attribute numbers of the columns that an index needs. */
+extern struct Bitmapset *RetlIndexColumns(Relation rel, struct IndexInfo *info);
+
 /* Refuse a BRIN index. */
 pg_noreturn extern void RetlRefuseBlockIndex(Relation rel);
 

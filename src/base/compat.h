@@ -289,4 +289,11 @@ typedef bool RetlUpdateIndexes;
 #define RETL_UPDATE_NO_INDEXES		false
 #endif
 
+/* 17 has maintenance commands look functions up in a path that is safe. */
+#if PG_VERSION_NUM >= 170000
+#define RetlRestrictSearchPath()	RestrictSearchPath()
+#else
+#define RetlRestrictSearchPath()	((void) 0)
+#endif
+
 #endif							/* RETLDB_COMPAT_H */

@@ -77,6 +77,7 @@ typedef struct RetlCompactPlan
 	RetlPageRows **pages;
 	uint64		rowStoreRows;	/* in them */
 	bool		clustering;		/* the groups overlap */
+	RetlGroupStubs *stubs;		/* of each group, once it was read */
 	BlockNumber nextBlock;		/* where to go on */
 } RetlCompactPlan;
 
@@ -98,6 +99,9 @@ typedef struct RetlCompactTransactions
 
 /* compact_plan.c: false if there is nothing to do */
 extern bool RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan);
+
+/* compact_entries.c: enter the rows of a group in the indexes of its table */
+extern void RetlCompactMakeEntries(Relation rel, RetlGroup *group);
 
 /* compact_step.c: the table is locked, oldestXmin known, and a snapshot active */
 extern RetlStepResult RetlCompactStep(RetlCompaction *compaction, Relation rel);

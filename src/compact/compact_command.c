@@ -99,11 +99,6 @@ CheckTable(Oid relid)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("cannot compact temporary tables of other sessions")));
-		if (rel->rd_rel->relhasindex)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot compact table \"%s\" because it has indexes",
-							RelationGetRelationName(rel))));
 	}
 	table_close(rel, AccessShareLock);
 }

@@ -8,6 +8,7 @@
  *	- rows of the row store, as many as fit a row group, together with the
  *	  latest small groups, go to one group;
  *	- small groups that fit one group are merged;
+ *	- a group with many dead rows is rewritten without them;
  *	- groups of a table with an order, whose ranges overlap, are rewritten to
  *	  as many groups that do not.
  *
@@ -21,6 +22,7 @@
 #include "catalog/pg_collation.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "utils/memutils.h"
 #include "utils/pg_locale.h"
 #include "utils/rel.h"
 
@@ -39,6 +41,10 @@
  * by a factor.
  */
 #define MAX_GROWTH	2
+
+/* Share of dead rows from which on a group is rewritten: for that was asked, or by itself. */
+#define DEAD_SHARE_FULL	0.1
+#define DEAD_SHARE		0.2
 
 /* A group that may be rewritten. */
 typedef struct Candidate
@@ -124,14 +130,35 @@ CollectRows(RetlCompaction *compaction, Relation rel, const RetlDirectory *direc
  */
 
 /*
+ * How many rows of a group are dead; -1 if somebody is at one of the others.
+ */
+static int64
+CountDeadRows(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
+{
+	MemoryContext context;
+	MemoryContext oldContext;
+	RetlGroupStubs stubs;
+	bool		settled;
+
+	if (group->entry.stubMapRoot == RETLDB_NO_BLOCK)
+		return 0;
+	context = AllocSetContextCreate(CurrentMemoryContext, "retldb stubs", ALLOCSET_DEFAULT_SIZES);
+	oldContext = MemoryContextSwitchTo(context);
+	settled = RetlGroupStubsRead(&stubs, rel, &group->entry, plan->oldestXmin);
+	MemoryContextSwitchTo(oldContext);
+	MemoryContextDelete(context);
+	return settled ? (int64) stubs.dead.count : -1;
+}
+
+/*
  * May the group be rewritten at all?
  */
 static bool
 IsCandidate(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
 {
 	return plan->others == RETL_OTHERS_READ && group->entry.state == RETL_GROUP_COMPLETE &&
-		group->entry.stubMapRoot == RETLDB_NO_BLOCK &&
-		RetlAnchorIsSettled(rel, &group->entry, plan->oldestXmin);
+		RetlAnchorIsSettled(rel, &group->entry, plan->oldestXmin) &&
+		CountDeadRows(rel, group, plan) >= 0;
 }
 
 /*
@@ -255,6 +282,38 @@ PlanMerge(const RetlCompaction *compaction, Relation rel, const RetlDirectory *d
 			AddGroups(plan, small + last + 1 - chosen, chosen);
 			return true;
 		}
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------------
+ * Groups with dead rows
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Plan to rewrite a group of whose rows so many are dead that it pays.
+ */
+static bool
+PlanShrinking(const RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
+			  RetlCompactPlan *plan)
+{
+	double		share = compaction->full ? DEAD_SHARE_FULL : DEAD_SHARE;
+
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		RetlGroup  *group = &directory->groups[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (group->entry.state != RETL_GROUP_COMPLETE ||
+			group->entry.stubMapRoot == RETLDB_NO_BLOCK ||
+			!RetlAnchorIsSettled(rel, &group->entry, plan->oldestXmin) ||
+			CountDeadRows(rel, group, plan) < share * group->entry.rowCount)
+			continue;
+		plan->groups = palloc(sizeof(RetlGroup *));
+		plan->groups[0] = group;
+		plan->groupCount = 1;
+		return true;
 	}
 	return false;
 }
@@ -474,8 +533,10 @@ RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *p
 		/* would there be more to do without them? */
 		plan->others = RETL_OTHERS_READ;
 		compaction->mustRewrite = PlanMerge(compaction, rel, directory, plan) ||
+			PlanShrinking(compaction, rel, directory, plan) ||
 			PlanOrder(compaction, rel, directory, plan);
 		return false;
 	}
-	return PlanOrder(compaction, rel, directory, plan);
+	return PlanShrinking(compaction, rel, directory, plan) ||
+		PlanOrder(compaction, rel, directory, plan);
 }

@@ -123,6 +123,7 @@ WriteGroup(Sink *sink)
 						  U64FromFullTransactionId(sink->newestXid), &sink->lastGroup);
 	RetlGroupWriterWrite(sink->writer, sink->rel, &sink->lastGroup, &sink->memory);
 	RetlGroupWriterReset(sink->writer);
+	RetlCompactMakeEntries(sink->rel, &sink->lastGroup);
 	sink->groups++;
 }
 
@@ -213,10 +214,10 @@ NoteWriter(Sink *sink, FullTransactionId xid)
 }
 
 /*
- * Read the rows of a vector.
+ * Read the rows of a vector, but for dead ones.
  */
 static void
-PutVector(Sink *sink, RetlGroupReader *reader, uint32 index)
+PutVector(Sink *sink, RetlGroupReader *reader, const RetlHiddenRows *dead, uint32 index)
 {
 	TupleDesc	tupdesc = RelationGetDescr(sink->rel);
 	const RetlVector **vectors = palloc0(sizeof(RetlVector *) * Max(tupdesc->natts, 1));
@@ -228,6 +229,8 @@ PutVector(Sink *sink, RetlGroupReader *reader, uint32 index)
 			vectors[i] = RetlGroupReaderGetVector(reader, (AttrNumber) (i + 1), index);
 	for (uint32 row = 0; row < rows && !sink->yielded; row++)
 	{
+		if (dead->count > 0 && RetlRowIsHidden(dead, index * vectorRows + row))
+			continue;
 		for (int i = 0; i < tupdesc->natts; i++)
 		{
 			sink->slot->tts_isnull[i] = true;
@@ -242,22 +245,38 @@ PutVector(Sink *sink, RetlGroupReader *reader, uint32 index)
 }
 
 /*
+ * What was to be taken away was changed although we hold a lock.
+ */
+static void
+ReportChanged(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not compact table \"%s\" due to concurrent changes",
+					RelationGetRelationName(rel))));
+}
+
+/*
  * Read the groups of the plan.
  */
 static void
-PutGroups(Sink *sink)
+PutGroups(Sink *sink, RetlCompactPlan *plan)
 {
 	RetlGroupReader *reader = RetlGroupReaderCreate(sink->rel, NULL, NULL);
 
-	for (int i = 0; i < sink->plan->groupCount && !sink->yielded; i++)
+	plan->stubs = palloc0(sizeof(RetlGroupStubs) * Max(plan->groupCount, 1));
+	for (int i = 0; i < plan->groupCount && !sink->yielded; i++)
 	{
-		const RetlGroupEntry *entry = &sink->plan->groups[i]->entry;
+		const RetlGroupEntry *entry = &plan->groups[i]->entry;
 
+		if (entry->stubMapRoot != RETLDB_NO_BLOCK &&
+			!RetlGroupStubsRead(&plan->stubs[i], sink->rel, entry, plan->oldestXmin))
+			ReportChanged(sink->rel);
 		NoteWriter(sink, FullTransactionIdFromU64(entry->writerXid));
 		RetlGroupReaderOpen(reader, entry);
 		for (uint32 index = 0; index < RetlGroupReaderVectorCount(reader) && !sink->yielded; index++)
-			PutVector(sink, reader, index);
-		sink->compaction->rowsRewritten += entry->rowCount;
+			PutVector(sink, reader, &plan->stubs[i].dead, index);
+		sink->compaction->rowsRewritten += entry->rowCount - plan->stubs[i].dead.count;
 	}
 	RetlGroupReaderFree(reader);
 }
@@ -360,15 +379,33 @@ CompareAnchors(const void *one, const void *other)
 }
 
 /*
- * What was to be taken away was changed although we hold a lock.
+ * Take tuples of a page away that nobody else can have changed.
  */
 static void
-ReportChanged(Relation rel)
+TakePage(Relation rel, RetlCompactPlan *plan, RetlPageRows *page)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not compact table \"%s\" due to concurrent changes",
-					RelationGetRelationName(rel))));
+	CHECK_FOR_INTERRUPTS();
+	if (RetlTuplesTakeAway(rel, page, RETL_MOVED_NOWHERE, plan->others, plan->oldestXmin) <
+		page->count)
+		ReportChanged(rel);
+}
+
+/*
+ * Take the stubs of the rewritten groups' living rows away; those of dead ones go
+ * by themselves.  Returns how many.
+ */
+static uint64
+TakeStubsAway(Relation rel, RetlCompactPlan *plan)
+{
+	uint64		taken = 0;
+
+	for (int i = 0; i < plan->groupCount; i++)
+		for (int j = 0; j < plan->stubs[i].pageCount; j++)
+		{
+			TakePage(rel, plan, plan->stubs[i].pages[j]);
+			taken += plan->stubs[i].pages[j]->count;
+		}
+	return taken;
 }
 
 /*
@@ -388,9 +425,7 @@ TakeGroupsAway(Relation rel, RetlCompactPlan *plan)
 		anchors->rows[anchors->count++].offset = entry->anchorOffset;
 		if (i + 1 < plan->groupCount && plan->groups[i + 1]->entry.anchorBlock == entry->anchorBlock)
 			continue;
-		if (RetlTuplesTakeAway(rel, anchors, RETL_MOVED_NOWHERE, plan->others,
-							   plan->oldestXmin) < anchors->count)
-			ReportChanged(rel);
+		TakePage(rel, plan, anchors);
 		anchors->count = 0;
 	}
 	pfree(anchors);
@@ -460,6 +495,7 @@ TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 	if (plan->groupCount == 0 && taken < plan->rowStoreRows / 2)
 		return false;
 	sink->compaction->rowsMoved += taken;
+	taken += TakeStubsAway(rel, plan);
 	TakeGroupsAway(rel, plan);
 	RetlCountDeadTuples(rel, plan->groupCount + taken);
 	return true;
@@ -501,7 +537,7 @@ CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
 
 	ReportPlan(plan);
 	BeginSink(&sink, compaction, rel, plan);
-	PutGroups(&sink);
+	PutGroups(&sink, plan);
 	PutRowStore(&sink, plan);
 	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_WRITING);
 	FinishSink(&sink);

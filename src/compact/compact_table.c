@@ -9,13 +9,16 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "am/retldb_am.h"
+#include "base/compat.h"
 #include "compact/compact.h"
 #include "compact/compact_stats.h"
 
@@ -46,9 +49,6 @@ LockTable(RetlCompaction *compaction)
 /*
  * Open the table; NULL if it is gone, locked by others, or none that can be
  * compacted.  It may have become another between two steps.
- *
- * Index entries and triggers' queues would hold TIDs of rows: a table with an
- * index is not for us as long as nobody makes entries for moved rows.
  */
 static Relation
 OpenTable(RetlCompaction *compaction)
@@ -61,12 +61,34 @@ OpenTable(RetlCompaction *compaction)
 	if (rel == NULL)
 		return NULL;
 	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || !RetlIsRetldbTable(rel) ||
-		RELATION_IS_OTHER_TEMP(rel) || rel->rd_rel->relhasindex)
+		RELATION_IS_OTHER_TEMP(rel))
 	{
 		relation_close(rel, NoLock);
 		return NULL;
 	}
 	return rel;
+}
+
+/*
+ * Do a step with the rights of the table's owner: expressions of indexes and
+ * comparisons of user-defined types may be anybody's functions.
+ */
+static RetlStepResult
+StepAsOwner(RetlCompaction *compaction, Relation rel)
+{
+	RetlStepResult result;
+	Oid			user;
+	int			context;
+	int			level;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_RESTRICTED_OPERATION);
+	level = NewGUCNestLevel();
+	RetlRestrictSearchPath();
+	result = RetlCompactStep(compaction, rel);
+	AtEOXact_GUC(false, level);
+	SetUserIdAndSecContext(user, context);
+	return result;
 }
 
 /* See compact.h. */
@@ -92,7 +114,7 @@ RetlCompactTable(RetlCompaction *compaction, const RetlCompactTransactions *tran
 		InvalidateCatalogSnapshot();
 		compaction->oldestXmin = GetOldestNonRemovableTransactionId(rel);
 		PushActiveSnapshot(GetTransactionSnapshot());
-		result = RetlCompactStep(compaction, rel);
+		result = StepAsOwner(compaction, rel);
 		PopActiveSnapshot();
 		relation_close(rel, NoLock);
 

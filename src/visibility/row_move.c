@@ -37,7 +37,6 @@
 #include "visibility/anchor.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
-#include "visibility/stub.h"
 
 /* How often we try to get a page that others use, and the pauses between (in microseconds). */
 #define CLEANUP_TRIES	5
@@ -107,6 +106,66 @@ RetlRowStoreSettledRows(Relation rel, BlockNumber block, TransactionId oldestXmi
 	}
 	UnlockReleaseBuffer(buffer);
 	return count;
+}
+
+/*
+ * Add the stub of a living row to those of its page, the last one.
+ */
+static void
+AddStub(RetlGroupStubs *stubs, const ItemPointerData *stub)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(stub);
+	RetlPageRows *page = stubs->pageCount > 0 ? stubs->pages[stubs->pageCount - 1] : NULL;
+
+	if (page == NULL || page->block != block || page->count == MaxHeapTuplesPerPage)
+	{
+		page = palloc0(RetlPageRowsSize(MaxHeapTuplesPerPage));
+		page->block = block;
+		stubs->pages[stubs->pageCount++] = page;
+	}
+	page->rows[page->count++].offset = ItemPointerGetOffsetNumberNoCheck(stub);
+}
+
+/*
+ * See row_move.h.  A row that is deleted by a transaction which has committed is
+ * deleted for everybody who sees what we write.
+ */
+bool
+RetlGroupStubsRead(RetlGroupStubs *stubs, Relation rel, const RetlGroupEntry *entry,
+				   TransactionId oldestXmin)
+{
+	int			count;
+	RetlStubEntry *entries = RetlStubsReadSorted(rel, entry, &count);
+	bool		settled = true;
+
+	memset(stubs, 0, sizeof(*stubs));
+	RetlHiddenRowsInit(&stubs->dead, CurrentMemoryContext);
+	RetlHiddenRowsClear(&stubs->dead, entry);
+	stubs->pages = palloc_extended(sizeof(RetlPageRows *) * Max(count, 1), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < count && settled; i++)
+	{
+		Buffer		buffer;
+		HeapTupleData tuple;
+		HTSV_Result state = HEAPTUPLE_DEAD;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!entries[i].dead &&
+			RetlStubLock(rel, &entries[i].stub, entry->rowBase + entries[i].row,
+						 BUFFER_LOCK_SHARE, &buffer, &tuple))
+		{
+			state = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
+			settled = state == HEAPTUPLE_DEAD || state == HEAPTUPLE_RECENTLY_DEAD ||
+				RetlTupleIsSettled(&tuple, oldestXmin, buffer);
+			UnlockReleaseBuffer(buffer);
+		}
+		if (state == HEAPTUPLE_LIVE)
+			AddStub(stubs, &entries[i].stub);
+		else
+			RetlHiddenRowsAdd(&stubs->dead, entries[i].row);
+	}
+	if (entries != NULL)
+		pfree(entries);
+	return settled;
 }
 
 /*

@@ -24,6 +24,7 @@
 
 #include "storage/directory.h"
 #include "visibility/row_fetch.h"
+#include "visibility/stub.h"
 
 /* Who is there besides us? */
 typedef enum RetlOthers
@@ -73,6 +74,21 @@ extern int	RetlRowStoreSettledRows(Relation rel, BlockNumber block, TransactionI
 /* The same for the anchor of a group. */
 extern bool RetlAnchorIsSettled(Relation rel, const RetlGroupEntry *entry,
 								TransactionId oldestXmin);
+
+/* What the stubs of a group that is to be rewritten say. */
+typedef struct RetlGroupStubs
+{
+	RetlHiddenRows dead;		/* rows that will not be there for who sees the new group */
+	int			pageCount;		/* pages with stubs of other rows, and these stubs */
+	RetlPageRows **pages;
+} RetlGroupStubs;
+
+/*
+ * Read them, in the current memory context.  False if somebody is changing or
+ * locking a row.  With RETL_OTHERS_READ it holds as long as the table's lock.
+ */
+extern bool RetlGroupStubsRead(RetlGroupStubs *stubs, Relation rel, const RetlGroupEntry *entry,
+							   TransactionId oldestXmin);
 
 /*
  * Take away tuples (rows, stubs or anchors) of one page in the current

@@ -253,8 +253,8 @@ CompareStubs(const void *a, const void *b)
 /*
  * The entries of a group's map: dead ones first, then by the place of the stub.
  */
-static RetlStubEntry *
-ReadSorted(Relation rel, const RetlGroupEntry *entry, int *count)
+RetlStubEntry *
+RetlStubsReadSorted(Relation rel, const RetlGroupEntry *entry, int *count)
 {
 	RetlStubEntry *entries = RetlStubMapRead(rel, entry, count);
 
@@ -342,7 +342,7 @@ RetlHiddenRowsRead(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *e
 	Assert(IsMVCCSnapshot(snapshot));
 	hidden->groupId = 0;
 	hidden->count = 0;
-	entries = ReadSorted(rel, entry, &count);
+	entries = RetlStubsReadSorted(rel, entry, &count);
 	if (count > 0)
 		RetlHiddenRowsClear(hidden, entry);
 	for (; i < count && entries[i].dead; i++)
@@ -365,7 +365,7 @@ RetlHiddenRowsNotLive(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry
 					  TransactionId oldestXmin)
 {
 	int			count;
-	RetlStubEntry *entries = ReadSorted(rel, entry, &count);
+	RetlStubEntry *entries = RetlStubsReadSorted(rel, entry, &count);
 
 	hidden->groupId = 0;
 	hidden->count = 0;
@@ -431,7 +431,7 @@ RetlStubEntry *
 RetlStubsFindGone(Relation rel, const RetlGroupEntry *entry, int *goneCount, uint32 *known)
 {
 	int			count;
-	RetlStubEntry *entries = ReadSorted(rel, entry, &count);
+	RetlStubEntry *entries = RetlStubsReadSorted(rel, entry, &count);
 	int			gone = 0;
 
 	*known = 0;

@@ -66,6 +66,12 @@ extern bool RetlRowIsVisible(Relation rel, const RetlGroupEntry *entry, uint32 r
 extern bool RetlRowIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, uint32 row,
 								   Snapshot snapshot, bool *allDead);
 
+/*
+ * The entries of a group's map, palloc'd: dead ones first, then by the place of the
+ * stub.
+ */
+extern RetlStubEntry *RetlStubsReadSorted(Relation rel, const RetlGroupEntry *entry, int *count);
+
 /* Rows of a group that are not there for a snapshot which sees the group. */
 typedef struct RetlHiddenRows
 {
