@@ -335,6 +335,12 @@ retldb_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, Comman
 	HeapTuple	tuple;
 	TM_Result	result;
 
+	if (crosscheck == InvalidSnapshot && RetlUpdateIsNoop(rel, otid, slot, cid))
+	{
+		*lockmode = LockTupleNoKeyExclusive;
+		*update_indexes = RETL_UPDATE_NO_INDEXES;
+		return TM_Ok;
+	}
 	if (!RetlTidIsColumnar(otid))
 	{
 		result = RetlHeapRoutine()->tuple_update(rel, otid, slot, cid, snapshot, crosscheck, wait,

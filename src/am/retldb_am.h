@@ -150,4 +150,12 @@ extern void retldb_relation_estimate_size(Relation rel, int32 *attr_widths,
 /* am_index_delete.c */
 extern TransactionId retldb_index_delete_tuples(Relation rel, TM_IndexDeleteOp *delstate);
 
+/* ---- am_noop.c ---- */
+
+/*
+ * Does an update of a row change nothing, and is the row to be left as it is then?
+ * If so, the slot has got the identity of the row that is there.
+ */
+extern bool RetlUpdateIsNoop(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid);
+
 #endif							/* RETLDB_AM_H */

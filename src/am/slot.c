@@ -676,6 +676,26 @@ RetlSlotLeaveScan(TupleTableSlot *slot)
 
 /* See slot.h. */
 void
+RetlSlotSetStored(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
+				  const HeapTupleHeaderData *header)
+{
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+	HeapTuple	tuple = rslot->heap.base.tuple;
+
+	Assert(RetlIsSlot(slot) && (tuple == NULL || TTS_SHOULDFREE(slot)));
+	SetIdentity(rslot, tid, tableOid, header);
+	if (tuple == NULL)
+		return;
+	tuple->t_self = *tid;
+	tuple->t_tableOid = tableOid;
+	tuple->t_data->t_choice.t_heap = header->t_choice.t_heap;
+	tuple->t_data->t_infomask = (tuple->t_data->t_infomask & ~HEAP_XACT_MASK) |
+		(header->t_infomask & HEAP_XACT_MASK);
+	tuple->t_data->t_ctid = *tid;
+}
+
+/* See slot.h. */
+void
 RetlSlotSetInserted(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
 					TransactionId xid, CommandId cid)
 {

@@ -81,6 +81,10 @@ extern void RetlSlotStoreScanRow(TupleTableSlot *slot, RetlTableScan *scan,
 /* Make the slot independent of its scan. */
 extern void RetlSlotLeaveScan(TupleTableSlot *slot);
 
+/* Give the values in the slot the identity of a row that is there, and its inserter. */
+extern void RetlSlotSetStored(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
+							  const HeapTupleHeaderData *header);
+
 /* Say who inserted the row in the slot. */
 extern void RetlSlotSetInserted(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
 								TransactionId xid, CommandId cid);

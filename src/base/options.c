@@ -73,6 +73,7 @@ static const OptionDefinition definitions[] = {
 		RETLDB_MIN_VECTOR_ROWS, RETLDB_MAX_VECTOR_ROWS,
 	IN_TABLE(vectorRows), 0},
 	{"row_store_rows", OPTION_INTEGER, TABLES, 0, INT_MAX, IN_TABLE(rowStoreRows), 0},
+	{"suppress_noop", OPTION_BOOLEAN, TABLES, 0, 0, IN_TABLE(suppressNoop), 0},
 	{"autocompact", OPTION_BOOLEAN, TABLES, 0, 0, IN_TABLE(autocompact), 0},
 	{"autocompact_threshold", OPTION_INTEGER, TABLES, 1, INT_MAX, IN_TABLE(autocompactThreshold), 0},
 	{RETLDB_OPTION_ORDER_BY, OPTION_ORDER_BY, TABLES, 0, 0, IN_TABLE(orderBy), 0},
@@ -418,6 +419,7 @@ RetlTableOptionsFromList(List *list, RetlTableOptions *options, int elevel,
 	options->vectorRows = RETLDB_UNSET;
 	options->rowStoreRows = RETLDB_UNSET;
 	options->bloom = RETLDB_UNSET;
+	options->suppressNoop = RETLDB_UNSET;
 	options->autocompact = RETLDB_UNSET;
 	options->autocompactThreshold = RETLDB_UNSET;
 	options->orderBy = NULL;

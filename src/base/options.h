@@ -38,6 +38,7 @@ typedef struct RetlTableOptions
 	int			vectorRows;
 	int			rowStoreRows;
 	int			bloom;			/* RetlBloomChoice */
+	int			suppressNoop;	/* 0 or 1 */
 	int			autocompact;	/* 0 or 1 */
 	int			autocompactThreshold;	/* rows */
 	const char *orderBy;		/* or NULL */

@@ -31,6 +31,7 @@ bool		retldb_enable_vector_filter = true;
 bool		retldb_enable_runtime_filters = true;
 bool		retldb_skip_damaged_groups = false;
 int			retldb_force_encoding = -1;
+bool		retldb_suppress_noop = false;
 bool		retldb_autocompact = true;
 int			retldb_autocompact_naptime = 60;
 int			retldb_autocompact_threshold = 5000;
@@ -167,6 +168,19 @@ DefineReadSettings(void)
 }
 
 /*
+ * Settings of changes of rows.
+ */
+static void
+DefineChangeSettings(void)
+{
+	DefineCustomBoolVariable("retldb.suppress_noop",
+							 "Leaves rows as they are when an update changes nothing.",
+							 "Of tables that do not have the option of this name.",
+							 &retldb_suppress_noop, false,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+/*
  * Settings of compaction that runs by itself.
  */
 static void
@@ -216,6 +230,7 @@ RetlDefineSettings(void)
 {
 	DefineWriteSettings();
 	DefineReadSettings();
+	DefineChangeSettings();
 	DefineCompactionSettings();
 	MarkGUCPrefixReserved("retldb");
 }

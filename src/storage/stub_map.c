@@ -24,6 +24,7 @@
 
 #include "access/htup_details.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
@@ -180,7 +181,19 @@ ReadLeaf(Relation rel, const RetlGroupEntry *entry, uint32 segment, int lockMode
 static int
 FindEntry(const RetlStubMapPage *leaf, uint32 row)
 {
-	for (int i = 0; i < leaf->count; i++)
+	int			i = 0;
+
+	/* eight at once: to leave the loop takes longer than to compare */
+	for (; i + 8 <= leaf->count; i += 8)
+	{
+		uint32		found = 0;
+
+		for (int j = 0; j < 8; j++)
+			found |= (uint32) ((leaf->u.entries[i + j] & ROW_MASK) == row) << j;
+		if (found != 0)
+			return i + pg_rightmost_one_pos32(found);
+	}
+	for (; i < leaf->count; i++)
 	{
 		if ((leaf->u.entries[i] & ROW_MASK) == row)
 			return i;
@@ -262,7 +275,7 @@ RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *
 		if (SegmentOf(rows[inLeaf].row) - leaf->firstSegment >= leaf->segmentCount)
 			break;
 	}
-	for (int i = 0; i < leaf->count; i++)
+	for (int i = inLeaf == 1 ? FindEntry(leaf, rows[0].row) : 0; i >= 0 && i < leaf->count; i++)
 	{
 		int			found = FindRow(rows, inLeaf, leaf->u.entries[i] & ROW_MASK);
 
@@ -270,6 +283,8 @@ RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *
 			continue;
 		UnpackEntry(leaf->u.entries[i], &rows[found]);
 		touches[found] = rows[found].dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
+		if (inLeaf == 1)
+			break;
 	}
 	*room = RETLDB_STUB_LEAF_CAPACITY - leaf->count;
 	UnlockReleaseBuffer(buffer);

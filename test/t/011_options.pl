@@ -22,7 +22,7 @@ $node->safe_psql('one', q(
 CREATE EXTENSION retldb;
 CREATE SCHEMA s;
 CREATE TABLE s.t (account_id int, created timestamptz, "odd ""name" text, payload text) USING retldb
-	WITH (compression = zstd, compression_level = 3, row_group_rows = 2000, vector_rows = 512, row_group_size = '8MB',
+	WITH (compression = zstd, compression_level = 3, suppress_noop = on, row_group_rows = 2000, vector_rows = 512, row_group_size = '8MB',
 		order_by = 'account_id, created DESC NULLS LAST, "odd ""name"', bloom = auto, row_store_rows = 0,
 		fillfactor = 90, toast.autovacuum_enabled = off);
 ALTER TABLE s.t ALTER payload SET (compression = none, encoding = plain, n_distinct = -1), ALTER account_id SET (bloom = off);

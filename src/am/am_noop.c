@@ -1,0 +1,241 @@
+/*-------------------------------------------------------------------------
+ *
+ * am_noop.c
+ *	  Table access method: updates that change nothing.
+ *
+ * With the option suppress_noop such an update leaves the row as it is: nothing is
+ * written, no version is made, no lock is left behind.  To everybody else it is as
+ * if the update had been done just before somebody else's; to the command it is an
+ * update: it is counted and returned, and triggers see an old and a new row, which
+ * are the same one.
+ *
+ * A row that has been changed, or is being changed, by somebody is not left alone
+ * here but goes the ordinary way, which waits and finds out what has become of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/xact.h"
+#include "storage/bufmgr.h"
+#include "utils/datum.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+
+#include "am/retldb_am.h"
+#include "am/slot.h"
+#include "am/write_buffer.h"
+#include "base/options.h"
+#include "base/settings.h"
+#include "visibility/anchor.h"
+#include "visibility/row_fetch.h"
+#include "visibility/stub.h"
+
+/* ---------------------------------------------------------------------
+ * The option
+ * ---------------------------------------------------------------------
+ */
+
+/* Tables whose option is remembered, each in the place that its OID says. */
+#define REMEMBERED	32
+
+typedef struct RememberedOption
+{
+	Oid			relid;			/* InvalidOid: none */
+	int			suppressNoop;	/* as in RetlTableOptions */
+} RememberedOption;
+
+static RememberedOption remembered[REMEMBERED];
+static bool registered = false;
+
+/*
+ * Relcache callback: the options of a table, or of all, may have changed.
+ */
+static void
+ForgetOption(Datum arg, Oid relid)
+{
+	(void) arg;
+	for (int i = 0; i < REMEMBERED; i++)
+	{
+		if (!OidIsValid(relid) || remembered[i].relid == relid)
+			remembered[i].relid = InvalidOid;
+	}
+}
+
+/*
+ * Are updates of a table to be suppressed if they change nothing?
+ */
+static bool
+SuppressesNoop(Relation rel)
+{
+	RememberedOption *option = &remembered[RelationGetRelid(rel) % REMEMBERED];
+
+	if (option->relid != RelationGetRelid(rel))
+	{
+		RetlTableOptions options;
+
+		if (!registered)
+		{
+			CacheRegisterRelcacheCallback(ForgetOption, (Datum) 0);
+			registered = true;
+		}
+		option->relid = InvalidOid;
+		RetlTableOptionsRead(rel, &options, 0);
+		option->suppressNoop = options.suppressNoop;
+		option->relid = RelationGetRelid(rel);
+	}
+	return option->suppressNoop != RETLDB_UNSET ? option->suppressNoop != 0 : retldb_suppress_noop;
+}
+
+/* ---------------------------------------------------------------------
+ * Rows
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Is a value the same as that of the new row, byte for byte?  How they are
+ * compressed, or kept out of line, does not matter.
+ */
+static bool
+ValueIsSame(const TupleTableSlot *slot, int column, Datum old, bool oldIsNull)
+{
+	Form_pg_attribute attribute = TupleDescAttr(slot->tts_tupleDescriptor, column);
+
+	if (oldIsNull || slot->tts_isnull[column])
+		return oldIsNull == slot->tts_isnull[column];
+	return datum_image_eq(old, slot->tts_values[column], attribute->attbyval, attribute->attlen);
+}
+
+/*
+ * May the row that a tuple of a locked page stands for be left as it is?  Locks
+ * that an update of no key column would not wait for do not matter, nor do our own.
+ */
+static bool
+NobodyChanges(HeapTuple tuple, CommandId cid, Buffer buffer)
+{
+	TM_Result	result = HeapTupleSatisfiesUpdate(tuple, cid, buffer);
+	uint16		infomask = tuple->t_data->t_infomask;
+
+	if (result == TM_Ok)
+		return true;
+	return result == TM_BeingModified && (infomask & HEAP_XMAX_IS_MULTI) == 0 &&
+		HEAP_XMAX_IS_LOCKED_ONLY(infomask) &&
+		(HEAP_XMAX_IS_KEYSHR_LOCKED(infomask) ||
+		 TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmax(tuple->t_data)));
+}
+
+/*
+ * Has a row of a row group the same columns as the new one?  A copy of its
+ * anchor's header is put into *header.
+ */
+static bool
+ColumnarRowIsSame(Relation rel, ItemPointer tid, TupleTableSlot *slot, HeapTupleHeader header)
+{
+	TupleDesc	tupdesc = RelationGetDescr(rel);
+
+	if (!RetlFetchAnyRow(rel, tid, header) || RetlFetchOpen(rel, tid) != RETL_FETCHED_ROW)
+		return false;
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Datum		old;
+		bool		isnull;
+
+		if (TupleDescAttr(tupdesc, i)->attisdropped)
+			continue;
+		old = RetlFetchColumn(i + 1, &isnull);
+		if (!ValueIsSame(slot, i, old, isnull))
+			return false;
+	}
+	RetlFetchInserter(header);
+	return true;
+}
+
+/*
+ * Does nobody change a row of a row group that is there?
+ */
+static bool
+ColumnarRowIsFree(Relation rel, ItemPointer tid, CommandId cid)
+{
+	RetlGroup	group;
+	uint32		row;
+	ItemPointerData stub;
+	Buffer		buffer;
+	HeapTupleData tuple;
+	bool		isFree;
+
+	if (!RetlFindRowGroup(rel, tid, &group, &row) ||
+		RetlAnchorSatisfiesUpdate(rel, &group.entry, cid) != TM_Ok)
+		return false;
+	switch (RetlStubMapLookup(rel, &group.entry, row, &stub))
+	{
+		case RETL_ROW_UNTOUCHED:
+			return true;
+		case RETL_ROW_DEAD:
+			return false;
+		case RETL_ROW_HAS_STUB:
+			break;
+	}
+	if (!RetlStubLock(rel, &stub, RetlTidGetRowNumber(tid), BUFFER_LOCK_SHARE, &buffer, &tuple))
+		return false;
+	isFree = NobodyChanges(&tuple, cid, buffer);
+	UnlockReleaseBuffer(buffer);
+	return isFree;
+}
+
+/*
+ * Is an update of a row of the row store one that changes nothing, and nobody else
+ * changes it?  If so, the slot gets the row's identity.
+ */
+static bool
+HeapRowStays(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid)
+{
+	TupleDesc	tupdesc = RelationGetDescr(rel);
+	HeapTupleData tuple = {.t_self = *tid};
+	HeapTupleHeaderData header;
+	Buffer		buffer;
+	bool		stays;
+
+	if (!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
+		return false;
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	stays = !RetlTupleIsMarked(tuple.t_data) && NobodyChanges(&tuple, cid, buffer);
+	memcpy(&header, tuple.t_data, SizeofHeapTupleHeader);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	for (int i = 0; i < tupdesc->natts && stays; i++)
+	{
+		bool		isnull;
+		Datum		old;
+
+		if (TupleDescAttr(tupdesc, i)->attisdropped)
+			continue;
+		old = heap_getattr(&tuple, i + 1, tupdesc, &isnull);
+		stays = ValueIsSame(slot, i, old, isnull);
+	}
+	ReleaseBuffer(buffer);
+	if (stays)
+		RetlSlotSetStored(slot, tid, RelationGetRelid(rel), &header);
+	return stays;
+}
+
+/*
+ * Does an update change nothing, and is the row to be left as it is then?  If so,
+ * the slot with the new row gets the identity of the row that is there.
+ */
+bool
+RetlUpdateIsNoop(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid)
+{
+	HeapTupleHeaderData header;
+
+	if (!SuppressesNoop(rel) || !RetlIsSlot(slot))
+		return false;
+	ExecMaterializeSlot(slot);
+	slot_getallattrs(slot);
+	if (!RetlTidIsColumnar(tid))
+		return HeapRowStays(rel, tid, slot, cid);
+	RetlWriteFlushForRead(rel);
+	if (!ColumnarRowIsSame(rel, tid, slot, &header) || !ColumnarRowIsFree(rel, tid, cid))
+		return false;
+	RetlSlotSetStored(slot, tid, RelationGetRelid(rel), &header);
+	return true;
+}
