@@ -63,6 +63,7 @@ typedef struct ChunkWriter
 
 	/* keys of a dictionary's entries, unless numbers; set by BuildZones */
 	RetlKeyNumbers *entryKeys;
+	uint32		entryCount;		/* of them */
 	const uint32 *codes;
 
 	/* for one piece */
@@ -491,8 +492,8 @@ BuildZone(const ChunkWriter *writer, uint32 first, uint32 valueCount, uint32 nul
 			stop = Min(end, buffer->overflow[overflow].ref.valueIndex);
 		values = RetlValuesSlice(&writer->values, first, stop - first);
 		if (writer->entryKeys != NULL)
-			RetlZoneBuilderAddCodes(&builder, writer->entryKeys, writer->codes + first,
-									stop - first);
+			RetlZoneBuilderAddCodes(&builder, writer->entryKeys, writer->entryCount,
+									writer->codes + first, stop - first);
 		else
 			RetlZoneBuilderAddValues(&builder, &values);
 		if (stop < end)
@@ -523,6 +524,7 @@ PrepareEntryKeys(ChunkWriter *writer)
 		kind == RETL_KEY_FLOAT)
 		return;
 	RetlDictGetWritten(writer->state, &entries, &writer->codes);
+	writer->entryCount = entries.count;
 	writer->entryKeys = palloc(Max(entries.count, 1) * sizeof(RetlKeyNumbers));
 	RetlZoneKeysOfValues(kind, &entries, writer->entryKeys);
 }

@@ -254,17 +254,45 @@ AddRange(RetlZoneBuilder *builder, const RetlKeyNumbers *least, const RetlKeyNum
 	RetlZoneBuilderAddKey(builder, (const uint8 *) words, exact);
 }
 
+/* Entries of a dictionary that are marked, rather than looked at for each value. */
+#define MARKED_ENTRIES		256
+#define VALUES_PER_ENTRY	4
+
+/* The codes that occur among some, at least one, each once; returns their number. */
+static uint32
+ListCodes(const uint32 *codes, uint32 count, uint32 entryCount, uint32 *list)
+{
+	bool		occurs[MARKED_ENTRIES] = {false};
+	uint32		listed = 0;
+
+	list[0] = codes[0];
+	for (uint32 i = 0; i < count; i++)
+		occurs[codes[i]] = true;
+	for (uint32 i = 0; i < entryCount; i++)
+	{
+		list[listed] = i;
+		listed += occurs[i];
+	}
+	return listed;
+}
+
 /* See zone_builder.h. */
 void
-RetlZoneBuilderAddCodes(RetlZoneBuilder *builder, const RetlKeyNumbers *keys,
+RetlZoneBuilderAddCodes(RetlZoneBuilder *builder, const RetlKeyNumbers *keys, uint32 keyCount,
 						const uint32 *codes, uint32 count)
 {
+	uint32		list[MARKED_ENTRIES + 1];
 	const RetlKeyNumbers *least;
 	const RetlKeyNumbers *greatest;
 	bool		exact = true;
 
 	if (count == 0)
 		return;
+	if (keyCount <= MARKED_ENTRIES && count / VALUES_PER_ENTRY >= keyCount)
+	{
+		count = ListCodes(codes, count, keyCount, list);
+		codes = list;
+	}
 	least = greatest = &keys[codes[0]];
 	for (uint32 i = 0; i < count; i++)
 	{

@@ -49,9 +49,9 @@ extern void RetlZoneBuilderAddValues(RetlZoneBuilder *builder, const RetlValues 
 extern void RetlZoneKeysOfValues(RetlKeyKind kind, const RetlValues *values,
 								 RetlKeyNumbers *keys);
 
-/* Take in values of which there are few different ones: value i has keys[codes[i]]. */
+/* Take in values of which there are few different ones: value i has keys[codes[i]], one of keyCount. */
 extern void RetlZoneBuilderAddCodes(RetlZoneBuilder *builder, const RetlKeyNumbers *keys,
-									const uint32 *codes, uint32 count);
+									uint32 keyCount, const uint32 *codes, uint32 count);
 
 /* The statistics of what was taken in. */
 extern void RetlZoneBuilderFinish(const RetlZoneBuilder *builder, uint32 nullCount,
