@@ -60,10 +60,11 @@ FETCH 2 FROM c;
 ROLLBACK;
 
 -- subqueries that are run again when a row has changed meanwhile have no bitmap
--- scans: nobody could keep them from prefetching
+-- scans before 18: nobody could keep them from prefetching
 SELECT count(*) FROM plan('SELECT * FROM twin_retldb.t a WHERE id = (SELECT max(id) FROM twin_retldb.t b WHERE b.n = a.n)') p(line)
  WHERE line ~ 'Bitmap Heap Scan';
-SELECT count(*) FROM plan('SELECT * FROM twin_retldb.t a WHERE id = (SELECT max(id) FROM twin_retldb.t b WHERE b.n = a.n) FOR UPDATE') p(line)
+SELECT count(*) = CASE WHEN current_setting('server_version_num')::int < 180000 THEN 0 ELSE 1 END AS as_expected
+  FROM plan('SELECT * FROM twin_retldb.t a WHERE id = (SELECT max(id) FROM twin_retldb.t b WHERE b.n = a.n) FOR UPDATE') p(line)
  WHERE line ~ 'Bitmap Heap Scan';
 
 -- rows that the same transaction inserts and deletes, and savepoints

@@ -17,7 +17,7 @@ SELECT twins_agree();
 ALTER TABLE twin_retldb.t SET (compression = zstd), ALTER v SET (compression = none);
 CREATE TEMP TABLE before AS SELECT c.oid, relfilenode, reloptions FROM pg_class c WHERE c.oid IN ('twin_retldb.t'::regclass, 'twin_heap.t'::regclass);
 CALL retldb.convert('twin_retldb.t', 'heap');
-SELECT method('twin_retldb.t'), reloptions, (SELECT attoptions::text LIKE '%compression%' FROM pg_attribute a WHERE attrelid = c.oid AND attname = 'v') AS column_options, relfilenode <> (SELECT relfilenode FROM before b WHERE b.oid = c.oid) AS other_file,
+SELECT method('twin_retldb.t'), reloptions, (SELECT coalesce(attoptions::text LIKE '%compression%', false) FROM pg_attribute a WHERE attrelid = c.oid AND attname = 'v') AS column_options, relfilenode <> (SELECT relfilenode FROM before b WHERE b.oid = c.oid) AS other_file,
        reltuples = (SELECT count(*) FROM twin_retldb.t) AS counted
   FROM pg_class c WHERE oid = 'twin_retldb.t'::regclass;
 SELECT twins_agree(), same('SELECT * FROM seen');

@@ -35,7 +35,7 @@ LANGUAGE sql AS 'SELECT count(*) FROM retldb.verify(t)';
 -- some formats say that nothing is disabled.
 CREATE FUNCTION plan_line(line text) RETURNS text
 LANGUAGE sql AS $$
-    SELECT regexp_replace(regexp_replace(regexp_replace(line, 'rows=(\d+)\.00', 'rows=\1'),
+    SELECT regexp_replace(regexp_replace(coalesce(regexp_replace(line, 'rows=\d+\.\d\d', 'rows=' || round((regexp_match(line, 'rows=(\d+\.\d\d)'))[1]::numeric)), line),
                                          '\((\w+) = (\w+\.\w+)\)', '(\2 = \1)'),
                           '\n *(Disabled: false|<Disabled>false</Disabled>)', '', 'g')
 $$;

@@ -35,7 +35,7 @@ BEGIN
 	EXECUTE replace(command, '{t}', 'r');
 	EXECUTE replace(command, '{t}', 'h');
 END $$;
-SELECT pg_create_physical_replication_slot('standby');
+SELECT pg_create_physical_replication_slot('standby', true);
 ));
 $primary->backup('backup');
 
