@@ -434,7 +434,7 @@ RetlRowWasMovedBy(Relation rel, TransactionId xid)
 		if (entry->state == RETL_GROUP_COMPLETE &&
 			!TransactionIdEquals((TransactionId) entry->writerXid, top) &&
 			RetlAnchorIsVisible(rel, entry, SnapshotAny, &anchor) &&
-			TransactionIdEquals(HeapTupleHeaderGetRawXmin(&anchor), xid))
+			TransactionIdEquals(HeapTupleHeaderGetXmin(&anchor), xid))
 			return true;
 	}
 	return false;
