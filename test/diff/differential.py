@@ -2,9 +2,10 @@
 """Differential test: random work on a retldb table and a heap twin.
 
 Both tables get the same commands in the same transactions: loads of every
-kind, updates, deletions and locks of rows, savepoints, rollbacks, added and
-dropped columns, truncation, vacuum, under random settings.  After each step random queries must have the same
-answer, and now and then the whole contents and retldb.verify are looked at.
+kind, updates, upserts, deletions and locks of rows, savepoints, rollbacks, added and
+dropped columns, indexes and keys of all kinds, truncation, vacuum, under random settings.  After each step random
+queries must have the same answer, by whatever scan, and now and then the whole contents, retldb.verify and amcheck
+are looked at.
 
 A run is a function of its seed: --seed N --seconds S.  Each round has a seed
 of its own, printed when it fails, for --round to run it alone.
@@ -64,6 +65,17 @@ ORDERED = ['int2', 'int4', 'int8', 'float4', 'float8', 'bool', 'numeric', 'numer
 
 TEXTS = ['text', 'text COLLATE "C"', 'varchar(20)', 'char(8)', 'name']
 
+# index methods other than btree and hash, and the types they are for
+OTHER_METHODS = {'gin': ['int4[]', 'text[]', 'jsonb', 'tsvector'], 'gist': ['int4range', 'point', 'tsvector'],
+                 'spgist': ['int4range', 'point', 'inet', 'text']}
+NOT_HASHED = ['bit(7)', 'json', 'point', 'money', 'tsvector']
+
+# conditions that indexes of these methods answer
+INDEX_TERMS = {'int4[]': ["{c} @> ARRAY[{i} % 3]", "{c} && ARRAY[{i}, {j}]", "{c} = '{{}}'"], 'text[]': ["{c} @> ARRAY['a' || {i} % 9]"],
+               'jsonb': ["{c} @> jsonb_build_object('b', {i} % 3)", "{c} ? 'a'"], 'tsvector': ["{c} @@ to_tsquery('simple', 'w' || {i} % 9)"],
+               'int4range': ["{c} @> {i}", "{c} && int4range({i}, {i} + 100)"], 'point': ["{c} <@ box(point({i}, 0), point({j}, 2))"],
+               'inet': ["{c} << '10.0.0.0/9'"]}
+
 # types with operators across them
 OTHER_TYPES = [['int2', 'int4', 'int8', 'diff_short'], ['float4', 'float8'], ['date', 'timestamp', 'timestamptz'],
                ['text', 'varchar(20)']]
@@ -79,6 +91,7 @@ CREATE DOMAIN diff_short AS int2 CHECK (VALUE < 100);
 DROP COLLATION IF EXISTS diff_blind;
 CREATE COLLATION diff_blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 DROP TABLE IF EXISTS columnar, twin;
+DO $$ BEGIN CREATE EXTENSION IF NOT EXISTS amcheck; EXCEPTION WHEN OTHERS THEN NULL; END $$;
 """
 
 
@@ -139,6 +152,8 @@ class Round:
         self.columns = []       # (name, type)
         self.count = 0          # columns ever
         self.next = 1           # numbers of rows
+        self.indexes = []       # numbers of indexes
+        self.key = None         # what kind of key "id" is
         self.steps = 0
 
     # ------------------------------------------------------------ pieces of SQL
@@ -184,7 +199,75 @@ class Round:
 
     # ------------------------------------------------------------ steps
 
+    def add_key(self):
+        """Make "id" a key; that may fail for both."""
+        if self.key is not None:
+            if not self.psql.both('ALTER TABLE {t} DROP CONSTRAINT {t}_key'):
+                self.key = None
+            return
+        key = self.random.choice(['PRIMARY KEY (id)', 'PRIMARY KEY (id)', 'UNIQUE (id)', 'UNIQUE (id) DEFERRABLE',
+                                  'EXCLUDE USING btree (id WITH =)', 'EXCLUDE USING hash (id WITH =)'])
+        if not self.psql.both('ALTER TABLE {t} ADD CONSTRAINT {t}_key %s' % key):
+            self.key = key
+
+    def add_index(self, inside=False):
+        """Make an index of some kind, or drop one."""
+        if len(self.indexes) > 5 or (self.indexes and self.random.random() < 0.2):
+            number = self.random.choice(self.indexes)
+            self.psql.both('DROP INDEX IF EXISTS {t}_i%d' % number)
+            self.indexes.remove(number)
+            return
+        self.count += 1
+        name, column_type = self.random.choice(self.columns)
+        method = 'btree'
+        others = [other for other, types in OTHER_METHODS.items() if column_type in types]
+        if others:
+            method = self.random.choice(others)
+        elif column_type not in NOT_HASHED and self.random.random() < 0.25:
+            method = 'hash'
+        what = name
+        kind = self.random.random()
+        if method == 'btree' and kind < 0.3:
+            what = ', '.join(c for c, _ in self.random.sample(self.columns, min(3, len(self.columns))))
+        elif method == 'btree' and kind < 0.4:
+            what = '(id %% %d), %s DESC NULLS LAST' % (self.random.randint(2, 100), name)
+        elif method == 'btree' and kind < 0.5:
+            what = '%s) INCLUDE (%s' % (name, self.random.choice(self.columns)[0])
+        where = ' WHERE %s' % self.random.choice(['id % 3 = 0', '%s IS NOT NULL' % name, 'id < %d' % self.next]) if self.random.random() < 0.2 else ''
+        concurrently = 'CONCURRENTLY ' if not inside and self.random.random() < 0.2 else ''
+        if not self.psql.both('CREATE INDEX %s{t}_i%d ON {t} USING %s (%s)%s' % (concurrently, self.count, method, what, where)):
+            self.indexes.append(self.count)
+        elif concurrently:
+            self.psql.both('DROP INDEX IF EXISTS {t}_i%d' % self.count)
+
+    def reindex(self):
+        kind = self.random.random()
+        if kind < 0.7 or not self.indexes:
+            self.psql.both('REINDEX TABLE %s{t}' % self.random.choice(['', 'CONCURRENTLY ']))
+        else:
+            self.psql.both('CLUSTER {t} USING {t}_i%d' % self.random.choice(self.indexes))
+
+    def upsert(self):
+        """Rows that are new, and others that are there already."""
+        n = self.size()
+        first = max(1, self.next - self.random.randint(0, 2 * n))
+        self.next = max(self.next, first)
+        reserved = self.next
+        self.next = first
+        rows = self.rows(n)
+        self.next = max(self.next, reserved)
+        action = 'NOTHING'
+        if self.random.random() < 0.7:
+            name = self.random.choice(self.columns)[0]
+            action = 'UPDATE SET %s = EXCLUDED.%s' % (name, name)
+            if self.random.random() < 0.3:
+                action += ' WHERE m.id % 3 > 0'
+        target = self.random.choice(['(id) ', '(id) ', '' if action == 'NOTHING' else '(id) '])
+        self.psql.both('INSERT INTO {t} AS m %s ON CONFLICT %sDO %s' % (rows, target, action))
+
     def create(self):
+        self.indexes = []
+        self.key = None
         self.psql.must('DROP TABLE IF EXISTS columnar, twin')
         types = list(TYPES)
         self.columns = [('id', 'int4')]
@@ -203,6 +286,10 @@ class Round:
             kind = self.random.choice(['', '', '', 'TEMP ', 'UNLOGGED '])
             self.psql.must('CREATE %sTABLE columnar (%s) USING retldb' % (kind, definition))
             self.psql.must('CREATE %sTABLE twin (%s) USING heap' % (kind, definition))
+        if self.random.random() < 0.6:
+            self.add_key()
+            for _ in range(self.random.choice([0, 1, 3])):
+                self.add_index()
 
     def load(self):
         n = self.size()
@@ -231,9 +318,12 @@ class Round:
         plain = column_type.split(' COLLATE')[0]
         value = '(%s)::%s' % (self.expression(column_type, '(id %% 1000 + %d)' % self.random.randint(1, 50)), plain)
         if name == 'id':
-            value = 'id + %d' % self.random.choice([0, 1, 1000])
+            # a key that is checked at once depends on the order in which rows are changed
+            value = 'id + %d' % self.random.choice([0, 1, 1000] if self.key in (None, 'UNIQUE (id) DEFERRABLE') else [0])
         kind = self.random.random()
-        if kind < 0.3:
+        if self.key is not None and self.random.random() < 0.4:
+            self.upsert()
+        elif kind < 0.3:
             self.psql.both('DELETE FROM {t} WHERE (%s) AND id %% %d = 0' % (where, self.random.choice([1, 2, 7, 50])))
         elif kind < 0.55:
             self.psql.both('UPDATE {t} SET %s = %s WHERE (%s) AND id %% %d = 0' % (name, value, where, self.random.choice([1, 2, 7, 50])))
@@ -316,17 +406,22 @@ class Round:
         elif kind < 0.74:
             self.drop_column()
         elif kind < 0.78:
-            self.psql.both(self.random.choice(['VACUUM {t}', 'VACUUM (FREEZE) {t}', 'VACUUM ANALYZE {t}', 'ANALYZE {t}']))
+            self.psql.both(self.random.choice(['VACUUM {t}', 'VACUUM (FREEZE) {t}', 'VACUUM ANALYZE {t}', 'ANALYZE {t}', 'VACUUM FULL {t}',
+                                               'VACUUM (INDEX_CLEANUP ON) {t}', 'VACUUM (INDEX_CLEANUP OFF) {t}']))
         elif kind < 0.80:
             self.truncate()
         elif kind < 0.82:
             self.change_type()
-        elif kind < 0.88:
+        elif kind < 0.87:
             self.fail()
-        elif kind < 0.95:
+        elif kind < 0.93:
             self.compact()
+        elif kind < 0.97:
+            self.add_index()
+        elif kind < 0.98:
+            self.add_key()
         else:
-            self.load()
+            self.reindex()
 
     def transaction(self):
         """Steps in a transaction, with savepoints; both tables side by side.
@@ -334,7 +429,7 @@ class Round:
         An error (of a predicate, say) does not end it: psql sets a savepoint
         around each command.
         """
-        before = list(self.columns)
+        before = list(self.columns), list(self.indexes), self.key
         self.psql.must('BEGIN')
         for _ in range(self.random.randint(1, 4)):
             action = self.random.random()
@@ -343,12 +438,13 @@ class Round:
             elif action < 0.5:
                 self.change()
             elif action < 0.75:
-                inside = list(self.columns)
+                inside = list(self.columns), list(self.indexes), self.key
                 self.psql.must('SAVEPOINT s')
-                self.random.choice([self.load, self.change, self.change, self.truncate, self.add_column])()
+                self.random.choice([self.load, self.change, self.change, self.truncate, self.add_column, self.add_key,
+                                    lambda: self.add_index(True)])()
                 if self.random.random() < 0.6:
                     self.psql.must('ROLLBACK TO s')
-                    self.columns = inside
+                    self.columns, self.indexes, self.key = inside
                 elif self.random.random() < 0.5:
                     self.psql.must('RELEASE s')
             elif action < 0.85:
@@ -357,7 +453,7 @@ class Round:
                 self.compare()
         if self.random.random() < 0.35:
             self.psql.must('ROLLBACK')
-            self.columns = before
+            self.columns, self.indexes, self.key = before
         else:
             self.psql.must('COMMIT')
 
@@ -418,6 +514,10 @@ class Round:
         """A condition on a random column with constants that occur in it."""
         name, column_type = self.random.choice(self.columns)
         kind = self.random.random()
+        if column_type in INDEX_TERMS and kind < 0.7:
+            first = self.random.randint(0, self.next)
+            return (self.random.choice(INDEX_TERMS[column_type]).replace('{c}', name).replace('{i}', str(first))
+                    .replace('{j}', str(first + self.random.randint(1, 500))).replace('{{}}', '{}'))
         if kind < 0.12 or column_type not in ORDERED:
             return '%s IS %sNULL' % (name, self.random.choice(['', 'NOT ']))
         if column_type == 'bool' and kind < 0.7:
@@ -552,6 +652,8 @@ class Round:
                          self.random.choice(['on', 'on', 'on', 'off']), self.random.choice(["'UTC'", "'Europe/Berlin'", "'Pacific/Apia'"]),
                          self.random.choice([0, 0, 2]), self.random.choice([0, 1000])))
         for _ in range(8):
+            self.psql.must('; '.join('SET enable_%s = %s' % (scan, 'off' if self.random.random() < share else 'on')
+                                     for scan, share in (('seqscan', 0.6), ('indexscan', 0.4), ('indexonlyscan', 0.4), ('bitmapscan', 0.3))))
             self.same(self.query())
         kind = self.random.random()
         if kind < 0.3:
@@ -565,6 +667,12 @@ class Round:
         faults = self.psql.run("SELECT * FROM retldb.verify('columnar')")
         if faults:
             raise Failure('verification finds faults: %s' % faults[:5])
+        faults = [line for line in self.psql.run(
+            "SELECT bt_index_parent_check(indexrelid, true) FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_am a ON a.oid = relam "
+            "WHERE indrelid = 'columnar'::regclass AND amname = 'btree' AND indisvalid "
+            "AND EXISTS (SELECT FROM pg_extension WHERE extname = 'amcheck')") if line]
+        if faults:
+            raise Failure('amcheck finds faults: %s' % faults[:5])
 
     def run(self):
         self.create()
