@@ -341,10 +341,22 @@ extern void RetlScanAheadInit(RetlScanState *state, EState *estate);
 extern void RetlScanLookAhead(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row);
 extern void RetlScanForgetAhead(RetlScanState *state);
 
+/* ---- planner.c ---- */
+
+/* Correlation of a column with the order of the rows; 0 if not known. */
+extern double RetlColumnCorrelation(Oid relid, AttrNumber attnum);
+
+/* By how much the workers of a path divide its work; as core reckons. */
+extern double RetlParallelDivisor(const Path *path);
+
 /* ---- index_paths.c ---- */
 
-/* Put core's index and bitmap paths of a retldb table right. */
-extern void RetlAdjustIndexPaths(PlannerInfo *root, RelOptInfo *rel);
+/*
+ * Put core's index and bitmap paths of a retldb table right: columnCount columns
+ * are needed, groupRows rows are in row groups.
+ */
+extern void RetlAdjustIndexPaths(PlannerInfo *root, RelOptInfo *rel, int columnCount,
+								 double groupRows);
 
 /* Called once at load time. */
 extern void RetlInstallIndexPaths(void);

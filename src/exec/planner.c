@@ -201,8 +201,8 @@ NeedsTupleHeader(Bitmapset *attnums)
 }
 
 /* Correlation of a column with the order of the rows; 0 if not known. */
-static double
-ColumnCorrelation(Oid relid, AttrNumber attnum)
+double
+RetlColumnCorrelation(Oid relid, AttrNumber attnum)
 {
 	HeapTuple	tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relid),
 										Int16GetDatum(attnum), BoolGetDatum(false));
@@ -231,7 +231,7 @@ ColumnCorrelation(Oid relid, AttrNumber attnum)
 static double
 ReadShareOfColumn(const PathContext *context, AttrNumber attnum, List *clauses)
 {
-	double		correlation = ColumnCorrelation(context->rte->relid, attnum);
+	double		correlation = RetlColumnCorrelation(context->rte->relid, attnum);
 	double		weight = correlation * correlation;
 	double		tuples = Max(context->rel->tuples, 1.0);
 	double		together;
@@ -335,8 +335,8 @@ EstimateWork(const PathContext *context, List *joinClauses, ScanWork *work)
 }
 
 /* By how much workers divide the work; as core reckons. */
-static double
-ParallelDivisor(const Path *path)
+double
+RetlParallelDivisor(const Path *path)
 {
 	double		divisor = path->parallel_workers;
 
@@ -408,7 +408,7 @@ CostScan(const PathContext *context, Path *path, const ScanWork *work)
 
 	if (path->parallel_workers > 0)
 	{
-		double		divisor = ParallelDivisor(path);
+		double		divisor = RetlParallelDivisor(path);
 
 		cpuRun /= divisor;
 		path->rows = clamp_row_est(path->rows / divisor);
@@ -651,7 +651,7 @@ AddScanPaths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	attnums = NeededColumns(rel);
 	if (!IsColumnarTable(&context, attnums))
 		return;
-	RetlAdjustIndexPaths(root, rel);
+	RetlAdjustIndexPaths(root, rel, context.columnCount, context.size.groupRows);
 	if (!IsCandidate(rel) || NeedsTupleHeader(attnums))
 		return;
 
