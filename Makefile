@@ -56,7 +56,7 @@ include $(PGXS)
 
 # Inner loops over values gain from it, the rest does not.
 ifndef COVERAGE
-src/encoding/%.o src/vector/%.o src/rowgroup/zone_builder.o: override CFLAGS += -O3
+src/encoding/%.o src/vector/%.o src/rowgroup/zone_builder.o src/storage/stub_map.o: override CFLAGS += -O3
 endif
 
 -include $(OBJS:.o=.d)
