@@ -58,7 +58,10 @@ sub change
 	my ($client) = @_;
 	my $some = sprintf('client = %d AND id %% %d = %d', $client, 211, int rand 211);
 	my $range = sprintf('client = %d AND id BETWEEN %d AND %d', $client, map { ($_, $_ + 150) } int rand 40000);
-	my $where = ($some, $range)[ int rand 2 ];
+	# so many that their stubs are made many at once
+	my $many = sprintf('client = %d AND id %% 5 = %d', $client, int rand 5);
+	my $stretch = sprintf('client = %d AND id BETWEEN %d AND %d', $client, map { ($_, $_ + 4000) } int rand 40000);
+	my $where = ($some, $range, $some, $range, $many, $stretch)[ int rand 6 ];
 	my @changes = (
 		"UPDATE {t} SET n = n + 1 WHERE $where",
 		"UPDATE {t} SET v = v || ''+'' WHERE $where",

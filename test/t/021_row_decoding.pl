@@ -24,6 +24,7 @@ sub decoded
 	$node->safe_psql('postgres', qq(
 CREATE TABLE t (id int, v text, gone int, n numeric) USING $method;
 INSERT INTO t SELECT i, 'v' || i, 0, CASE WHEN i % 3 > 0 THEN i / 4.0 END FROM generate_series(1, 20) i;
+INSERT INTO t SELECT 1000 + i, 'many', 0, i FROM generate_series(1, 5000) i;
 ALTER TABLE t DROP COLUMN gone;
 ALTER TABLE t ADD COLUMN added int DEFAULT 9;
 ALTER TABLE t REPLICA IDENTITY $identity;
@@ -43,6 +44,9 @@ COMMIT;
 BEGIN;
 DELETE FROM t WHERE id = 7;
 ROLLBACK;
+DELETE FROM t WHERE id > 2500;
+UPDATE t SET v = 'many changed' WHERE id % 2 = 0 AND id > 1000;
+DELETE FROM t WHERE id > 1000 AND id % 2 = 1;
 MERGE INTO t USING generate_series(10, 12) s ON id = s WHEN MATCHED AND s = 11 THEN DELETE WHEN MATCHED THEN UPDATE SET v = 'merged';
 ));
 	my $changes = $node->safe_psql('postgres', q(
