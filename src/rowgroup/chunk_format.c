@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "encoding/filtering.h"
 #include "format/bloom.h"
 #include "format/checksum.h"
 
@@ -201,6 +202,9 @@ RetlUnitPieceCount(const RetlChunkView *view, uint32_t unitIndex)
 	return rest < view->piecesPerUnit ? rest : view->piecesPerUnit;
 }
 
+/* Bits that are counted at a time. */
+#define COUNTED_BITS	4096
+
 /* Are there exactly nullCount bits set in the bitmap, none of them past its rows? */
 static bool
 BitmapHas(const uint8_t *bitmap, uint32_t rowCount, uint32_t nullCount)
@@ -208,8 +212,15 @@ BitmapHas(const uint8_t *bitmap, uint32_t rowCount, uint32_t nullCount)
 	uint32_t	found = 0;
 	uint32_t	bytes = (rowCount + 7) / 8;
 
-	for (uint32_t i = 0; i < bytes; i++)
-		found += (uint32_t) __builtin_popcount(bitmap[i]);
+	for (uint32_t first = 0; first < bytes; first += COUNTED_BITS / 8)
+	{
+		uint32_t	part = bytes - first < COUNTED_BITS / 8 ? bytes - first : COUNTED_BITS / 8;
+		uint64_t	words[COUNTED_BITS / 64];
+
+		words[(part - 1) / 8] = 0;
+		memcpy(words, bitmap + first, part);
+		found += RetlSelectionCount(words, part * 8);
+	}
 	if (rowCount % 8 != 0 && (bitmap[bytes - 1] >> (rowCount % 8)) != 0)
 		return false;
 	return found == nullCount;

@@ -34,7 +34,7 @@
  * so many were fetched, or it was looked up so often that it goes to the cache.
  * To open one takes as long as a hundred fetches, whatever its size.
  */
-#define PEEK_MIN_LENGTH			8192
+#define PEEK_MIN_LENGTH			1024
 #define PEEKED_FETCHES_MAX		32
 #define LOOKUPS_PEEKED			8
 
