@@ -118,15 +118,16 @@ RetlDirectoryReserve(Relation rel, uint32 rowCapacity, uint64 *groupId, uint64 *
 	RetlFileHeader checked;
 
 	RetlHeaderRead(rel, &checked);	/* refuse versions that we do not know */
-	if (checked.nextRowNumber + capacity > RETLDB_MAX_ROW_NUMBER)
+
+	BeginChange(&change, rel);
+	header = ChangeHeader(&change);
+	if (header->nextRowNumber + capacity > RETLDB_MAX_ROW_NUMBER)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("table \"%s\" has used up its row numbers",
 						RelationGetRelationName(rel)),
-				 errhint("Rewrite the table, for example with ALTER TABLE ... SET ACCESS METHOD.")));
-
-	BeginChange(&change, rel);
-	header = ChangeHeader(&change);
+				 errdetail("Rows of row groups have numbers that are never used again."),
+				 errhint("VACUUM FULL numbers rows anew.")));
 	*groupId = header->nextGroupId++;
 	*rowBase = header->nextRowNumber;
 	header->nextRowNumber += capacity;
@@ -235,7 +236,7 @@ AddDirectoryPage(Relation rel, uint32 pageIndex, int columns)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("table \"%s\" has too many row groups", RelationGetRelationName(rel)),
-				 errhint("Rewrite the table to merge small row groups.")));
+				 errhint("CALL retldb.compact() merges small row groups; VACUUM FULL rewrites the table.")));
 
 	images = MakeDirectoryImages(pageIndex, columns, &imageCount);
 	run = RetlPagesAppend(rel, images, imageCount, NULL);

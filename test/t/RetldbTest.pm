@@ -19,7 +19,7 @@ use Test::More;
 
 our @EXPORT = qw(
   new_server create_batches batch_sql batches_agree verify_clean
-  crash_and_restart start_script finish_script sqlstate log_complaints rows
+  crash_and_restart start_script finish_script sqlstate log_complaints rows set_header_field
 );
 
 # A server with the library loaded, not yet started.  Options are those of
@@ -211,6 +211,44 @@ sub rows
 	my ($node, $table) = @_;
 
 	return $node->safe_psql('postgres', "SELECT count(*) FROM $table");
+}
+
+# docs/format.md: page layout and the header page
+my $page_size = 8192;
+my $own_header = 24;    # after PostgreSQL's page header
+my $checksum_at = $own_header + 4;
+my $payload = $own_header + 24;
+
+my @crc_table = map {
+	my $c = $_;
+	$c = $c & 1 ? ($c >> 1) ^ 0x82F63B78 : $c >> 1 for 1 .. 8;
+	$c;
+} 0 .. 255;
+
+sub crc32c
+{
+	my $crc = 0xFFFFFFFF;
+	$crc = $crc_table[ ($crc ^ $_) & 0xFF ] ^ ($crc >> 8) for unpack 'C*', shift;
+	return $crc ^ 0xFFFFFFFF;
+}
+
+# Set a number in the header page of a table's file, and the checksum that goes
+# with it; the template is pack's (V, Q<).  Returns the old one.
+sub set_header_field
+{
+	my ($file, $offset, $template, $value) = @_;
+	my $new = pack $template, $value;
+
+	open my $fh, '+<:raw', $file or die "$file: $!";
+	read($fh, my $page, $page_size) == $page_size or die "short read";
+	my $old = unpack $template, substr($page, $payload + $offset, length $new);
+	substr($page, $payload + $offset, length $new) = $new;
+	substr($page, $checksum_at, 4) = pack 'V', 0;
+	substr($page, $checksum_at, 4) = pack 'V', crc32c(pack('V', 0) . substr($page, $own_header));
+	seek $fh, 0, 0;
+	print $fh $page;
+	close $fh or die "$file: $!";
+	return $old;
 }
 
 1;
