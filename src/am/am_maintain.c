@@ -33,6 +33,9 @@
 /* Pages of the row store that are looked at to estimate its rows. */
 #define SAMPLE_PAGES	100
 
+/* See retldb_am.h. */
+uint64		retldb_vacuums = 0;
+
 /*
  * TRUNCATE of a table made in the same transaction, ON COMMIT DELETE ROWS.
  */
@@ -143,4 +146,5 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	if (params->truncate != VACOPTVALUE_DISABLED)
 		RetlVacuumTruncate(rel);
 	UpdateStatistics(rel, rowStoreRows + groupRows);
+	retldb_vacuums++;
 }

@@ -142,6 +142,9 @@ extern void retldb_relation_nontransactional_truncate(Relation rel);
 extern void retldb_relation_vacuum(Relation rel, struct VacuumParams *params,
 								   BufferAccessStrategy bstrategy);
 
+/* How many tables this backend has vacuumed: VACUUM (SKIP_LOCKED) does not tell. */
+extern uint64 retldb_vacuums;
+
 /* table_size.c */
 extern void retldb_relation_estimate_size(Relation rel, int32 *attr_widths,
 										  BlockNumber *pages, double *tuples,

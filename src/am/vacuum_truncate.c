@@ -37,6 +37,9 @@
 #define LOCK_ATTEMPTS		100
 #define LOCK_WAIT_MS		50
 
+/* Pages that are read under the lock between looks at whether somebody waits for it. */
+#define WAITER_PAGES		32
+
 /* Runs of FREE entries, by start. */
 typedef struct FreeRuns
 {
@@ -122,19 +125,24 @@ PageIsBare(Relation rel, BlockNumber block)
 
 /*
  * How many blocks of the table are needed.  What has just been found FREE is not
- * read.
+ * read.  If the table is locked and somebody waits for that, what has been found
+ * so far must do.
  */
 static BlockNumber
-FindNeeded(Relation rel)
+FindNeeded(Relation rel, bool locked)
 {
 	RetlDirectory *directory = RetlDirectoryRead(rel);
 	FreeRuns	freeRuns;
 	BlockNumber end = OwnedEnd(rel, directory, &freeRuns);
 	BlockNumber needed = RelationGetNumberOfBlocks(rel);
 	int			i = freeRuns.count - 1;
+	uint32		read = 0;
 
 	while (needed > end)
 	{
+		if (locked && ++read % WAITER_PAGES == 0 &&
+			LockHasWaitersRelation(rel, AccessExclusiveLock))
+			break;
 		while (i >= 0 && freeRuns.runs[i].start >= needed)
 			i--;
 		if (i >= 0 && freeRuns.runs[i].start + freeRuns.runs[i].length >= needed)
@@ -176,7 +184,7 @@ RetlVacuumTruncate(Relation rel)
 	/* what has an owner might be unknown */
 	if (retldb_skip_damaged_groups)
 		return;
-	removable = before - FindNeeded(rel);
+	removable = before - FindNeeded(rel, false);
 	if (removable < MINIMUM_PAGES && removable < Max(before / MINIMUM_FRACTION, 1))
 		return;
 	if (!LockTable(rel))
@@ -189,7 +197,7 @@ RetlVacuumTruncate(Relation rel)
 
 	/* others may have used it meanwhile */
 	before = RelationGetNumberOfBlocks(rel);
-	needed = FindNeeded(rel);
+	needed = FindNeeded(rel, true);
 	if (needed < before)
 	{
 		RetlDirectoryCutFree(rel, needed);

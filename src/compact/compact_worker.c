@@ -265,7 +265,7 @@ LogCompaction(const RetlCompaction *compaction, TimestampTz started)
 }
 
 /*
- * Vacuum a table, which ends transactions.
+ * Vacuum a table, unless others have it locked.  Ends transactions.
  */
 static void
 Vacuum(Oid relid)
@@ -273,6 +273,7 @@ Vacuum(Oid relid)
 	VacuumParams params;
 	BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
 	VacuumRelation *relation = makeVacuumRelation(NULL, relid, NIL);
+	uint64		before = retldb_vacuums;
 
 	memset(&params, 0, sizeof(params));
 	params.options = VACOPT_VACUUM | VACOPT_SKIP_LOCKED | VACOPT_PROCESS_TOAST | RETLDB_VACOPT_PROCESS_MAIN;
@@ -286,7 +287,8 @@ Vacuum(Oid relid)
 	params.nworkers = -1;
 	RetlVacuum(list_make1(relation), &params, strategy);
 	FreeAccessStrategy(strategy);
-	RetlCompactStatsVacuumed(relid);
+	if (retldb_vacuums > before)
+		RetlCompactStatsVacuumed(relid);
 }
 
 /*
