@@ -439,16 +439,20 @@ TouchRows(Relation rel, RetlGroup *group, RetlStubEntry *rows, RetlTouch *touche
 	return inLeaf;
 }
 
-/* See touch.h. */
+/*
+ * See touch.h.  The row is one whose stub is gone, rather than "dead", for it has
+ * index entries, which VACUUM then removes.  Where the anchor stands there is
+ * no stub.
+ */
 void
 RetlRowSetDead(Relation rel, RetlGroup *group, uint32 row)
 {
-	RetlStubEntry entry = {.row = row, .dead = true};
+	RetlStubEntry entry = {.row = row};
 	bool		done = false;
 
 	/* nothing else may ask for a heavyweight lock while we hold the map's */
 	(void) GetCurrentTransactionId();
-	ItemPointerSetInvalid(&entry.stub);
+	ItemPointerSet(&entry.stub, group->entry.anchorBlock, group->entry.anchorOffset);
 	while (!done)
 	{
 		RetlStubMapReserve(rel, group, row);
