@@ -220,6 +220,8 @@ PrepareVariable(RetlGroupWriter *writer, int columnIndex, Datum datum)
 static void
 PrepareRow(RetlGroupWriter *writer, const Datum *values, const bool *nulls)
 {
+	Size		large = 0;
+
 	for (int i = 0; i < writer->tupdesc->natts; i++)
 	{
 		RetlColumnBuffer *column = &writer->columns[i];
@@ -233,9 +235,13 @@ PrepareRow(RetlGroupWriter *writer, const Datum *values, const bool *nulls)
 			writer->datums[i] = values[i];
 			if (column->type.typeLength < 0)
 				PrepareVariable(writer, i, values[i]);
+			if (writer->row[i].overflowed)
+				large += writer->row[i].length;
 			RetlColumnBufferReserve(column, writer->row[i].length, writer->row[i].overflowed);
 		}
 	}
+	if (large > RETL_ROW_SIZE_LARGE)
+		RetlRowSizeCheckWhole(writer->tupdesc, writer->datums, nulls);
 }
 
 /* Copy a variable-length value into its column. */

@@ -133,3 +133,26 @@ RetlRowSizeCheck(TupleDesc tupdesc, const Datum *values, const bool *nulls)
 				 errmsg("row is too big: size %zu, maximum size %zu",
 						size, MaxHeapTupleSize)));
 }
+
+/* See row_size.h. */
+void
+RetlRowSizeCheckWhole(TupleDesc tupdesc, const Datum *values, const bool *nulls)
+{
+	Size		limit = MaxAllocSize - HEAPTUPLESIZE - MAXALIGN(SizeofHeapTupleHeader +
+																BITMAPLEN(tupdesc->natts));
+	Size		size = 0;
+
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+
+		if (nulls[i] || att->attisdropped)
+			continue;
+		size = att_align_nominal(size, att->attalign);
+		size = att_addlength_datum(size, att->attlen, values[i]);
+	}
+	if (size > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("row is too big: size %zu, maximum size %zu", size, limit)));
+}

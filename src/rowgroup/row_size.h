@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "utils/memutils.h"
 
 /* Can there be rows of this table that are too big?  If not, spare the check. */
 extern bool RetlRowSizeMatters(TupleDesc tupdesc);
@@ -24,5 +25,12 @@ extern bool RetlRowSizeMatters(TupleDesc tupdesc);
  * detoasted.
  */
 extern void RetlRowSizeCheck(TupleDesc tupdesc, const Datum *values, const bool *nulls);
+
+/*
+ * The same if all values together are more than a tuple in memory can have, for rows
+ * whose large values (of RETL_ROW_SIZE_LARGE bytes in all) make that possible.
+ */
+#define RETL_ROW_SIZE_LARGE		(MaxAllocSize / 2)
+extern void RetlRowSizeCheckWhole(TupleDesc tupdesc, const Datum *values, const bool *nulls);
 
 #endif							/* RETLDB_ROW_SIZE_H */

@@ -236,19 +236,24 @@ Exchange(Oid relid, Oid newRelid, char persistence)
 static void
 ConvertTable(Oid relid, Oid method)
 {
-	Relation	rel = table_open(relid, ShareUpdateExclusiveLock);
-	char		persistence = rel->rd_rel->relpersistence;
+	Relation	rel;
+	char		persistence;
 	Relation	new;
 	Oid			newRelid;
 	double		rows;
 
+	/* catalogs may have values that are out of line; a commit has left no snapshot */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	rel = table_open(relid, ShareUpdateExclusiveLock);
 	CheckTable(rel, method);
+	persistence = rel->rd_rel->relpersistence;
 	if (rel->rd_rel->relam == method)
 	{
 		ereport(NOTICE,
 				(errmsg("table \"%s\" has access method \"%s\" already",
 						RelationGetRelationName(rel), get_am_name(method))));
 		table_close(rel, NoLock);
+		PopActiveSnapshot();
 		return;
 	}
 
@@ -271,6 +276,7 @@ ConvertTable(Oid relid, Oid method)
 	if (!RetlAmIsOurs(method))
 		DropOptions(relid);
 	pgstat_progress_end_command();
+	PopActiveSnapshot();
 }
 
 /*

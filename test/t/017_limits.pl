@@ -178,6 +178,15 @@ SKIP:
 	note('lacked memory: ' . join(', ', map { "$_ $seen{$_}" } sort keys %seen));
 }
 
+# --- more than a tuple in memory can have ---
+{
+	$node->safe_psql('postgres', 'CREATE TABLE huge (a text, b text, c text) USING retldb');
+	my ($state, $message) = sqlstate($node, 'SET retldb.row_store_rows = 0; INSERT INTO huge SELECT v, v, v FROM repeat($$x$$, 370000000) v');
+	is($state, '54000', 'a row of more than 1 GB');
+	like($message, qr/row is too big: size 1110000012, maximum size/, 'the message says how large');
+	is($node->safe_psql('postgres', q(SET retldb.row_store_rows = 0; INSERT INTO huge VALUES (repeat('x', 300000000)); SELECT length(a) FROM huge; DROP TABLE huge)), '300000000', 'of less');
+}
+
 # --- row numbers are used up ---
 {
 	my $last = 2**31 * 256 - 2 * 256;
