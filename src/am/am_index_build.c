@@ -633,6 +633,7 @@ retldb_index_validate_scan(Relation table_rel, Relation index_rel,
 			BufferGetBlockNumber(row->buffer) != reported : row->vectorRow == 0;
 
 		CHECK_FOR_INTERRUPTS();
+		pgstat_count_heap_getnext(table_rel);
 		state->htups += 1;
 		if (first)
 			ReportProgress(entries);
