@@ -245,6 +245,31 @@ SELECT id FROM r WHERE id < 5 ORDER BY id FOR UPDATE SKIP LOCKED;
 SELECT id FROM r WHERE id = 2 FOR UPDATE NOWAIT;
 COMMIT PREPARED 'row_operations';
 SELECT id, v FROM r WHERE id < 5 ORDER BY id FOR UPDATE NOWAIT;
+-- xmax and cmax: who has locked, updated or deleted a row
+CREATE TABLE h (id int, v text) USING heap;
+INSERT INTO h SELECT i, 'x' FROM generate_series(1, 100) i;
+CREATE FUNCTION xmaxes(t text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	c refcursor;
+	line text;
+	result text := '';
+BEGIN
+	EXECUTE format('UPDATE %I SET v = v WHERE id = 50', t);
+	OPEN c FOR EXECUTE format('SELECT concat_ws('' '', id, xmax = pg_current_xact_id()::xid, xmax = 0, cmax::text::int > 0) FROM %I WHERE id IN (10, 11, 12, 13) ORDER BY id', t);
+	EXECUTE format('UPDATE %I SET v = ''y'' WHERE id = 10', t);
+	EXECUTE format('DELETE FROM %I WHERE id = 11', t);
+	EXECUTE format('SELECT FROM %I WHERE id = 12 FOR UPDATE', t);
+	LOOP
+		FETCH c INTO line;
+		EXIT WHEN NOT FOUND;
+		result := result || line || '; ';
+	END LOOP;
+	RETURN result;
+END $$;
+SELECT xmaxes('h');
+SELECT xmaxes('r');
+DROP FUNCTION xmaxes;
+DROP TABLE h;
 DROP TABLE r;
 RESET retldb.row_store_rows;
 RESET retldb.row_group_rows;

@@ -143,6 +143,8 @@ SELECT count(*), count(*) FILTER (WHERE k.ctid = b.tid) AS in_place FROM k LEFT 
 INSERT INTO k VALUES (1, 'v1', 1), (2, 'two', 2) ON CONFLICT (id) DO UPDATE SET v = excluded.v WHERE excluded.id > 0 RETURNING id, v, ctid IN (SELECT tid FROM k_before) AS in_place;
 INSERT INTO k VALUES (3, 'v3', 3), (3, 'v3', 3) ON CONFLICT (id) DO UPDATE SET v = excluded.v;
 INSERT INTO k VALUES (4, 'four', 4), (4, 'four', 4) ON CONFLICT (id) DO UPDATE SET v = excluded.v;
+-- who asks so whether a row was inserted is told the truth
+INSERT INTO k VALUES (5, 'v5', 5), (6, 'six', 6), (550, 'v550', 550), (700, 'v700', 700) ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id, xmax = 0 AS inserted;
 -- foreign keys
 CREATE TABLE child (id int, k int REFERENCES k ON UPDATE CASCADE) USING retldb WITH (suppress_noop = on);
 INSERT INTO child SELECT i, i FROM generate_series(1, 50) i;

@@ -32,6 +32,7 @@
 #include "am/write_buffer.h"
 #include "base/compat.h"
 #include "visibility/row_fetch.h"
+#include "visibility/stub.h"
 
 /* Room for copied values: at first, and at most while the slot is empty. */
 #define FIRST_DATA_SIZE		256
@@ -407,6 +408,28 @@ CopyHeader(const RetlTupleSlot *slot, HeapTuple tuple)
 	tuple->t_data->t_ctid = base->tts_tid;
 }
 
+/*
+ * Find out who has locked, updated or deleted the row of a row group that is in
+ * the slot.  Only who asks for it pays for it.
+ */
+static void
+FindXmax(RetlTupleSlot *slot)
+{
+	TupleTableSlot *base = &slot->heap.base.base;
+	Relation	rel;
+	RetlGroup	group;
+	uint32		row;
+
+	if (!RetlTidIsColumnar(&base->tts_tid) || !OidIsValid(base->tts_tableOid))
+		return;
+	rel = RelationIdGetRelation(base->tts_tableOid);
+	if (!RelationIsValid(rel))
+		return;
+	if (RetlFindRowGroup(rel, &base->tts_tid, &group, &row))
+		RetlRowGetXmax(rel, &group.entry, row, &slot->header);
+	RelationClose(rel);
+}
+
 /* TupleTableSlotOps.getsysattr */
 static Datum
 SlotGetSysAttr(TupleTableSlot *slot, int attnum, bool *isnull)
@@ -419,6 +442,8 @@ SlotGetSysAttr(TupleTableSlot *slot, int attnum, bool *isnull)
 		return HEAP_SLOT_OPS->getsysattr(slot, attnum, isnull);
 	if (rslot->fetchFrom != NULL && OpenFetched(rslot))
 		RetlFetchInserter(&rslot->header);
+	if (attnum == MaxTransactionIdAttributeNumber || attnum == MaxCommandIdAttributeNumber)
+		FindXmax(rslot);
 	tuple.t_len = SizeofHeapTupleHeader;
 	tuple.t_self = slot->tts_tid;
 	tuple.t_tableOid = slot->tts_tableOid;

@@ -394,6 +394,29 @@ RetlHiddenRowsNotLive(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry
 }
 
 /*
+ * Who has locked, updated or deleted a row.
+ */
+void
+RetlRowGetXmax(Relation rel, const RetlGroupEntry *entry, uint32 row, HeapTupleHeader header)
+{
+	ItemPointerData stub;
+	Buffer		buffer;
+	HeapTupleData tuple;
+
+	if (RetlStubMapLookup(rel, entry, row, &stub) != RETL_ROW_HAS_STUB ||
+		!RetlStubLock(rel, &stub, entry->rowBase + row, BUFFER_LOCK_SHARE, &buffer, &tuple))
+		return;
+	HeapTupleHeaderSetXmax(header, HeapTupleHeaderGetRawXmax(tuple.t_data));
+	header->t_infomask &= ~(HEAP_XMAX_BITS | HEAP_COMBOCID);
+	header->t_infomask |= tuple.t_data->t_infomask & HEAP_XMAX_BITS;
+	/* whoever only locks a row leaves the inserter's command id there */
+	if ((tuple.t_data->t_infomask & HEAP_XMAX_INVALID) == 0 &&
+		!HEAP_XMAX_IS_LOCKED_ONLY(tuple.t_data->t_infomask))
+		HeapTupleHeaderSetCmax(header, HeapTupleHeaderGetRawCommandId(tuple.t_data), false);
+	UnlockReleaseBuffer(buffer);
+}
+
+/*
  * The state of a row as ANALYZE sees it.
  */
 HTSV_Result

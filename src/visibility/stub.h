@@ -116,6 +116,13 @@ RetlRowIsHidden(const RetlHiddenRows *hidden, uint32 row)
 }
 
 /*
+ * Put into the copy of an anchor's header who has locked, updated or deleted a row
+ * of the group: nobody, if the row is untouched.
+ */
+extern void RetlRowGetXmax(Relation rel, const RetlGroupEntry *entry, uint32 row,
+						   HeapTupleHeader header);
+
+/*
  * The state of a row of a live group as ANALYZE and verification see it: as
  * HeapTupleSatisfiesVacuum says of its stub, LIVE if it is untouched, DEAD if the
  * stub is gone.  *own: a deletion in progress is the current transaction's.
