@@ -109,6 +109,7 @@ for my $client (0 .. $clients - 1)
 }
 push @scripts, start_script($primary, builds(12));
 push @scripts, start_script($primary, "VACUUM r;\nSELECT pg_sleep(0.1);\n" x 20);
+push @scripts, start_script($primary, "CALL retldb.compact('r');\nSELECT pg_sleep(0.2);\n" x 20);
 my @output = map { finish_script($_) } @scripts;
 is(join('', map { $_->{err} =~ /^.*ERROR.*$/mg } @scripts), '', 'no session had an error');
 is(() = $output[$clients] =~ /^built$/mg, 12, 'all indexes were built while rows changed');
@@ -138,6 +139,7 @@ for my $round (1 .. $rounds)
 	}
 	push @scripts, start_script($primary, builds(50));
 	push @scripts, start_script($primary, "VACUUM r;\nSELECT pg_sleep(0.05);\nCHECKPOINT;\n" x 50);
+	push @scripts, start_script($primary, "CALL retldb.compact('r');\nSELECT pg_sleep(0.1);\n" x 50);
 	select(undef, undef, undef, 0.3 + rand 2);
 	crash_and_restart($primary, sub {
 		for my $script (@scripts)
