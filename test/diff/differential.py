@@ -191,6 +191,7 @@ class Round:
             'SET retldb.row_group_rows = %d' % choose([64, 300, 1000, 4000, 100000]),
             'SET retldb.row_group_size = %d' % choose([64, 1024, 65536]),
             'SET retldb.vector_rows = %d' % choose([64, 128, 1024, 2048]),
+            'SET retldb.suppress_noop = %s' % choose(['on', 'off']),
             'SET retldb.compression = %s' % choose(['none', 'lz4', 'snappy', 'zstd']),
             'SET retldb.compression_level = %d' % choose([0, 0, 1, 7]),
             'SET retldb.write_memory = %s' % choose(["'1MB'", "'256MB'"]),
@@ -326,6 +327,8 @@ class Round:
         elif kind < 0.3:
             self.psql.both('DELETE FROM {t} WHERE (%s) AND id %% %d = 0' % (where, self.random.choice([1, 2, 7, 50])))
         elif kind < 0.55:
+            if self.random.random() < 0.2:
+                value = name        # nothing changes
             self.psql.both('UPDATE {t} SET %s = %s WHERE (%s) AND id %% %d = 0' % (name, value, where, self.random.choice([1, 2, 7, 50])))
         elif kind < 0.65:
             text = self.columns_as_text(self.columns)
