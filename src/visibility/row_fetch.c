@@ -30,6 +30,7 @@
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
+#include "visibility/touch.h"
 
 /* Tables that are remembered. */
 #define TABLES		8
@@ -48,6 +49,10 @@ typedef struct FetchTable
 	MemoryContext directoryContext;
 	RetlDirectory *directory;
 	RetlGroupReader *reader;
+
+	/* the anchor of a group, when it was looked at last; 0: of none */
+	uint64		anchorGroup;
+	HeapTupleHeaderData anchor;
 
 	/* what the reader is at */
 	uint64		openGroup;		/* id; 0: none */
@@ -280,12 +285,61 @@ RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, uint32 *row)
  */
 
 /*
+ * The same, to look at a row that a scan which is under way has handed out: its
+ * group has not changed, so what is remembered of it need not be compared with the
+ * file.  Whether it has a stub map is not to be learnt from it.
+ */
+static FetchTable *
+UseTableAt(Relation rel, uint64 rowNumber)
+{
+	if (RetlTouchWasHandedOut(rel, rowNumber))
+	{
+		FetchTable *table = PlaceOf(rel);
+
+		if (table->directory != NULL && FindWrittenGroup(table->directory, rowNumber) != NULL)
+		{
+			table->lastUse = ++now;
+			RetlGroupReaderSetRelation(table->reader, rel);
+			return table;
+		}
+	}
+	return UseTable(rel);
+}
+
+/*
+ * Does a snapshot see the anchor of a group?  For SnapshotAny and a row that was
+ * handed out it is known by the second time who has inserted it.
+ */
+static bool
+AnchorIsVisible(FetchTable *table, Relation rel, const RetlGroupEntry *entry, bool handedOut,
+				Snapshot snapshot, HeapTupleHeader anchor, bool *allDead)
+{
+	if (handedOut && table->anchorGroup == entry->groupId)
+	{
+		*anchor = table->anchor;
+		return true;
+	}
+	if (!RetlAnchorIsVisibleOrDead(rel, entry, snapshot, anchor, allDead))
+		return false;
+	if (handedOut)
+	{
+		table->anchorGroup = entry->groupId;
+		table->anchor = *anchor;
+	}
+	return true;
+}
+
+/*
  * Is a columnar row there for the snapshot?
  */
 RetlFetched
 RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, HeapTupleHeader anchor,
 			 bool *allDead)
 {
+	uint64		rowNumber = RetlTidGetRowNumber(tid);
+	bool		handedOut = snapshot->snapshot_type == SNAPSHOT_ANY &&
+		RetlTouchWasHandedOut(rel, rowNumber);
+	FetchTable *table;
 	RetlGroup  *group;
 
 	Assert(RetlTidIsColumnar(tid));
@@ -297,7 +351,8 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, HeapTupleHeader a
 	}
 	if (allDead != NULL)
 		*allDead = false;
-	group = FindGroup(UseTable(rel)->directory, RetlTidGetRowNumber(tid));
+	table = handedOut ? UseTableAt(rel, rowNumber) : UseTable(rel);
+	group = FindGroup(table->directory, rowNumber);
 	if (group == NULL)
 	{
 		/* numbers are not given out before the entry is made, nor ever again */
@@ -305,13 +360,12 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, HeapTupleHeader a
 			*allDead = !retldb_skip_damaged_groups;
 		return RETL_FETCHED_NONE;
 	}
-	if (!RetlAnchorIsVisibleOrDead(rel, &group->entry, snapshot, anchor, allDead))
+	if (!AnchorIsVisible(table, rel, &group->entry, handedOut, snapshot, anchor, allDead))
 		return RETL_FETCHED_NONE;
 	/* as heap_fetch, and before the map is looked at: a change after that sees our lock */
 	PredicateLockTID(rel, tid, snapshot, HeapTupleHeaderGetXmin(anchor));
 	if (!RetlRowIsVisibleOrDead(rel, &group->entry,
-								RetlTidGetRowNumber(tid) - group->entry.rowBase, snapshot,
-								allDead))
+								rowNumber - group->entry.rowBase, snapshot, allDead))
 		return RETL_FETCHED_NONE;
 	return IsWritten(group) ? RETL_FETCHED_ROW : RETL_FETCHED_UNWRITTEN;
 }
@@ -341,7 +395,7 @@ RetlFetched
 RetlFetchOpen(Relation rel, ItemPointer tid)
 {
 	uint64		rowNumber = RetlTidGetRowNumber(tid);
-	FetchTable *table = UseTable(rel);
+	FetchTable *table = UseTableAt(rel, rowNumber);
 	RetlGroup  *group = FindGroup(table->directory, rowNumber);
 	uint32		row;
 	uint32		vector;
