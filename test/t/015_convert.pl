@@ -30,6 +30,7 @@ $primary->safe_psql('postgres', q(
 CREATE EXTENSION retldb;
 CREATE TABLE r (client int, id int, v text, n numeric) USING heap;
 CREATE TABLE h (client int, id int, v text, n numeric) USING heap;
+CREATE INDEX r_id ON r (id);
 CREATE PROCEDURE on_both(command text) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE replace(command, '{t}', 'r');
@@ -92,6 +93,9 @@ sub check
 	my ($what) = @_;
 
 	is($primary->safe_psql('postgres', $difference), '0', "$what: equal");
+	is($primary->safe_psql('postgres', "SET enable_seqscan = off; SET retldb.enable_columnar_scan = off;\n"
+		. 'SELECT sum(a) FROM (SELECT count(*) - (SELECT count(*) FROM h WHERE h.id = i) AS a FROM generate_series(1, 60000, 77) i JOIN r ON r.id = i GROUP BY i) s'),
+		'0', "$what: by index");
 	is($primary->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relname LIKE 'pg\_temp\_%' OR relrewrite <> 0)),
 		'0', "$what: no other table is left");
 	is($primary->safe_psql('postgres', 'SELECT count(*) FROM retldb.progress_convert'), '0', "$what: nothing goes on");
