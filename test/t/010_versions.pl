@@ -12,6 +12,7 @@ use Test::More;
 use RetldbTest;
 
 my $node = new_server('versions');
+without_checksums($node);
 $node->start;
 $node->safe_psql('postgres', q(CREATE EXTENSION retldb;
 CREATE TABLE t (a int, b text) USING retldb;

@@ -193,6 +193,7 @@ SKIP:
 	my $file = $node->data_dir . '/' . $node->safe_psql('postgres', q(TRUNCATE r; INSERT INTO r SELECT * FROM source; SELECT pg_relation_filepath('r')));
 
 	$node->stop;
+	without_checksums($node);
 	set_header_field($file, 80, 'Q<', $last - 14 * 256);
 	$node->start;
 	# room for one row group of 12 * 256 rows

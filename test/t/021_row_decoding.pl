@@ -62,6 +62,20 @@ for my $identity ('DEFAULT', 'NOTHING', 'FULL')
 	like($heap, qr/UPDATE.*DELETE/s, "replica identity $identity: heap's changes are decoded");
 	is(decoded('retldb', $identity), $heap, "replica identity $identity: the same of rows in row groups");
 }
+# conversions move all rows, and nothing of that is decoded
+$node->safe_psql('postgres', q(
+CREATE TABLE t (id int, v text) USING heap;
+ALTER TABLE t REPLICA IDENTITY FULL;
+INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 3000) i;
+SELECT pg_create_logical_replication_slot('slot', 'test_decoding');
+CALL retldb.convert('t');
+UPDATE t SET v = 'x' WHERE id = 1;
+CALL retldb.convert('t', 'heap');
+DELETE FROM t WHERE id = 2;
+));
+is($node->safe_psql('postgres', q(SELECT data FROM pg_logical_slot_get_changes('slot', NULL, NULL, 'include-xids', 'off') WHERE data !~ '^(BEGIN|COMMIT)')),
+	"table public.t: UPDATE: old-key: id[integer]:1 v[text]:'v1' new-tuple: id[integer]:1 v[text]:'x'\ntable public.t: DELETE: id[integer]:2 v[text]:'v2'",
+	'conversions are not decoded');
 is(log_complaints($node), '', 'no complaint in the log');
 
 done_testing();

@@ -19,7 +19,7 @@ use Test::More;
 
 our @EXPORT = qw(
   new_server create_batches batch_sql batches_agree verify_clean
-  crash_and_restart start_script finish_script sqlstate log_complaints rows set_header_field
+  crash_and_restart start_script finish_script sqlstate log_complaints rows without_checksums set_header_field
 );
 
 # A server with the library loaded, not yet started.  Options are those of
@@ -211,6 +211,17 @@ sub rows
 	my ($node, $table) = @_;
 
 	return $node->safe_psql('postgres', "SELECT count(*) FROM $table");
+}
+
+# Switch off PostgreSQL's page checksums of a server that does not run: they are on
+# from 18 on, and tests that write into files do not set them.
+sub without_checksums
+{
+	my ($node) = @_;
+	my ($control) = run_command([ 'pg_controldata', $node->data_dir ]);
+
+	system_or_bail('pg_checksums', '--disable', '-D', $node->data_dir)
+	  if $control =~ /Data page checksum version:\s+[1-9]/;
 }
 
 # docs/format.md: page layout and the header page
