@@ -36,6 +36,7 @@
 #include "visibility/row_fetch.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
+#include "visibility/stub.h"
 
 struct RetlBitmapScan
 {
@@ -201,7 +202,7 @@ OpenRowStoreBlock(RetlScanDesc scan, BlockNumber block, const OffsetNumber *offs
 			return false;
 	}
 	bitmap->buffer = ReleaseAndReadBuffer(bitmap->buffer, rel, block);
-	heap_page_prune_opt(rel, bitmap->buffer);
+	RetlPagePruneOpt(rel, bitmap->buffer);
 
 	LockBuffer(bitmap->buffer, BUFFER_LOCK_SHARE);
 	RetlTestForOldSnapshot(snapshot, rel, BufferGetPage(bitmap->buffer));

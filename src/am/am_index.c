@@ -29,6 +29,7 @@
 #include "am/write_buffer.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/stub.h"
 #include "visibility/row_move.h"
 
 /* What fetches for one index scan share. */
@@ -87,7 +88,7 @@ FetchHeapRow(RetlIndexFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTab
 
 		fetch->buffer = ReleaseAndReadBuffer(fetch->buffer, rel, ItemPointerGetBlockNumber(tid));
 		if (fetch->buffer != previous)
-			heap_page_prune_opt(rel, fetch->buffer);
+			RetlPagePruneOpt(rel, fetch->buffer);
 	}
 	LockBuffer(fetch->buffer, BUFFER_LOCK_SHARE);
 	found = heap_hot_search_buffer(tid, rel, fetch->buffer, snapshot, &tuple, all_dead,

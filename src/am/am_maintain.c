@@ -140,6 +140,9 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	double		groupRows;
 
 	heapParams.truncate = VACOPTVALUE_DISABLED;
+	/* without indexes heap lets go of all dead line pointers */
+	if (rel->rd_rel->relhasindex && !RetlVacuumIsUrgent(rel))
+		RetlStubsReap(rel, RetlDirectoryRead(rel), bstrategy);
 	heap_vacuum_rel(rel, &heapParams, bstrategy);
 	rowStoreRows = EstimateRowStore(rel, RetlDirectoryRead(rel));
 	groupRows = RetlVacuumRowGroups(rel, params, bstrategy, rowStoreRows);

@@ -176,6 +176,60 @@ typedef PGAlignedBlock RetlIOBlock;
 	vacuum_xid_failsafe_check((rel)->rd_rel->relfrozenxid, (rel)->rd_rel->relminmxid)
 #endif
 
+/*
+ * Log that line pointers of a heap page were made dead, with the horizon for
+ * conflicts on standbys, and that dead ones were made unused; in a critical section.
+ * 17 has one record for both.  Need heapam_xlog.h and xloginsert.h.
+ */
+#if PG_VERSION_NUM >= 170000
+#define RetlLogDeadItems(rel, buffer, horizon, items, count) \
+	log_heap_prune_and_freeze(rel, buffer, horizon, true, PRUNE_ON_ACCESS, \
+							  NULL, 0, NULL, 0, items, count, NULL, 0)
+#define RetlLogUnusedItems(rel, buffer, items, count) \
+	log_heap_prune_and_freeze(rel, buffer, InvalidTransactionId, false, PRUNE_VACUUM_CLEANUP, \
+							  NULL, 0, NULL, 0, NULL, 0, items, count)
+#else
+#if PG_VERSION_NUM >= 160000
+#define RETL_PRUNE_RECORD(rel, horizon, count) \
+	{.snapshotConflictHorizon = (horizon), .ndead = (count), \
+	 .isCatalogRel = RelationIsAccessibleInLogicalDecoding(rel)}
+#else
+#define RETL_PRUNE_RECORD(rel, horizon, count) \
+	{.latestRemovedXid = (horizon), .ndead = (count)}
+#endif
+#define RetlLogDeadItems(rel, buffer, horizon, items, count) \
+	do { \
+		xl_heap_prune record = RETL_PRUNE_RECORD(rel, horizon, count); \
+		XLogRecPtr	lsn; \
+\
+		XLogBeginInsert(); \
+		XLogRegisterData((char *) &record, SizeOfHeapPrune); \
+		XLogRegisterBuffer(0, buffer, REGBUF_STANDARD); \
+		XLogRegisterBufData(0, (char *) (items), (count) * sizeof(OffsetNumber)); \
+		lsn = XLogInsert(RM_HEAP2_ID, XLOG_HEAP2_PRUNE); \
+		PageSetLSN(BufferGetPage(buffer), lsn); \
+	} while (0)
+#define RetlLogUnusedItems(rel, buffer, items, count) \
+	do { \
+		xl_heap_vacuum record = {.nunused = (count)}; \
+		XLogRecPtr	lsn; \
+\
+		XLogBeginInsert(); \
+		XLogRegisterData((char *) &record, SizeOfHeapVacuum); \
+		XLogRegisterBuffer(0, buffer, REGBUF_STANDARD); \
+		XLogRegisterBufData(0, (char *) (items), (count) * sizeof(OffsetNumber)); \
+		lsn = XLogInsert(RM_HEAP2_ID, XLOG_HEAP2_VACUUM); \
+		PageSetLSN(BufferGetPage(buffer), lsn); \
+	} while (0)
+#endif
+
+/* 18 tells whether ANALYZE waits. */
+#if PG_VERSION_NUM >= 180000
+#define RetlVacuumDelay()			vacuum_delay_point(false)
+#else
+#define RetlVacuumDelay()			vacuum_delay_point()
+#endif
+
 /* 18 counts frozen pages in pg_class. */
 #if PG_VERSION_NUM >= 180000
 #define RetlUpdateRelstats(rel, pages, tuples, allVisible, allFrozen) \

@@ -26,6 +26,7 @@
 #include "visibility/anchor.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
+#include "visibility/stub.h"
 
 void
 RetlRowStorePageInit(RetlRowStorePage *page, Relation rel, Snapshot snapshot,
@@ -89,7 +90,7 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
 	RetlRowStorePageRelease(page);
 	CHECK_FOR_INTERRUPTS();
 	page->buffer = ReadBufferExtended(page->rel, MAIN_FORKNUM, block, RBM_NORMAL, page->strategy);
-	heap_page_prune_opt(page->rel, page->buffer);
+	RetlPagePruneOpt(page->rel, page->buffer);
 
 	LockBuffer(page->buffer, BUFFER_LOCK_SHARE);
 	dp = BufferGetPage(page->buffer);

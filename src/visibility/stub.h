@@ -138,6 +138,18 @@ extern HTSV_Result RetlRowVacuumState(Relation rel, const RetlGroupEntry *entry,
 extern RetlStubEntry *RetlStubsFindGone(Relation rel, const RetlGroupEntry *entry,
 										int *goneCount, uint32 *known);
 
+/* ---- stub_reap.c ---- */
+
+/*
+ * Prune a pinned, unlocked page of the row store if that is worth it.  Instead of
+ * heap_page_prune_opt, since it lets go of the line pointers of dead stubs.
+ */
+extern void RetlPagePruneOpt(Relation rel, Buffer buffer);
+
+/* Remove the dead stubs of a table (VACUUM). */
+extern void RetlStubsReap(Relation rel, const RetlDirectory *directory,
+						  BufferAccessStrategy strategy);
+
 /* ---- stub_change.c ---- */
 
 /* What is to be done to a stub. */
