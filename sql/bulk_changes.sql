@@ -173,6 +173,27 @@ DELETE FROM q WHERE id % 7 = 3;
 SELECT count(*) FROM (SELECT id FROM p WHERE v = 'moved' FOR UPDATE) s;
 SELECT differences('p', 'q'), faults('p1'), faults('p3');
 
+-- rows that come by an index, or were sorted
+CREATE INDEX ON r (id);
+CREATE INDEX ON h (id);
+ANALYZE r;
+SET retldb.enable_columnar_scan = off;
+SET enable_seqscan = off;
+SELECT on_both('UPDATE {t} SET v = v || '','' WHERE id BETWEEN 20000 AND 23000');
+SELECT on_both('DELETE FROM {t} WHERE id BETWEEN 22500 AND 26000');
+BEGIN;
+SELECT on_both('DELETE FROM {t} WHERE id BETWEEN 26000 AND 26100');
+SAVEPOINT a;
+SELECT on_both('DELETE FROM {t} WHERE id BETWEEN 26101 AND 26500');
+ROLLBACK TO a;
+SELECT on_both('UPDATE {t} SET n = 5 WHERE id BETWEEN 26050 AND 26500');
+COMMIT;
+RESET enable_seqscan;
+RESET retldb.enable_columnar_scan;
+SELECT on_both('SELECT FROM (SELECT FROM {t} ORDER BY id LIMIT 5000 FOR UPDATE) s');
+SELECT on_both('DELETE FROM {t} t USING (SELECT id FROM {t} ORDER BY id LIMIT 3000) s WHERE s.id = t.id');
+SELECT faults('r');
+
 -- row security: rows that may not be seen are not touched
 CREATE ROLE bulk_reader;
 GRANT SELECT, UPDATE, DELETE ON r, h TO bulk_reader;

@@ -16,6 +16,9 @@
  * handed out, so LIMIT, joins and triggers that drop rows cost at most about as
  * many stubs as were needed.  A stub that nobody needed does no harm.
  *
+ * Whoever touches rows one after the other without such a scan (a range of an
+ * index, rows that were sorted) is expected to go on.
+ *
  * What is kept of a vector are places of stubs, which are good as long as the
  * group is there, and that a command may touch its rows at all, which it may
  * until it ends: groups are removed under locks that keep writers out.
@@ -54,10 +57,14 @@ typedef union StubTuple
 	uint64		align;
 } StubTuple;
 
+/* Rows that follow each other and were touched, before others are expected to be. */
+#define RUN_LENGTH	4
+
 /* The vector whose rows a scan hands out, and what is known of them. */
 typedef struct Expectation
 {
 	bool		valid;
+	bool		handedOut;		/* by a scan; else a run of rows is to go on */
 	Oid			relid;
 	RetlFileLocator locator;
 	uint64		groupId;
@@ -81,6 +88,17 @@ typedef struct Expectation
 } Expectation;
 
 static Expectation expected;
+
+/* Rows that were touched one after the other, of which none was expected. */
+typedef struct TouchedRun
+{
+	uint32		length;			/* 0: none */
+	Oid			relid;
+	RetlFileLocator locator;
+	uint64		next;			/* the row number that would go on with it */
+} TouchedRun;
+
+static TouchedRun run;
 
 /* ---------------------------------------------------------------------
  * Expectations
@@ -114,14 +132,15 @@ void
 RetlTouchForget(void)
 {
 	expected.valid = false;
+	run.length = 0;
 }
 
 /*
- * A scan turns to a vector.
+ * Rows of a group from firstRow on are expected to be touched.
  */
-void
-RetlTouchExpect(Relation rel, const RetlGroupEntry *entry, uint32 firstRow, uint32 nextRow,
-				const RetlSelection *rows)
+static void
+Expect(Relation rel, const RetlGroupEntry *entry, uint32 firstRow, uint32 nextRow,
+	   const RetlSelection *rows, bool handedOut)
 {
 	bool		sameTable = expected.valid && expected.relid == RelationGetRelid(rel) &&
 		RetlLocatorEquals(expected.locator, RetlRelationLocator(rel));
@@ -136,6 +155,7 @@ RetlTouchExpect(Relation rel, const RetlGroupEntry *entry, uint32 firstRow, uint
 	}
 	expected.hasCommand &= sameTable && expected.groupId == entry->groupId;
 	expected.valid = true;
+	expected.handedOut = handedOut;
 	expected.relid = RelationGetRelid(rel);
 	expected.locator = RetlRelationLocator(rel);
 	expected.groupId = entry->groupId;
@@ -146,6 +166,42 @@ RetlTouchExpect(Relation rel, const RetlGroupEntry *entry, uint32 firstRow, uint
 	memcpy(expected.rows.words, rows->words, RetlSelectionWords(rows->rowCount) * sizeof(uint64));
 	memset(expected.known, 0, RetlSelectionWords(rows->rowCount) * sizeof(uint64));
 	expected.next = nextRow;
+}
+
+/*
+ * A scan turns to a vector.
+ */
+void
+RetlTouchExpect(Relation rel, const RetlGroupEntry *entry, uint32 firstRow, uint32 nextRow,
+				const RetlSelection *rows)
+{
+	Expect(rel, entry, firstRow, nextRow, rows, true);
+}
+
+/*
+ * A row is touched that nobody has expected.  If it goes on with a run, more of it
+ * are expected from now on, unless a scan is under way.  Returns whether they are.
+ */
+static bool
+ExpectRun(Relation rel, const RetlGroupEntry *entry, uint32 row)
+{
+	uint64		rowNumber = entry->rowBase + row;
+	RetlSelection rows;
+
+	if (run.length > 0 && run.next == rowNumber && run.relid == RelationGetRelid(rel) &&
+		RetlLocatorEquals(run.locator, RetlRelationLocator(rel)))
+		run.length++;
+	else
+		run.length = 1;
+	run.relid = RelationGetRelid(rel);
+	run.locator = RetlRelationLocator(rel);
+	run.next = rowNumber + 1;
+	if (run.length < RUN_LENGTH || (expected.valid && expected.handedOut))
+		return false;
+	memset(&rows, 0, sizeof(rows));
+	RetlSelectAll(&rows, Min(RETLDB_MAX_VECTOR_ROWS, entry->rowCount - row));
+	Expect(rel, entry, row, 0, &rows, false);
+	return true;
 }
 
 /*
@@ -166,7 +222,7 @@ IsExpected(Relation rel, uint64 rowNumber)
 bool
 RetlTouchWasHandedOut(Relation rel, uint64 rowNumber)
 {
-	return IsExpected(rel, rowNumber) &&
+	return IsExpected(rel, rowNumber) && expected.handedOut &&
 		HasBit(expected.rows.words, rowNumber - expected.firstRowNumber);
 }
 
@@ -475,14 +531,17 @@ RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, CommandId cid, ItemPoin
 {
 	bool		isExpected = IsExpected(rel, group->entry.rowBase + row) &&
 		expected.groupId == group->entry.groupId;
-	uint32		vectorRow = row - expected.firstRow;
+	uint32		vectorRow;
 	RetlStubEntry rows[MAX_AHEAD];
 	RetlTouch	touches[MAX_AHEAD];
 	int			count = 1;
 
 	rows[0].row = row;
+	if (!isExpected)
+		isExpected = ExpectRun(rel, &group->entry, row);
 	if (isExpected)
 	{
+		vectorRow = row - expected.firstRow;
 		CountTouch(vectorRow);
 		if (HasBit(expected.known, vectorRow))
 		{
