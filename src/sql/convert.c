@@ -9,11 +9,10 @@
  * 1. a lock that keeps out DDL, VACUUM and compaction, but nobody who reads or
  *	  writes rows, and a copy of the rows that a snapshot sees (convert_copy.c)
  *	  in a table that PostgreSQL makes for rewrites;
- * 2. a lock that keeps writers out, and the copy catches up with what they have
- *	  done meanwhile;
- * 3. a lock that keeps everybody out, and PostgreSQL exchanges the storage of the
- *	  two tables and builds the indexes, as it does at the end of VACUUM FULL and
- *	  of ALTER TABLE ... SET ACCESS METHOD.
+ * 2. a lock that keeps everybody out, and the copy catches up with what writers
+ *	  have done meanwhile;
+ * 3. PostgreSQL exchanges the storage of the two tables and builds the indexes, as
+ *	  it does at the end of VACUUM FULL and of ALTER TABLE ... SET ACCESS METHOD.
  *
  * The table stays the same to everything that refers to it, because nothing but
  * its storage and access method is exchanged.  An error, a cancel or a crash
@@ -72,8 +71,8 @@ PG_FUNCTION_INFO_V1(retldb_conversion_progress);
 #define PROGRESS_COMMAND	((ProgressCommandType) 0x5255)
 
 /*
- * Writers are waited for without standing in their way, that is, without making
- * others queue behind us, for this long.
+ * Those who use the table are waited for without making others queue behind us
+ * for this long.
  */
 #define PATIENCE_MS		10000
 #define PATIENCE_STEP	20
@@ -137,31 +136,33 @@ CheckTable(Relation rel, Oid method)
  */
 
 /*
- * Get a lock that keeps writers out.  For a while only when it is free, so that
+ * Get a lock that keeps everybody out.  For a while only when it is free, so that
  * nobody who comes later has to wait for those that we wait for; then in line.
+ *
+ * There is no weaker lock in between, for writers only: a transaction that has
+ * read the table and waits for that lock to write it would be in the way of the
+ * stronger one.
  */
 static void
-KeepWritersOut(Oid relid)
+KeepEverybodyOut(Relation rel)
 {
-	pgstat_progress_update_param(RETL_CONVERT_PHASE, RETL_CONVERTING_WAIT_WRITERS);
-	for (int waited = 0; waited < PATIENCE_MS; waited += PATIENCE_STEP)
+	Oid			relid = RelationGetRelid(rel);
+	bool		locked = false;
+
+	pgstat_progress_update_param(RETL_CONVERT_PHASE, RETL_CONVERTING_WAIT);
+	for (int waited = 0; !locked && waited < PATIENCE_MS; waited += PATIENCE_STEP)
 	{
-		if (ConditionalLockRelationOid(relid, ExclusiveLock))
-			return;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 PATIENCE_STEP, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
+		locked = ConditionalLockRelationOid(relid, AccessExclusiveLock);
+		if (!locked)
+		{
+			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+							 PATIENCE_STEP, PG_WAIT_EXTENSION);
+			ResetLatch(MyLatch);
+		}
 		CHECK_FOR_INTERRUPTS();
 	}
-	LockRelationOid(relid, ExclusiveLock);
-}
-
-/* Get a lock that keeps everybody out; we have one that keeps writers out. */
-static void
-KeepReadersOut(Relation rel)
-{
-	pgstat_progress_update_param(RETL_CONVERT_PHASE, RETL_CONVERTING_WAIT_READERS);
-	LockRelationOid(RelationGetRelid(rel), AccessExclusiveLock);
+	if (!locked)
+		LockRelationOid(relid, AccessExclusiveLock);
 	/* triggers that wait for the end of the transaction know rows by their TIDs */
 	CheckTableNotInUse(rel, "convert");
 }
@@ -172,7 +173,7 @@ KeepReadersOut(Relation rel)
  */
 
 /*
- * Fill the new table.  On return writers are kept out, and it has all rows.
+ * Fill the new table.  On return everybody is kept out, and it has all rows.
  * Returns their number.
  */
 static double
@@ -188,7 +189,7 @@ Fill(Relation from, Relation to)
 	rows = RetlConvertCopy(from, to, before);
 	PopActiveSnapshot();
 
-	KeepWritersOut(RelationGetRelid(from));
+	KeepEverybodyOut(from);
 
 	pgstat_progress_update_param(RETL_CONVERT_PHASE, RETL_CONVERTING_CATCH_UP);
 	after = RegisterSnapshot(GetLatestSnapshot());
@@ -266,7 +267,6 @@ ConvertTable(Oid relid, Oid method)
 	rows = Fill(rel, new);
 	RetlUpdateRelstats(new, RelationGetNumberOfBlocks(new), rows, 0, 0);
 	CommandCounterIncrement();
-	KeepReadersOut(rel);
 	/* predicate locks on rows are on the whole table from now on */
 	TransferPredicateLocksToHeapRelation(rel);
 	table_close(new, NoLock);
@@ -361,12 +361,10 @@ PhaseName(int64 phase)
 	{
 		case RETL_CONVERTING_COPY:
 			return "copying rows";
-		case RETL_CONVERTING_WAIT_WRITERS:
-			return "waiting for writers";
+		case RETL_CONVERTING_WAIT:
+			return "waiting for others";
 		case RETL_CONVERTING_CATCH_UP:
 			return "catching up";
-		case RETL_CONVERTING_WAIT_READERS:
-			return "waiting for readers";
 		case RETL_CONVERTING_SWAP:
 			return "exchanging storage";
 		case RETL_CONVERTING_INDEXES:

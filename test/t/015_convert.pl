@@ -144,14 +144,14 @@ sub wait_for_phase
 	check('writers');
 }
 
-# --- nobody waits while rows are copied, or writers are waited for ---
+# --- nobody waits while rows are copied, or others are waited for ---
 {
 	my $writer = start_script($primary, "BEGIN;\nCALL on_both('UPDATE {t} SET n = n + 1 WHERE id = 17');\n"
 		. "SELECT pg_sleep(4);\nCOMMIT;\n");
 	$primary->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')));
 	my $converter = start_script($primary, "CALL retldb.convert('r', '" . other() . "');\n");
 
-	ok(wait_for_phase('waiting for writers'), 'the conversion waits for a writer');
+	ok(wait_for_phase('waiting for others'), 'the conversion waits for a writer');
 	is((sqlstate($primary, "SET lock_timeout = '1s'; CALL on_both('UPDATE {t} SET n = n + 1 WHERE id = 18'); SELECT count(*) FROM r"))[0],
 		'', 'and nobody for the conversion');
 	is((sqlstate($primary, "SET lock_timeout = '1s'; ALTER TABLE r ADD COLUMN x int"))[0], '55P03', 'but DDL');
@@ -161,24 +161,36 @@ sub wait_for_phase
 	check('waiting');
 }
 
+# --- who has read before the exchange and writes then is in nobody's way ---
+{
+	my $both = start_script($primary, "BEGIN;\nSELECT count(*) FROM r;\nSELECT pg_sleep(12);\nCALL on_both('UPDATE {t} SET n = n + 1 WHERE id = 17');\nCOMMIT;\n");
+
+	$primary->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')));
+	my ($state, $message) = sqlstate($primary, "CALL retldb.convert('r', '" . other() . "')");
+	is($state, '', 'a reader that becomes a writer: converted') or diag($message);
+	finish_script($both);
+	is($both->{err}, '', 'and the other had no error');
+	check('reader and writer');
+}
+
 # --- readers that do not end: lock_timeout, and the conversion is undone ---
 {
 	my $before = $primary->safe_psql('postgres', $method);
-	my $reader = start_script($primary, "BEGIN;\nSELECT count(*) FROM r;\nSELECT pg_sleep(3);\nCOMMIT;\n");
+	my $reader = start_script($primary, "BEGIN;\nSELECT count(*) FROM r;\nSELECT pg_sleep(100);\nCOMMIT;\n");
 
 	$primary->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')));
 	is((sqlstate($primary, "SET lock_timeout = '500ms'; CALL retldb.convert('r', '" . other() . "')"))[0], '55P03', 'a reader is in the way');
 	is($primary->safe_psql('postgres', $method), $before, 'nothing has changed');
+	$primary->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'));
 	finish_script($reader);
 	check('reader');
 }
 
 # --- cancelled in every phase that lasts ---
-for my $phase ('copying rows', 'waiting for writers', 'waiting for readers')
+for my $phase ('copying rows', 'waiting for others')
 {
 	my $before = $primary->safe_psql('postgres', $method);
-	my $in_the_way = $phase eq 'waiting for readers' ? 'SELECT count(*) FROM r' : "CALL on_both('DELETE FROM {t} WHERE id = 19')";
-	my $blocker = start_script($primary, "BEGIN;\n$in_the_way;\nSELECT pg_sleep(100);\n");
+	my $blocker = start_script($primary, "BEGIN;\nCALL on_both('DELETE FROM {t} WHERE id = 19');\nSELECT pg_sleep(100);\n");
 
 	$primary->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')));
 	my $converter = start_script($primary, "CALL retldb.convert('r', '" . other() . "');\n");
