@@ -18,6 +18,7 @@
 
 #include "am/retldb_am.h"
 #include "am/vacuum_index.h"
+#include "am/vacuum_reclaim.h"
 #include "am/vacuum_truncate.h"
 #include "am/write_buffer.h"
 #include "base/compat.h"
@@ -148,6 +149,7 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	groupRows = RetlVacuumRowGroups(rel, params, bstrategy, rowStoreRows);
 	if (params->truncate != VACOPTVALUE_DISABLED)
 		RetlVacuumTruncate(rel);
+	RetlVacuumReclaim(rel, bstrategy);
 	UpdateStatistics(rel, rowStoreRows + groupRows);
 	retldb_vacuums++;
 }

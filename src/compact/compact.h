@@ -77,6 +77,7 @@ typedef struct RetlCompactPlan
 	RetlPageRows **pages;
 	uint64		rowStoreRows;	/* in them */
 	bool		clustering;		/* the groups overlap */
+	uint32		wantedPages;	/* of the new group, 0 if that is not known */
 	RetlGroupStubs *stubs;		/* of each group, once it was read */
 	BlockNumber nextBlock;		/* where to go on */
 } RetlCompactPlan;

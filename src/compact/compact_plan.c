@@ -10,7 +10,8 @@
  *	- small groups that fit one group are merged;
  *	- a group with many dead rows is rewritten without them;
  *	- groups of a table with an order, whose ranges overlap, are rewritten to
- *	  as many groups that do not.
+ *	  as many groups that do not;
+ *	- the last group of a file with many free pages moves to some of them.
  *
  * Only rows and groups that everybody sees take part (row_move.h).
  *
@@ -45,6 +46,10 @@
 /* Share of dead rows from which on a group is rewritten: for that was asked, or by itself. */
 #define DEAD_SHARE_FULL	0.1
 #define DEAD_SHARE		0.2
+
+/* Share of free pages, of so many at least, from which on groups are brought to them. */
+#define FREE_SHARE		0.05
+#define MIN_RELOCATION_PAGES	256
 
 /* A group that may be rewritten. */
 typedef struct Candidate
@@ -319,6 +324,97 @@ PlanShrinking(const RetlCompaction *compaction, Relation rel, const RetlDirector
 }
 
 /* ---------------------------------------------------------------------
+ * Free pages
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * The last run of a group in the file.
+ */
+static RetlRun
+LastRun(Relation rel, const RetlGroup *group)
+{
+	int			count;
+	RetlRun    *runs = RetlGroupGetKnownRuns(rel, &group->entry, &count);
+	RetlRun		last = {0, 0};
+
+	for (int i = 0; i < count; i++)
+		if (runs[i].start >= last.start)
+			last = runs[i];
+	pfree(runs);
+	return last;
+}
+
+/*
+ * The group that stands last in the file, and the number of free pages.
+ */
+static RetlGroup *
+FindLastGroup(Relation rel, const RetlDirectory *directory, uint64 *freePages)
+{
+	RetlGroup  *last = NULL;
+	BlockNumber start = 0;
+
+	*freePages = 0;
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		RetlGroup  *group = &directory->groups[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (group->entry.state == RETL_GROUP_FREE)
+			*freePages += group->entry.pageCount;
+		else
+		{
+			BlockNumber here = LastRun(rel, group).start;
+
+			if (here >= start)
+			{
+				start = here;
+				last = group;
+			}
+		}
+	}
+	return last;
+}
+
+/*
+ * Plan to bring the last group of the file to free pages before it, if there are
+ * many: then VACUUM can cut off the end.
+ */
+static bool
+PlanRelocation(Relation rel, const RetlDirectory *directory, RetlCompactPlan *plan)
+{
+	BlockNumber pages = RelationGetNumberOfBlocks(rel);
+	uint64		freePages;
+	RetlGroup  *last = FindLastGroup(rel, directory, &freePages);
+
+	uint32		wanted;
+
+	if (pages < MIN_RELOCATION_PAGES || freePages < pages * FREE_SHARE || last == NULL ||
+		!IsCandidate(rel, last, plan))
+		return false;
+	/* more only if options have changed, and then not once more */
+	wanted = last->entry.pageCount;
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		RetlGroup  *group = &directory->groups[i];
+
+		/* the new group gets these pages, or others that end before them */
+		if (group->entry.state == RETL_GROUP_FREE &&
+			group->entry.runListBlock == RETLDB_NO_BLOCK &&
+			group->entry.pageCount >= wanted &&
+			LastRun(rel, group).start < LastRun(rel, last).start)
+		{
+			plan->wantedPages = wanted;
+			plan->groups = palloc(sizeof(RetlGroup *));
+			plan->groups[0] = last;
+			plan->groupCount = 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------------
  * Overlapping groups
  * ---------------------------------------------------------------------
  */
@@ -534,9 +630,11 @@ RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *p
 		plan->others = RETL_OTHERS_READ;
 		compaction->mustRewrite = PlanMerge(compaction, rel, directory, plan) ||
 			PlanShrinking(compaction, rel, directory, plan) ||
-			PlanOrder(compaction, rel, directory, plan);
+			PlanOrder(compaction, rel, directory, plan) ||
+			PlanRelocation(rel, directory, plan);
 		return false;
 	}
 	return PlanShrinking(compaction, rel, directory, plan) ||
-		PlanOrder(compaction, rel, directory, plan);
+		PlanOrder(compaction, rel, directory, plan) ||
+		PlanRelocation(rel, directory, plan);
 }

@@ -120,7 +120,7 @@ WriteGroup(Sink *sink)
 	RetlDirectoryReserve(sink->rel, rows, &groupId, &rowBase);
 	anchor = RetlAnchorInsert(sink->rel, groupId, GetCurrentCommandId(true), false);
 	RetlDirectoryAddGroup(sink->rel, groupId, rowBase, rows, &anchor,
-						  U64FromFullTransactionId(sink->newestXid), &sink->lastGroup);
+						  U64FromFullTransactionId(sink->newestXid), sink->plan->wantedPages, &sink->lastGroup);
 	RetlGroupWriterWrite(sink->writer, sink->rel, &sink->lastGroup, &sink->memory);
 	RetlGroupWriterReset(sink->writer);
 	RetlCompactMakeEntries(sink->rel, &sink->lastGroup);

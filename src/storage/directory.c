@@ -144,14 +144,50 @@ typedef struct SlotSearch
 {
 	bool		found;
 	RetlSlot	target;
+	uint32		wanted;			/* pages that will probably be needed */
 	bool		foundFree;
 	RetlSlot	freeSlot;
 	RetlGroupEntry freeEntry;
+	bool		freeHasColumns; /* its slot has zone maps for the columns */
 } SlotSearch;
 
 /*
+ * Where the pages of a FREE entry end.
+ */
+static BlockNumber
+EndOfRuns(Relation rel, const RetlGroupEntry *entry)
+{
+	int			count;
+	RetlRun    *runs = RetlGroupGetKnownRuns(rel, entry, &count);
+	BlockNumber end = 0;
+
+	for (int i = 0; i < count; i++)
+		end = Max(end, runs[i].start + runs[i].length);
+	pfree(runs);
+	return end;
+}
+
+/*
+ * Is a FREE entry better than the best so far?  One with enough pages is, and of
+ * those the first in the file, so that free pages gather at its end; else the
+ * largest.
+ */
+static bool
+IsBetterFree(Relation rel, const SlotSearch *search, const RetlGroupEntry *entry)
+{
+	bool		fits = entry->pageCount >= search->wanted;
+	bool		bestFits = search->freeEntry.pageCount >= search->wanted;
+
+	if (!search->foundFree || fits != bestFits)
+		return !search->foundFree || fits;
+	if (!fits)
+		return entry->pageCount > search->freeEntry.pageCount;
+	return EndOfRuns(rel, entry) < EndOfRuns(rel, &search->freeEntry);
+}
+
+/*
  * Look through one directory page for an unused slot with zone maps for
- * "columns" columns, and for a FREE entry.
+ * "columns" columns, and for the best FREE entry.
  */
 static void
 SearchPage(Relation rel, BlockNumber block, uint32 pageIndex, int columns, SlotSearch *search)
@@ -170,17 +206,12 @@ SearchPage(Relation rel, BlockNumber block, uint32 pageIndex, int columns, SlotS
 			search->found = true;
 			search->target = here;
 		}
-		if (entry->state == RETL_GROUP_FREE && !search->foundFree)
+		if (entry->state == RETL_GROUP_FREE && IsBetterFree(rel, search, entry))
 		{
 			search->foundFree = true;
 			search->freeSlot = here;
 			search->freeEntry = *entry;
-			/* with room for the columns it is the best target itself */
-			if (page->zoneColumns >= columns)
-			{
-				search->found = true;
-				search->target = here;
-			}
+			search->freeHasColumns = page->zoneColumns >= columns;
 		}
 	}
 	UnlockReleaseBuffer(buffer);
@@ -258,20 +289,28 @@ AddDirectoryPage(Relation rel, uint32 pageIndex, int columns)
 }
 
 /*
- * Find or make the slot for a new entry.  Caller holds the page lock.
+ * Find or make the slot for a new entry of so many rows, and pages for it: as many
+ * as wanted, or, if that is 0, as other groups have for so many rows.  Caller holds
+ * the page lock.
  */
 static void
-FindSlot(Relation rel, int columns, SlotSearch *search)
+FindSlot(Relation rel, int columns, uint32 rows, uint32 wanted, SlotSearch *search)
 {
 	RetlFileHeader header;
 
 	memset(search, 0, sizeof(SlotSearch));
 	RetlHeaderRead(rel, &header);
+	search->wanted = wanted;
+	if (wanted == 0 && header.completeRows > 0)
+		search->wanted = Min((double) header.ownedPages / header.completeRows * rows,
+							 RETLDB_FIRST_ROW_BLOCK);
 	for (uint32 i = 0; i < header.directoryPageCount; i++)
-	{
 		SearchPage(rel, header.directoryBlocks[i], i, columns, search);
-		if (search->found && search->foundFree)
-			break;
+	/* with room for the columns it is the best slot itself */
+	if (search->foundFree && search->freeHasColumns)
+	{
+		search->found = true;
+		search->target = search->freeSlot;
 	}
 	if (!search->found)
 	{
@@ -313,7 +352,8 @@ TakeOverPages(DirectoryChange *change, const SlotSearch *search, RetlGroupEntry 
  */
 void
 RetlDirectoryAddGroup(Relation rel, uint64 groupId, uint64 rowBase, uint32 rowCapacity,
-					  ItemPointer anchorTid, uint64 writerXid, RetlGroup *group)
+					  ItemPointer anchorTid, uint64 writerXid, uint32 wantedPages,
+					  RetlGroup *group)
 {
 	SlotSearch	search;
 	DirectoryChange change;
@@ -321,7 +361,7 @@ RetlDirectoryAddGroup(Relation rel, uint64 groupId, uint64 rowBase, uint32 rowCa
 	RetlGroupEntry *onPage;
 
 	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
-	FindSlot(rel, RelationGetDescr(rel)->natts, &search);
+	FindSlot(rel, RelationGetDescr(rel)->natts, rowCapacity, wantedPages, &search);
 
 	memset(group, 0, sizeof(RetlGroup));
 	group->slot = search.target;
@@ -526,7 +566,6 @@ FindUnusedSlot(Relation rel, RetlSlot *slot)
 	SlotSearch	search;
 
 	memset(&search, 0, sizeof(search));
-	search.foundFree = true;	/* not looking for one */
 	RetlHeaderRead(rel, &header);
 	for (uint32 i = 0; i < header.directoryPageCount && !search.found; i++)
 		SearchPage(rel, header.directoryBlocks[i], i, 0, &search);
@@ -644,6 +683,41 @@ RetlDirectoryFree(Relation rel, const RetlGroup *group)
 	}
 	FinishChange(&change);
 	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+}
+
+/* See directory.h. */
+bool
+RetlDirectoryAddFree(Relation rel, RetlTakePages take, void *context)
+{
+	RetlRun		runs[RETLDB_INLINE_RUNS];
+	RetlGroupEntry entry;
+	RetlSlot	slot;
+	DirectoryChange change;
+	RetlFileHeader *header;
+	uint64		rowBase;
+	int			count = 0;
+
+	memset(&entry, 0, sizeof(entry));
+	entry.state = RETL_GROUP_FREE;
+	entry.stubMapRoot = RETLDB_NO_BLOCK;
+	entry.deleteVersionRoot = RETLDB_NO_BLOCK;
+	entry.runListBlock = RETLDB_NO_BLOCK;
+	RetlDirectoryReserve(rel, 1, &entry.groupId, &rowBase);
+
+	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	if (FindUnusedSlot(rel, &slot))
+		count = take(rel, entry.groupId, runs, RETLDB_INLINE_RUNS, context);
+	if (count > 0)
+	{
+		BeginChange(&change, rel);
+		header = ChangeHeader(&change);
+		StoreRuns(&entry, NULL, runs, count);
+		header->ownedPages += entry.pageCount;
+		*ChangeEntry(&change, &slot) = entry;
+		FinishChange(&change);
+	}
+	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	return count > 0;
 }
 
 /*

@@ -96,10 +96,11 @@ extern void RetlDirectoryReserve(Relation rel, uint32 rowCapacity,
 /*
  * Add the entry of a reserved group whose anchor stands at anchorTid.  If a
  * FREE slot is at hand its pages are taken over: entry->runs then is not empty.
+ * wantedPages says how many pages it will have, 0 if that is not known.
  */
 extern void RetlDirectoryAddGroup(Relation rel, uint64 groupId, uint64 rowBase,
 								  uint32 rowCapacity, ItemPointer anchorTid,
-								  uint64 writerXid, RetlGroup *group);
+								  uint64 writerXid, uint32 wantedPages, RetlGroup *group);
 
 /*
  * Append a run of pages to a LOADING group's entry (and to *group), or to a
@@ -130,6 +131,16 @@ extern void RetlDirectoryComplete(Relation rel, RetlGroup *group, uint32 usedPag
 
 /* Release the pages of a group whose anchor is gone (VACUUM only). */
 extern void RetlDirectoryFree(Relation rel, const RetlGroup *group);
+
+/*
+ * Make a FREE entry of pages that have no owner.  "take" makes column pages of them,
+ * for the given group id, fills in at most so many runs, and returns their number;
+ * it is called if there is a slot for the entry, with the header's page lock held.
+ * False if there is none, or no page was taken.
+ */
+typedef int (*RetlTakePages) (Relation rel, uint64 groupId, RetlRun *runs, int maxRuns,
+							  void *context);
+extern bool RetlDirectoryAddFree(Relation rel, RetlTakePages take, void *context);
 
 /*
  * Let FREE entries go of all pages from block "end" on, which are about to be

@@ -22,6 +22,7 @@
 #include "access/xlogrecord.h"
 #include "catalog/pg_control.h"
 #include "miscadmin.h"
+#include "storage/freespace.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
@@ -32,20 +33,16 @@
 #define BATCH_PAGES		XLR_MAX_BLOCK_ID
 
 /*
- * Log locked, filled buffers in one record.
+ * Log locked, filled buffers in one record; the caller has made sure of room for it.
  */
 static void
 LogPages(Relation rel, Buffer *buffers, int count)
 {
 	bool		needsWal = RelationNeedsWAL(rel);
 
-	if (needsWal)
-	{
-		XLogEnsureRecordSpace(BATCH_PAGES - 1, 0);
-		XLogBeginInsert();
-	}
-
 	START_CRIT_SECTION();
+	if (needsWal)
+		XLogBeginInsert();
 	for (int i = 0; i < count; i++)
 	{
 		MarkBufferDirty(buffers[i]);
@@ -96,6 +93,8 @@ WriteBatch(Relation rel, BlockNumber first, bool extend, char *images, int count
 	visibilitymap_pin(rel, first, &mapBuffers[0]);
 	if (!visibilitymap_pin_ok(first + count - 1, mapBuffers[0]))
 		visibilitymap_pin(rel, first + count - 1, &mapBuffers[1]);
+	if (RelationNeedsWAL(rel))
+		XLogEnsureRecordSpace(BATCH_PAGES - 1, 0);
 
 	for (int i = 0; i < count; i++)
 	{
@@ -176,4 +175,108 @@ RetlPagesOverwrite(Relation rel, BlockNumber first, char *images, uint32 count,
 				   BufferAccessStrategy strategy)
 {
 	WriteAll(rel, first, false, images, count, strategy);
+}
+
+/* See page_alloc.h. */
+bool
+RetlPageIsBareHeap(Page page)
+{
+	if (PageIsNew(page) || RetlPageIsColumnPage(page))
+		return false;
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= PageGetMaxOffsetNumber(page); offset++)
+	{
+		if (ItemIdIsUsed(PageGetItemId(page, offset)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Pin and lock heap pages without a tuple, which nobody else has pinned.  Returns
+ * how many there are from the first on.
+ */
+static int
+LockBarePages(Relation rel, BlockNumber first, int count, Buffer *buffers)
+{
+	for (int i = 0; i < count; i++)
+	{
+		buffers[i] = ReadBuffer(rel, first + i);
+		if (!ConditionalLockBufferForCleanup(buffers[i]))
+		{
+			ReleaseBuffer(buffers[i]);
+			return i;
+		}
+		if (!RetlPageIsBareHeap(BufferGetPage(buffers[i])))
+		{
+			UnlockReleaseBuffer(buffers[i]);
+			return i;
+		}
+	}
+	return count;
+}
+
+/*
+ * Make column pages of up to BATCH_PAGES heap pages.
+ */
+static int
+TakeBatch(Relation rel, BlockNumber first, int count, uint64 groupId)
+{
+	Buffer		buffers[BATCH_PAGES];
+	Buffer		mapBuffers[2] = {InvalidBuffer, InvalidBuffer};
+	int			taken;
+
+	/* may extend and read the map: before any buffer is locked */
+	visibilitymap_pin(rel, first, &mapBuffers[0]);
+	if (!visibilitymap_pin_ok(first + count - 1, mapBuffers[0]))
+		visibilitymap_pin(rel, first + count - 1, &mapBuffers[1]);
+	if (RelationNeedsWAL(rel))
+		XLogEnsureRecordSpace(BATCH_PAGES - 1, 0);
+
+	taken = LockBarePages(rel, first, count, buffers);
+	if (taken > 0)
+	{
+		START_CRIT_SECTION();
+		for (int i = 0; i < taken; i++)
+		{
+			Page		page = BufferGetPage(buffers[i]);
+
+			RetlPageInit(page, RETL_PAGE_DATA, groupId, 0);
+			PageSetAllVisible(page);
+			RetlPageSetChecksum(page, first + i);
+		}
+		LogPages(rel, buffers, taken);
+		END_CRIT_SECTION();
+		SetAllVisible(rel, buffers, taken, mapBuffers);
+	}
+	for (int i = 0; i < taken; i++)
+		UnlockReleaseBuffer(buffers[i]);
+	for (int i = 0; i < 2; i++)
+	{
+		if (BufferIsValid(mapBuffers[i]))
+			ReleaseBuffer(mapBuffers[i]);
+	}
+	/* heap looks for room elsewhere */
+	for (int i = 0; i < taken; i++)
+		RecordPageWithFreeSpace(rel, first + i, 0);
+	return taken;
+}
+
+/* See page_alloc.h. */
+uint32
+RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 count, uint64 groupId)
+{
+	uint32		done = 0;
+
+	while (done < count)
+	{
+		int			batch = Min(BATCH_PAGES, count - done);
+		int			taken = TakeBatch(rel, first + done, batch, groupId);
+
+		done += taken;
+		if (taken < batch)
+			break;
+	}
+	if (done > 0)
+		FreeSpaceMapVacuumRange(rel, first, first + done);
+	return done;
 }

@@ -32,4 +32,15 @@ extern RetlRun RetlPagesAppend(Relation rel, char *images, uint32 count,
 extern void RetlPagesOverwrite(Relation rel, BlockNumber first, char *images, uint32 count,
 							   BufferAccessStrategy strategy);
 
+/*
+ * Make column pages, of no content, of heap pages without a tuple that stand at
+ * [first, first + count).  Stops at the first one that is in use, or is none;
+ * returns how many were made.
+ */
+extern uint32 RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 count,
+									uint64 groupId);
+
+/* Is this locked page a heap page without a tuple? */
+extern bool RetlPageIsBareHeap(Page page);
+
 #endif							/* RETLDB_PAGE_ALLOC_H */

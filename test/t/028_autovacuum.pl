@@ -66,6 +66,37 @@ vacuums('analyzed', 'autoanalyze_count');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stats WHERE tablename = 'analyzed'"), '2', 'there are statistics');
 # several naptimes have passed
 is($node->safe_psql('postgres', "SELECT autovacuum_count, autoanalyze_count, n_dead_tup FROM pg_stat_user_tables WHERE relname = 'few'"), '0|0|40', 'few changes are left alone');
+
+# pages that rows have left are given to row groups, when these need pages; and groups
+# at the end of the file are brought to free pages before them
+$node->safe_psql('postgres', q(
+CREATE TABLE space (a int, b text) USING retldb WITH (row_store_rows = 0, row_group_rows = 20000, autovacuum_enabled = off);
+INSERT INTO space SELECT i, repeat(md5(i::text), 5) FROM generate_series(1, 20000) i;
+ALTER TABLE space SET (row_store_rows = 1000000);
+INSERT INTO space SELECT i, repeat(md5(i::text), 5) FROM generate_series(20001, 60000) i));
+my $info = 'FROM retldb.table_info(\'space\')';
+my $full = $node->safe_psql('postgres', "SELECT row_store_pages $info");
+$node->safe_psql('postgres', "CALL retldb.compact('space')");
+my $tries = 0;
+do
+{
+	$node->safe_psql('postgres', 'VACUUM space');
+} while ($node->safe_psql('postgres', "SELECT free_pages < $full / 2 $info") eq 't' && ++$tries < 20);
+cmp_ok($node->safe_psql('postgres', "SELECT free_pages $info"), '>=', $full / 2, "of $full pages of the row store most become free pages");
+verify_clean($node, 'space', 'reclaimed');
+my $size = $node->safe_psql('postgres', "SELECT pages $info");
+$node->safe_psql('postgres', "ALTER TABLE space SET (row_store_rows = 0); INSERT INTO space SELECT i, repeat(md5(i::text), 5) FROM generate_series(60001, 80000) i");
+is($node->safe_psql('postgres', "SELECT pages $info"), $size, 'a new group uses them');
+is($node->safe_psql('postgres', 'SELECT count(*), sum(a) FROM space'), '80000|3200040000', 'all rows are there');
+for (1 .. 10)
+{
+	$node->safe_psql('postgres', "CALL retldb.compact('space'); VACUUM space");
+}
+cmp_ok($node->safe_psql('postgres', "SELECT pages $info"), '<', $size * 0.5, "the file of $size pages is cut off in the end");
+is($node->safe_psql('postgres', 'SELECT count(*), sum(a), count(DISTINCT b) FROM space'), '80000|3200040000|80000', 'all rows are still there');
+$node->safe_psql('postgres', "ALTER TABLE space SET (row_store_rows = 1000000); INSERT INTO space SELECT i, repeat(md5(i::text), 5) FROM generate_series(80001, 81000) i");
+is($node->safe_psql('postgres', 'SELECT count(*), sum(a) FROM space'), '81000|3280540500', 'rows find other pages');
+verify_clean($node, 'space', 'cut off');
 is(log_complaints($node), '', 'no complaint in the log');
 $node->stop;
 

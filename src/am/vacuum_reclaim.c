@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ *
+ * vacuum_reclaim.c
+ *	  VACUUM gives pages that rows have left to row groups.
+ *
+ * Pages of the row store without a tuple are used for rows again, and so they are
+ * where rows come as fast as compaction moves them away.  But a table that was
+ * filled quickly keeps as many of them as it had rows outside of row groups at
+ * once.  If groups have no free pages to take, they get those that the row store
+ * has beyond a reserve: then the file grows by no more than the groups do.
+ *
+ * Such a page becomes a column page: it has no room for tuples then, so heap,
+ * which may have it from the free space map, passes on.  Nobody has it pinned when
+ * that happens.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "am/vacuum_reclaim.h"
+#include "base/settings.h"
+#include "storage/directory.h"
+#include "storage/page_alloc.h"
+#include "visibility/row_store.h"
+
+/* Pages to be taken at once that make it worth while, as a number and as a share of the file. */
+#define MIN_PAGES		32
+#define MIN_FRACTION	32
+
+/* The row store keeps so many, and this share of the file. */
+#define RESERVE_PAGES		32
+#define RESERVE_FRACTION	64
+
+/* Groups have few free pages if it is less than this share of the file. */
+#define FREE_FRACTION	8
+
+/* Entries to be made, of a few runs each. */
+#define MAX_ENTRIES		8
+
+/* Runs of bare pages. */
+typedef struct BareRuns
+{
+	int			count;
+	int			capacity;
+	RetlRun    *runs;
+	uint64		pages;			/* in them */
+	uint64		wanted;			/* of these: so many more */
+	int			next;			/* runs before that were taken */
+} BareRuns;
+
+/*
+ * Add a page to the runs.
+ */
+static void
+AddPage(BareRuns *bare, BlockNumber block)
+{
+	RetlRun    *last = bare->count > 0 ? &bare->runs[bare->count - 1] : NULL;
+
+	bare->pages++;
+	if (last != NULL && last->start + last->length == block)
+	{
+		last->length++;
+		return;
+	}
+	if (bare->count == bare->capacity)
+	{
+		bare->capacity = bare->capacity == 0 ? 64 : 2 * bare->capacity;
+		bare->runs = bare->runs == NULL ? palloc(sizeof(RetlRun) * bare->capacity) :
+			repalloc_huge(bare->runs, sizeof(RetlRun) * bare->capacity);
+	}
+	bare->runs[bare->count++] = (RetlRun) {block, 1};
+}
+
+/*
+ * Find heap pages without a tuple.
+ */
+static void
+FindBarePages(Relation rel, const RetlDirectory *directory, BareRuns *bare,
+			  BufferAccessStrategy strategy)
+{
+	int			runCount;
+	RetlRun    *runs = RetlRowStoreRuns(rel, directory, RelationGetNumberOfBlocks(rel), &runCount);
+
+	memset(bare, 0, sizeof(*bare));
+	for (int i = 0; i < runCount; i++)
+		for (uint32 j = 0; j < runs[i].length; j++)
+		{
+			Buffer		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, runs[i].start + j, RBM_NORMAL,
+													strategy);
+
+			CHECK_FOR_INTERRUPTS();
+			LockBuffer(buffer, BUFFER_LOCK_SHARE);
+			if (RetlPageIsBareHeap(BufferGetPage(buffer)))
+				AddPage(bare, runs[i].start + j);
+			UnlockReleaseBuffer(buffer);
+		}
+	pfree(runs);
+}
+
+static int
+CompareLengths(const void *one, const void *other)
+{
+	uint32		left = ((const RetlRun *) one)->length;
+	uint32		right = ((const RetlRun *) other)->length;
+
+	return left > right ? -1 : left < right;
+}
+
+/*
+ * Take as many pages as are wanted, from the longest runs.
+ */
+static int
+TakePages(Relation rel, uint64 groupId, RetlRun *taken, int maxRuns, void *context)
+{
+	BareRuns   *bare = context;
+	int			count = 0;
+
+	while (bare->next < bare->count && count < maxRuns && bare->wanted > 0)
+	{
+		RetlRun		run = bare->runs[bare->next++];
+
+		run.length = RetlPagesTakeFromHeap(rel, run.start, Min(run.length, bare->wanted), groupId);
+		if (run.length == 0)
+			continue;
+		taken[count++] = run;
+		bare->wanted -= run.length;
+	}
+	return count;
+}
+
+/* See vacuum_reclaim.h. */
+void
+RetlVacuumReclaim(Relation rel, BufferAccessStrategy strategy)
+{
+	RetlDirectory *directory = RetlDirectoryRead(rel);
+	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+	uint64		worth = Max(MIN_PAGES, nblocks / MIN_FRACTION);
+	uint64		reserve = Max(RESERVE_PAGES, nblocks / RESERVE_FRACTION);
+	uint64		freePages = 0;
+	BareRuns	bare;
+
+	/* what has an owner might be unknown */
+	if (retldb_skip_damaged_groups)
+		return;
+	for (int i = 0; i < directory->groupCount; i++)
+		if (directory->groups[i].entry.state == RETL_GROUP_FREE)
+			freePages += directory->groups[i].entry.pageCount;
+	if (freePages >= Max(MIN_PAGES, nblocks / FREE_FRACTION))
+		return;
+	FindBarePages(rel, directory, &bare, strategy);
+	if (bare.pages < reserve + worth)
+		return;
+	bare.wanted = bare.pages - reserve;
+	qsort(bare.runs, bare.count, sizeof(RetlRun), CompareLengths);
+	for (int i = 0; i < MAX_ENTRIES && RetlDirectoryAddFree(rel, TakePages, &bare); i++)
+		CHECK_FOR_INTERRUPTS();
+}
