@@ -74,3 +74,10 @@ CREATE TABLE sized (t text) USING retldb;
 INSERT INTO sized SELECT repeat('x', 10000) FROM generate_series(1, 1000);
 SELECT count(*), sum(length(t)), groups('sized') BETWEEN 8 AND 12 AS about_ten_groups, faults('sized') FROM sized;
 DROP TABLE sized;
+
+-- values out of line are read while a sort copies its rows
+CREATE TABLE sorted (id int, t text) USING retldb;
+INSERT INTO sorted SELECT i, repeat(md5(i::text), 800) FROM generate_series(1, 1300) i;
+SELECT count(*), count(*) FILTER (WHERE t = repeat(md5(id::text), 800)) AS right, groups('sorted') > 0 AS groups
+    FROM (SELECT * FROM sorted ORDER BY id DESC OFFSET 0) s;
+DROP TABLE sorted;

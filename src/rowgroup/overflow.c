@@ -331,12 +331,16 @@ LazyGetFlatSize(ExpandedObjectHeader *object)
 	return VARHDRSZ + (Size) value->ref.rawLength;
 }
 
-/* Read the value. */
+/*
+ * Read the value.  Whoever wants it may be in a context of which nothing can be
+ * freed (from 17 on, that of a sort's tuples), so this goes to the object's.
+ */
 static void
 LazyFlattenInto(ExpandedObjectHeader *object, void *result, Size allocatedSize)
 {
 	LazyValue  *value = (LazyValue *) object;
 	const RetlOverflowArea *area = value->area;
+	MemoryContext oldContext = MemoryContextSwitchTo(object->eoh_context);
 	RetlReadContext readContext;
 	const char *problem;
 
@@ -347,6 +351,7 @@ LazyFlattenInto(ExpandedObjectHeader *object, void *result, Size allocatedSize)
 	RetlReadContextPush(&readContext, area->bytes->rel, value->groupId, area->columnName);
 	problem = RetlOverflowRead(area, &value->ref, VARDATA(result));
 	RetlReadContextPop(&readContext);
+	MemoryContextSwitchTo(oldContext);
 	if (problem != NULL)
 		RetlReportDamagedGroup(area->bytes->rel, value->groupId, area->columnName, problem);
 }
