@@ -14,6 +14,11 @@
  * checks ask while an index page is locked, when nothing may be written; but they
  * do not look at columns.
  *
+ * A scan with a dirty snapshot may have read the index before compaction made its
+ * entries, and look at the row when it has been moved: it finds the row where the
+ * link leads.  It may meet it twice, which does no harm to those who look for
+ * conflicts, or for one row.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -133,9 +138,19 @@ retldb_index_fetch_tuple(struct IndexFetchTableData *data, ItemPointer tid, Snap
 						 TupleTableSlot *slot, bool *call_again, bool *all_dead)
 {
 	RetlIndexFetch *fetch = (RetlIndexFetch *) data;
+	ItemPointerData moved;
 
 	if (!RetlTidIsColumnar(tid))
-		return FetchHeapRow(fetch, tid, snapshot, slot, call_again, all_dead);
+	{
+		bool		first = !*call_again;
+
+		if (FetchHeapRow(fetch, tid, snapshot, slot, call_again, all_dead))
+			return true;
+		/* the index entry is that of the old place, so all_dead is, too */
+		return first && snapshot->snapshot_type == SNAPSHOT_DIRTY &&
+			RetlFindMovedRow(fetch->base.rel, fetch->buffer, tid, &moved) &&
+			FetchColumnarRow(fetch->base.rel, &moved, snapshot, slot, NULL);
+	}
 	*call_again = false;
 	return FetchColumnarRow(fetch->base.rel, tid, snapshot, slot, all_dead);
 }

@@ -675,11 +675,12 @@ RetlSlotStoreFetchedRow(TupleTableSlot *slot, Relation rel, const ItemPointerDat
 						const HeapTupleHeaderData *anchor)
 {
 	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
+	ItemPointerData place = *tid;	/* may be the slot's own, which is cleared */
 
 	Assert(RetlIsSlot(slot));
 	ExecClearTuple(slot);
 	slot->tts_flags &= ~TTS_FLAG_EMPTY;
-	SetIdentity(rslot, tid, RelationGetRelid(rel), anchor);
+	SetIdentity(rslot, &place, RelationGetRelid(rel), anchor);
 	rslot->fetchFrom = rel;
 }
 

@@ -46,6 +46,7 @@
 #include "storage/directory.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/row_move.h"
 #include "visibility/touch.h"
 
 /* A table whose row group had to be written with fewer rows goes on in the row store. */
@@ -579,6 +580,7 @@ TransactionCallback(XactEvent event, void *arg)
 			stateContext = NULL;
 			loadedInTransaction = false;
 			RetlTouchForget();
+			RetlCheckRewrittenForget();
 			break;
 		default:
 			break;

@@ -29,6 +29,7 @@
 #include "storage/table_header.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/row_move.h"
 #include "visibility/stub.h"
 #include "visibility/touch.h"
 
@@ -364,6 +365,7 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, HeapTupleHeader a
 		return RETL_FETCHED_NONE;
 	/* as heap_fetch, and before the map is looked at: a change after that sees our lock */
 	PredicateLockTID(rel, tid, snapshot, HeapTupleHeaderGetXmin(anchor));
+	RetlCheckRewrittenGroup(rel, &group->entry, snapshot);
 	if (!RetlRowIsVisibleOrDead(rel, &group->entry,
 								rowNumber - group->entry.rowBase, snapshot, allDead))
 		return RETL_FETCHED_NONE;

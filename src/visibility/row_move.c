@@ -25,11 +25,14 @@
 #include "access/heapam.h"
 #include "access/heapam_xlog.h"
 #include "access/heaptoast.h"
+#include "access/transam.h"
 #include "access/visibilitymap.h"
 #include "access/xact.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "storage/predicate.h"
+#include "storage/procarray.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
@@ -41,6 +44,9 @@
 /* How often we try to get a page that others use, and the pauses between (in microseconds). */
 #define CLEANUP_TRIES	5
 #define CLEANUP_PAUSE	500
+
+/* The table of which this transaction has locked all, for a group was rewritten. */
+static Oid	checkedTable = InvalidOid;
 
 /*
  * See row_move.h.  HeapTupleSatisfiesVacuum sets the hint that xmax is invalid
@@ -379,6 +385,105 @@ RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapshot snapshot,
 		HeapCheckForSerializableConflictOut(true, rel, &tuple, buffer, snapshot);
 		UnlockReleaseBuffer(buffer);
 	}
+}
+
+/*
+ * Is somebody taking the anchor of a group away, or has done so?
+ */
+static bool
+AnchorIsLeaving(Relation rel, const RetlGroupEntry *entry)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+	bool		leaving;
+
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
+		return true;
+	leaving = (tuple.t_data->t_infomask & HEAP_XMAX_INVALID) == 0;
+	UnlockReleaseBuffer(buffer);
+	return leaving;
+}
+
+/*
+ * Look for serializable conflicts with those who have changed rows of groups that
+ * the snapshot does not see.
+ */
+static void
+CheckUnseenGroups(Relation rel, Snapshot snapshot)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "retldb unseen groups",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext oldContext = MemoryContextSwitchTo(context);
+	RetlDirectory *directory = RetlDirectoryRead(rel);
+	RetlHiddenRows hidden;
+
+	RetlHiddenRowsInit(&hidden, context);
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		const RetlGroupEntry *entry = &directory->groups[i].entry;
+
+		/* looking at stubs does it */
+		if (entry->state == RETL_GROUP_COMPLETE && entry->stubMapRoot != RETLDB_NO_BLOCK &&
+			!RetlAnchorIsVisible(rel, entry, snapshot, NULL))
+			RetlHiddenRowsRead(&hidden, rel, entry, snapshot);
+	}
+	MemoryContextSwitchTo(oldContext);
+	MemoryContextDelete(context);
+}
+
+/*
+ * See row_move.h.  Rows of groups have no links.  So the whole table is locked,
+ * which whoever changes a row from now on finds; and then all changes are looked at
+ * that might be of the row.  Once is enough for a transaction.
+ */
+void
+RetlCheckRewrittenGroup(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
+{
+	if (!CheckForSerializableConflictOutNeeded(rel, snapshot) ||
+		checkedTable == RelationGetRelid(rel) || !AnchorIsLeaving(rel, entry))
+		return;
+	PredicateLockRelation(rel, snapshot);
+	CheckUnseenGroups(rel, snapshot);
+	checkedTable = RelationGetRelid(rel);
+}
+
+/* See row_move.h. */
+void
+RetlCheckRewrittenForget(void)
+{
+	checkedTable = InvalidOid;
+}
+
+/*
+ * See row_move.h.  The last version of a HOT chain has been moved; what its
+ * beginning leads to is found as heap_hot_search_buffer does it.
+ */
+bool
+RetlFindMovedRow(Relation rel, Buffer buffer, const ItemPointerData *tid, ItemPointer place)
+{
+	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(tid);
+	TransactionId priorXmax = InvalidTransactionId;
+	TransactionId mover = InvalidTransactionId;
+	HeapTupleData tuple;
+	Page		page = BufferGetPage(buffer);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	if (offset <= PageGetMaxOffsetNumber(page) && ItemIdIsRedirected(PageGetItemId(page, offset)))
+		offset = ItemIdGetRedirect(PageGetItemId(page, offset));
+	while (GetTuple(rel, buffer, offset, &tuple) &&
+		   (!TransactionIdIsValid(priorXmax) ||
+			TransactionIdEquals(HeapTupleHeaderGetXmin(tuple.t_data), priorXmax)))
+	{
+		mover = RetlTupleMover(tuple.t_data);
+		*place = tuple.t_data->t_ctid;
+		if (TransactionIdIsValid(mover) || !HeapTupleIsHotUpdated(&tuple))
+			break;
+		offset = ItemPointerGetOffsetNumber(place);
+		priorXmax = HeapTupleHeaderGetUpdateXid(tuple.t_data);
+	}
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return TransactionIdIsValid(mover) && !TransactionIdIsInProgress(mover) &&
+		TransactionIdDidCommit(mover);
 }
 
 /* See row_move.h. */

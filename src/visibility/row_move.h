@@ -121,6 +121,23 @@ RetlTupleMover(HeapTupleHeader header)
 extern void RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapshot snapshot,
 							  bool byPlace);
 
+/*
+ * A snapshot has found a row by its place in a group, and locked it: if the group
+ * has been rewritten, or is being, look for serializable conflicts with those who
+ * have changed rows where they are now, or will.  No page is locked by the caller.
+ */
+extern void RetlCheckRewrittenGroup(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot);
+
+/* A transaction has ended: what it has looked for is to be looked for again. */
+extern void RetlCheckRewrittenForget(void);
+
+/*
+ * Where the row at a place of a pinned page, of which a snapshot has found no
+ * version, was moved by a transaction that has committed.  False if it was not.
+ */
+extern bool RetlFindMovedRow(Relation rel, Buffer buffer, const ItemPointerData *tid,
+							 ItemPointer place);
+
 /* The 64-bit id of a transaction that is in the past. */
 extern FullTransactionId RetlFullXid(TransactionId xid);
 

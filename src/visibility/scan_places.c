@@ -22,6 +22,7 @@
 #include "storage/predicate.h"
 
 #include "visibility/anchor.h"
+#include "visibility/row_move.h"
 #include "visibility/table_scan_state.h"
 
 /* So many rows of a group are looked up before its map is read. */
@@ -142,6 +143,7 @@ PlaceIsThere(RetlTableScan *scan, uint32 row)
 		return false;
 	RetlTidFromRowNumber(&tid, group->entry.rowBase + row);
 	PredicateLockTID(scan->rel, &tid, scan->snapshot, HeapTupleHeaderGetXmin(scan->anchor));
+	RetlCheckRewrittenGroup(scan->rel, &group->entry, scan->snapshot);
 	return RetlDirectoryReadStubMapRoot(scan->rel, group) &&
 		RetlRowIsVisible(scan->rel, &group->entry, row, scan->snapshot);
 }

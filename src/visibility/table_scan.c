@@ -9,7 +9,9 @@
  * parallel scan claims its items from shared state instead, forward only.
  *
  * The directory is read when the scan starts, after the snapshot was taken:
- * every group that the snapshot can see is in it.
+ * every group that the snapshot can see is in it.  A dirty snapshot sees what
+ * comes later, too: for it the directory is read again after the row store, lest
+ * rows be missed that compaction moves meanwhile.
  *
  *-------------------------------------------------------------------------
  */
@@ -515,12 +517,29 @@ OpenItem(RetlTableScan *scan, int64 item)
 }
 
 /*
+ * The row store has been read with a dirty snapshot: see which groups there are
+ * now.  A row of the row store that was moved before it was looked at is in one of
+ * them.
+ */
+static void
+ReadGroupsAgain(RetlTableScan *scan)
+{
+	MemoryContext oldContext = MemoryContextSwitchTo(scan->startContext);
+
+	Assert(scan->visibility == NULL && scan->parallel == NULL);
+	scan->directory = RetlDirectoryRead(scan->rel);
+	scan->zones = palloc0(sizeof(RetlZoneEntry **) * Max(RelationGetDescr(scan->rel)->natts, 1));
+	MemoryContextSwitchTo(oldContext);
+}
+
+/*
  * Open the next or previous item that has rows.  False at the end of the scan.
  */
 static bool
 StepItem(RetlTableScan *scan, int step)
 {
-	int64		count = scan->runsBefore[scan->runCount] + scan->directory->groupCount;
+	int64		blocks = scan->runsBefore[scan->runCount];
+	int64		count = blocks + scan->directory->groupCount;
 	int64		item;
 
 	if (scan->state == CURSOR_FRESH)
@@ -532,10 +551,17 @@ StepItem(RetlTableScan *scan, int step)
 	else
 		item = scan->item + step;
 
-	for (; item >= 0 && item < count; item += step)
+	for (;; item += step)
 	{
 		int64		rows;
 
+		if (item == blocks && step > 0 && scan->snapshot->snapshot_type == SNAPSHOT_DIRTY)
+		{
+			ReadGroupsAgain(scan);
+			count = blocks + scan->directory->groupCount;
+		}
+		if (item < 0 || item >= count)
+			break;
 		if (scan->hasTidRange && !RetlScanItemInTidRange(scan, item))
 			continue;
 		rows = OpenItem(scan, item);
