@@ -136,7 +136,7 @@ TakePages(Relation rel, uint64 groupId, RetlRun *taken, int maxRuns, void *conte
 void
 RetlVacuumReclaim(Relation rel, BufferAccessStrategy strategy)
 {
-	RetlDirectory *directory = RetlDirectoryRead(rel);
+	RetlDirectory *directory;
 	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
 	uint64		worth = Max(MIN_PAGES, nblocks / MIN_FRACTION);
 	uint64		reserve = Max(RESERVE_PAGES, nblocks / RESERVE_FRACTION);
@@ -146,6 +146,8 @@ RetlVacuumReclaim(Relation rel, BufferAccessStrategy strategy)
 	/* what has an owner might be unknown */
 	if (retldb_skip_damaged_groups)
 		return;
+	RetlDirectoryMergeFree(rel);
+	directory = RetlDirectoryRead(rel);
 	for (int i = 0; i < directory->groupCount; i++)
 		if (directory->groups[i].entry.state == RETL_GROUP_FREE)
 			freePages += directory->groups[i].entry.pageCount;

@@ -14,8 +14,9 @@
 #include "utils/relcache.h"
 
 /*
- * Make free pages for row groups of pages of the row store without a tuple, if
- * groups have few and the row store has many.  The caller holds VACUUM's lock.
+ * Put free entries of the directory together, and make free pages for row groups of
+ * pages of the row store without a tuple, if groups have few and the row store has
+ * many.  The caller holds VACUUM's lock.
  */
 extern void RetlVacuumReclaim(Relation rel, BufferAccessStrategy strategy);
 

@@ -29,6 +29,9 @@
 /* Free pages fewer than these are left to the group that has them. */
 #define MIN_SURPLUS_PAGES	16
 
+/* Pages of FREE entries that are put together although they are not adjacent. */
+#define MAX_MERGED_PAGES	64
+
 /* A change of a directory page (and perhaps the header) in progress. */
 typedef struct DirectoryChange
 {
@@ -718,6 +721,103 @@ RetlDirectoryAddFree(Relation rel, RetlTakePages take, void *context)
 	}
 	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 	return count > 0;
+}
+
+static int
+CompareRunStarts(const void *one, const void *other)
+{
+	BlockNumber left = ((const RetlRun *) one)->start;
+	BlockNumber right = ((const RetlRun *) other)->start;
+
+	return left < right ? -1 : left > right;
+}
+
+static int
+CompareFreeEntries(const void *one, const void *other)
+{
+	return CompareRunStarts(&(*(RetlGroup *const *) one)->entry.runs[0],
+							&(*(RetlGroup *const *) other)->entry.runs[0]);
+}
+
+/*
+ * Put the runs of two entries together, in order; returns how many there are then.
+ */
+static int
+JoinRuns(const RetlGroupEntry *one, const RetlGroupEntry *other, RetlRun *runs)
+{
+	int			count = one->runCount + other->runCount;
+	int			joined = 0;
+
+	memcpy(runs, one->runs, sizeof(RetlRun) * one->runCount);
+	memcpy(runs + one->runCount, other->runs, sizeof(RetlRun) * other->runCount);
+	qsort(runs, count, sizeof(RetlRun), CompareRunStarts);
+	for (int i = 1; i < count; i++)
+	{
+		if (runs[joined].start + runs[joined].length == runs[i].start)
+			runs[joined].length += runs[i].length;
+		else
+			runs[++joined] = runs[i];
+	}
+	return joined + 1;
+}
+
+/*
+ * Give the pages of a FREE entry to another one, whose runs these are then.  Caller
+ * holds the page lock.
+ */
+static void
+MergeFreeEntry(Relation rel, RetlGroup *into, const RetlGroup *from, const RetlRun *runs, int count)
+{
+	DirectoryChange change;
+	RetlGroupEntry *onPage;
+
+	BeginChange(&change, rel);
+	(void) ChangeHeader(&change);
+	onPage = ChangeEntry(&change, &into->slot);
+	StoreRuns(&into->entry, NULL, runs, count);
+	*onPage = into->entry;
+	if (from->slot.block == into->slot.block)
+		memset(&onPage[(int) from->slot.slot - (int) into->slot.slot], 0, sizeof(RetlGroupEntry));
+	else
+		memset(ChangeEntry(&change, &from->slot), 0, sizeof(RetlGroupEntry));
+	FinishChange(&change);
+}
+
+/* See directory.h. */
+void
+RetlDirectoryMergeFree(Relation rel)
+{
+	RetlDirectory *directory;
+	RetlGroup **entries;
+	RetlGroup  *into = NULL;
+	int			count = 0;
+
+	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	directory = RetlDirectoryRead(rel);
+	entries = palloc(sizeof(RetlGroup *) * Max(directory->groupCount, 1));
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		RetlGroupEntry *entry = &directory->groups[i].entry;
+
+		if (entry->state == RETL_GROUP_FREE && entry->runListBlock == RETLDB_NO_BLOCK &&
+			entry->runCount > 0)
+			entries[count++] = &directory->groups[i];
+	}
+	qsort(entries, count, sizeof(RetlGroup *), CompareFreeEntries);
+	for (int i = 0; i < count; i++)
+	{
+		RetlRun		runs[2 * RETLDB_INLINE_RUNS];
+		int			runCount = into == NULL ? 0 : JoinRuns(&into->entry, &entries[i]->entry, runs);
+
+		if (runCount > 0 && runCount <= RETLDB_INLINE_RUNS &&
+			(runCount < into->entry.runCount + entries[i]->entry.runCount ||
+			 into->entry.pageCount + entries[i]->entry.pageCount <= MAX_MERGED_PAGES))
+			MergeFreeEntry(rel, into, entries[i], runs, runCount);
+		else
+			into = entries[i];
+	}
+	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	pfree(entries);
 }
 
 /*

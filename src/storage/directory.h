@@ -143,6 +143,12 @@ typedef int (*RetlTakePages) (Relation rel, uint64 groupId, RetlRun *runs, int m
 extern bool RetlDirectoryAddFree(Relation rel, RetlTakePages take, void *context);
 
 /*
+ * Put FREE entries together, neighbours in the file that are adjacent or small, as
+ * far as their runs fit one entry (VACUUM): small ones are of no use, and take slots.
+ */
+extern void RetlDirectoryMergeFree(Relation rel);
+
+/*
  * Let FREE entries go of all pages from block "end" on, which are about to be
  * cut off (VACUUM, under AccessExclusiveLock).
  */
