@@ -48,6 +48,13 @@ SELECT same('SELECT id, x FROM t ORDER BY x <-> 15.5 LIMIT 7'), same('SELECT id,
        same('SELECT count(*) FROM t a JOIN t b USING (n, v) WHERE a.id < 50'), same('SELECT max(id), min(id) FROM t WHERE n = 5');
 SELECT line FROM plan('SELECT n, v FROM twin_retldb.t WHERE n = 2 AND v < ''v3''') p(line);
 
+-- single rows of one vector after another: of units that were read before, only a piece is read
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SELECT same('SELECT t.* FROM generate_series(1, 4000) g JOIN t ON t.id = g::bigint * 7919 % 3100');
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+
 -- a cursor, back and forth, while rows change
 BEGIN;
 DECLARE c SCROLL CURSOR FOR SELECT id, v FROM twin_retldb.t WHERE id BETWEEN 95 AND 105 ORDER BY id;

@@ -485,6 +485,27 @@ RetlWriteFlushForRead(Relation rel)
 }
 
 /*
+ * The same for all tables: other processes of this transaction may read them.
+ */
+static void
+FlushAllForRead(void)
+{
+	HASH_SEQ_STATUS scan;
+	WriteState *state;
+
+	if (states == NULL)
+		return;
+	hash_seq_init(&scan, states);
+	while ((state = hash_seq_search(&scan)) != NULL)
+	{
+		if (!state->open)
+			continue;
+		FlushState(state, NULL);
+		state->rowStoreOnly = true;
+	}
+}
+
+/*
  * A command is done with this table, for now: COPY calls this again and again
  * for partitions, and has a hook of its own at the end.
  */
@@ -632,6 +653,10 @@ RetlExecutorRun(QueryDesc *queryDesc, ScanDirection direction,
 				uint64 count RETL_EXECUTE_ONCE_PARAM)
 {
 	bool		outerIgnoredTids = commandIgnoresTids;
+
+	/* index scans in workers would come upon rows that are in our memory */
+	if (queryDesc->plannedstmt->parallelModeNeeded)
+		FlushAllForRead();
 
 	executorLevel++;
 	commandIgnoresTids = QueryIgnoresTids(queryDesc);

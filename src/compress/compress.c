@@ -222,3 +222,15 @@ RetlDecompress(int compressionId, void *dst, size_t rawSize,
 		return false;
 	return codecs[compressionId].decompress(dst, rawSize, src, srcSize);
 }
+
+/* See compress.h. */
+bool
+RetlDecompressBeginning(int compressionId, void *dst, size_t rawSize, size_t wanted,
+						const void *src, size_t srcSize)
+{
+	if (compressionId != RETL_COMPRESSION_LZ4 || wanted == 0 || wanted >= rawSize ||
+		srcSize > INT32_MAX || rawSize > INT32_MAX)
+		return RetlDecompress(compressionId, dst, rawSize, src, srcSize);
+	return LZ4_decompress_safe_partial(src, dst, (int) srcSize, (int) wanted,
+									   (int) rawSize) >= (int) wanted;
+}

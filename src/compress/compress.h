@@ -45,4 +45,12 @@ extern size_t RetlCompress(RetlCompressionId id, int level,
 extern bool RetlDecompress(int compressionId, void *dst, size_t rawSize,
 						   const void *src, size_t srcSize);
 
+/*
+ * Decompress the first "wanted" bytes (more than none) of what was rawSize bytes
+ * into dst, which has room for these.  Codecs that cannot stop decompress all of
+ * it, for which dst must have room.  False as above, as far as it shows.
+ */
+extern bool RetlDecompressBeginning(int compressionId, void *dst, size_t rawSize,
+									size_t wanted, const void *src, size_t srcSize);
+
 #endif							/* RETLDB_COMPRESS_H */

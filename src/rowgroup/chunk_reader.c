@@ -26,6 +26,7 @@
  * memory may cost far more than that: they must be needed more often.
  */
 #define LOOKUPS_OPENED			2
+#define LOOKUPS_SINGLE			1	/* headers, for those who come back for single rows */
 #define LOOKUPS_COMPRESSED		4
 #define LOOKUPS_UNCOMPRESSED	8
 
@@ -117,11 +118,19 @@ RetlChunkOpen(RetlChunkReader *chunk, RetlBytesReader *bytes,
  * ---------------------------------------------------------------------
  */
 
+/* Where pieces begin in units that were read and checked once. */
+typedef struct RetlPieceMap
+{
+	bool	   *known;			/* [view.unitCount] */
+	uint32	   *starts;			/* [view.pieceCount], within the unit */
+} RetlPieceMap;
+
 /* An opened chunk. */
 typedef struct CachedHeader
 {
 	RetlFooterColumn column;
 	RetlChunkView view;
+	RetlPieceMap pieceMap;		/* which readers fill in */
 } CachedHeader;
 
 /* A dictionary. */
@@ -186,6 +195,7 @@ RetlChunkOpenCached(RetlChunkReader *chunk, RetlBytesReader *bytes,
 	cached = RetlCacheData(entry);
 	SetColumn(chunk, footer, &cached->column);
 	chunk->view = cached->view;
+	chunk->pieceMap = unconstify(RetlPieceMap *, &cached->pieceMap);
 	return true;
 }
 
@@ -203,7 +213,7 @@ RetlChunkUseCache(RetlChunkReader *chunk, const RetlCacheKey *key, bool admit)
 	chunk->admit = admit;
 
 	context = ContextToCache(chunk, RETLDB_CACHE_HEADER, chunk->column.chunkHeaderLength,
-							 LOOKUPS_OPENED);
+							 chunk->single ? LOOKUPS_SINGLE : LOOKUPS_OPENED);
 	if (context == NULL)
 		return;
 	unitsLength = (chunk->view.dictionaryUnits + chunk->view.unitCount +
@@ -217,8 +227,12 @@ RetlChunkUseCache(RetlChunkReader *chunk, const RetlCacheKey *key, bool admit)
 	if (zonesLength > 0)
 		cached->view.zones = memcpy((char *) cached + MAXALIGN(sizeof(CachedHeader)) + unitsLength,
 									chunk->view.zones, zonesLength);
+	cached->pieceMap.known = MemoryContextAllocZero(context, Max(chunk->view.unitCount, 1));
+	cached->pieceMap.starts = MemoryContextAlloc(context,
+												 Max(chunk->view.pieceCount, 1) * sizeof(uint32));
 	RetlCachePin(&chunk->pins->header, RetlCacheInsert(&chunk->cacheKey, context, cached));
 	chunk->view = cached->view;
+	chunk->pieceMap = &cached->pieceMap;
 }
 
 /* ---------------------------------------------------------------------
@@ -486,6 +500,11 @@ FindPieces(RetlChunkReader *chunk, uint32 unitIndex, const uint8 *unit, uint32 u
 	}
 	if (position != unitLength)
 		return "unit has bytes after its last piece";
+	if (chunk->pieceMap != NULL && !chunk->pieceMap->known[unitIndex])
+	{
+		memcpy(chunk->pieceMap->starts + firstPiece, starts, pieceCount * sizeof(uint32));
+		chunk->pieceMap->known[unitIndex] = true;
+	}
 	return NULL;
 }
 
@@ -580,39 +599,77 @@ PrefetchForUnit(RetlChunkReader *chunk, const RetlUnit *unit, bool isNext)
 	}
 }
 
-/* Make this the current unit. */
-static const char *
-LoadUnit(RetlChunkReader *chunk, uint32 unitIndex)
+/* Leave the current unit; if the cache has this one, make it the current unit. */
+static bool
+UseUnitOfCache(RetlChunkReader *chunk, uint32 unitIndex)
 {
-	const RetlUnit *unit = &chunk->view.units[chunk->view.dictionaryUnits + unitIndex];
-	uint64		part = RETLDB_CACHE_FIRST_UNIT + unitIndex;
-	bool		isNext = chunk->unitIndex != UINT32_MAX && unitIndex == chunk->unitIndex + 1;
 	RetlCacheEntry *entry;
-	MemoryContext context;
-	const char *problem = NULL;
 
-	if (chunk->unitIndex == unitIndex)
-		return NULL;
 	chunk->unitIndex = UINT32_MAX;
 	if (chunk->pins != NULL)
 		RetlCachePin(&chunk->pins->unit, NULL);
+	entry = LookUp(chunk, RETLDB_CACHE_FIRST_UNIT + unitIndex);
+	if (entry == NULL)
+		return false;
+	UseCachedUnit(chunk, entry);
+	chunk->stats->cacheHits++;
+	chunk->unitIndex = unitIndex;
+	return true;
+}
 
-	entry = LookUp(chunk, part);
-	if (entry != NULL)
+/*
+ * Read a piece of a unit that was checked before, and nothing else if the unit is
+ * not compressed.
+ */
+static const char *
+ReadPiece(RetlChunkReader *chunk, uint32 pieceIndex, const RetlUnit *unit, RetlPieceView *piece)
+{
+	uint32		unitIndex = pieceIndex / chunk->view.piecesPerUnit;
+	uint32		next = pieceIndex + 1;
+	uint64		offset = chunk->column.chunkOffset + unit->offset;
+	uint32		start = chunk->pieceMap->starts[pieceIndex];
+	uint32		end = unit->rawLength;
+	const uint8 *bytes;
+
+	if (next < unitIndex * chunk->view.piecesPerUnit + RetlUnitPieceCount(&chunk->view, unitIndex))
+		end = chunk->pieceMap->starts[next];
+	if (unit->storedLength == unit->rawLength)
 	{
-		UseCachedUnit(chunk, entry);
-		chunk->stats->cacheHits++;
+		/* to ask for one or two pages beforehand would cost as much as to find them */
+		EnsureBuffer(chunk, &chunk->raw, &chunk->rawCapacity, end - start);
+		if (end - start <= RETLDB_PAYLOAD_SIZE)
+			RetlBytesReaderReadPrefetched(chunk->bytes, offset + start, end - start, chunk->raw);
+		else
+			RetlBytesReaderRead(chunk->bytes, offset + start, end - start, chunk->raw);
+		chunk->stats->bytesRead += end - start;
+		bytes = chunk->raw;
 	}
 	else
 	{
-		PrefetchForUnit(chunk, unit, isNext);
-		context = ContextToCache(chunk, part, unit->rawLength,
-								 unit->storedLength < unit->rawLength ?
-								 LOOKUPS_COMPRESSED : LOOKUPS_UNCOMPRESSED);
-		problem = context != NULL ?
-			ReadUnitToCache(chunk, unitIndex, unit, context) :
-			ReadUnitToBuffer(chunk, unitIndex, unit);
+		EnsureBuffer(chunk, &chunk->raw, &chunk->rawCapacity, unit->rawLength);
+		EnsureBuffer(chunk, &chunk->stored, &chunk->storedCapacity, unit->storedLength);
+		RetlBytesReaderRead(chunk->bytes, offset, unit->storedLength, chunk->stored);
+		chunk->stats->bytesRead += unit->storedLength;
+		if (!RetlDecompressBeginning(chunk->column.compression, chunk->raw, unit->rawLength, end,
+									 chunk->stored, unit->storedLength))
+			return "unit cannot be decompressed";
+		bytes = chunk->raw + start;
 	}
+	return RetlPieceParse(bytes, end - start, RetlPieceRowCount(&chunk->view, pieceIndex),
+						  chunk->overflowLength, piece);
+}
+
+/* Read a unit, into the cache if it is for that, and make it the current one. */
+static const char *
+LoadUnit(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit, bool isNext,
+		 MemoryContext context)
+{
+	const char *problem;
+
+	PrefetchForUnit(chunk, unit, isNext);
+	problem = context != NULL ?
+		ReadUnitToCache(chunk, unitIndex, unit, context) :
+		ReadUnitToBuffer(chunk, unitIndex, unit);
 	if (problem == NULL)
 		chunk->unitIndex = unitIndex;
 	return problem;
@@ -622,14 +679,32 @@ LoadUnit(RetlChunkReader *chunk, uint32 unitIndex)
 const char *
 RetlChunkGetPiece(RetlChunkReader *chunk, uint32 pieceIndex, RetlPieceView *piece)
 {
-	const char *problem;
+	uint32		unitIndex = pieceIndex / chunk->view.piecesPerUnit;
+	const RetlUnit *unit = &chunk->view.units[chunk->view.dictionaryUnits + unitIndex];
+	bool		isNext = chunk->unitIndex != UINT32_MAX && unitIndex == chunk->unitIndex + 1;
 	uint32		start;
 
 	Assert(pieceIndex < chunk->view.pieceCount);
 
-	problem = LoadUnit(chunk, pieceIndex / chunk->view.piecesPerUnit);
-	if (problem != NULL)
-		return problem;
+	if (chunk->unitIndex != unitIndex && !UseUnitOfCache(chunk, unitIndex))
+	{
+		bool		single = chunk->single && chunk->pieceMap != NULL &&
+			chunk->pieceMap->known[unitIndex];
+		MemoryContext context = NULL;
+		const char *problem;
+
+		/* for one row it is not worth while to take room from other entries */
+		if (!single || RetlCacheHasRoom(unit->rawLength))
+			context = ContextToCache(chunk, RETLDB_CACHE_FIRST_UNIT + unitIndex,
+									 unit->rawLength,
+									 unit->storedLength < unit->rawLength ?
+									 LOOKUPS_COMPRESSED : LOOKUPS_UNCOMPRESSED);
+		if (context == NULL && single)
+			return ReadPiece(chunk, pieceIndex, unit, piece);
+		problem = LoadUnit(chunk, unitIndex, unit, isNext, context);
+		if (problem != NULL)
+			return problem;
+	}
 	start = chunk->pieceStarts[pieceIndex % chunk->view.piecesPerUnit];
 	return RetlPieceParse(chunk->unit + start, chunk->unitLength - start,
 						  RetlPieceRowCount(&chunk->view, pieceIndex),

@@ -35,6 +35,14 @@ typedef struct RetlChunkReader
 	bool		admit;			/* may entries be added? */
 	RetlCacheKey cacheKey;		/* all but the part */
 
+	/*
+	 * Whoever wants single rows: of units that were checked before, no more than
+	 * the piece is read.  Where pieces begin is kept with the header in the cache;
+	 * NULL: it is not there.
+	 */
+	bool		single;
+	struct RetlPieceMap *pieceMap;
+
 	/* the header */
 	RetlChunkView view;
 

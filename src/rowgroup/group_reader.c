@@ -113,6 +113,13 @@ RetlGroupReaderUseCache(RetlGroupReader *reader, const uint8 incarnation[16], bo
 
 /* See group_reader.h. */
 void
+RetlGroupReaderSetSingle(RetlGroupReader *reader, bool single)
+{
+	reader->single = single;
+}
+
+/* See group_reader.h. */
+void
 RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 {
 	RetlReadContext readContext;
@@ -320,6 +327,7 @@ OpenChunk(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum,
 		return NULL;
 	problem = RetlChunkOpen(&column->chunk, &reader->bytes, &reader->footer, &entry, name,
 							reader->stats, column->context);
+	column->chunk.single = reader->single;
 	if (problem == NULL && reader->cached && RetlCacheIsEnabled())
 		RetlChunkUseCache(&column->chunk, &reader->cacheKey, reader->admit);
 	return problem;
@@ -420,6 +428,7 @@ BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 		column->builderReady = true;
 	}
 	column->vectorIndex = UINT32_MAX;
+	column->chunk.single = reader->single;
 	if (!column->present)
 		RetlVectorBuildConstant(&column->builder, column->missing, column->missingIsNull,
 								index * vectorRows,

@@ -65,6 +65,13 @@ extern void RetlGroupReaderSetDescriptor(RetlGroupReader *reader, TupleDesc tupd
 extern void RetlGroupReaderUseCache(RetlGroupReader *reader, const uint8 incarnation[16],
 									bool admit);
 
+/*
+ * From now on, or no longer, single rows are wanted of one vector after another,
+ * so less is read at once.  What the cache says was checked before is then not
+ * checked as a whole again.
+ */
+extern void RetlGroupReaderSetSingle(RetlGroupReader *reader, bool single);
+
 /* Turn to a COMPLETE group: reads and checks its footer (header part only). */
 extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry);
 

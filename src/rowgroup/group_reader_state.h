@@ -55,6 +55,7 @@ struct RetlGroupReader
 	bool		cached;			/* is it used? */
 	bool		admit;			/* may we add to it? */
 	RetlCacheKey cacheKey;		/* all but group, column and part */
+	bool		single;			/* see RetlGroupReaderSetSingle */
 
 	/* the group */
 	bool		open;

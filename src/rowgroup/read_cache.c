@@ -183,6 +183,13 @@ RetlCacheAdmits(const RetlCacheKey *key, Size size, int lookups)
 }
 
 /* See read_cache.h. */
+bool
+RetlCacheHasRoom(Size size)
+{
+	return statistics.bytes + size <= Limit();
+}
+
+/* See read_cache.h. */
 RetlCacheEntry *
 RetlCacheInsert(const RetlCacheKey *key, MemoryContext context, const void *data)
 {

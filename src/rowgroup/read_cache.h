@@ -61,6 +61,9 @@ extern RetlCacheEntry *RetlCacheLookup(const RetlCacheKey *key);
  */
 extern bool RetlCacheAdmits(const RetlCacheKey *key, Size size, int lookups);
 
+/* Is there room for an entry of about this size, without taking it from others? */
+extern bool RetlCacheHasRoom(Size size);
+
 /*
  * Insert what is in "context", which becomes the cache's, and "data", which is
  * within.  The entry is pinned.  On error, nothing has happened.

@@ -426,6 +426,7 @@ RetlFetchOpen(Relation rel, ItemPointer tid)
 	openRow.group = *group;
 	openRow.row = row;
 	openRow.whole = table->vectorFetches > SINGLE_ROWS;
+	RetlGroupReaderSetSingle(table->reader, !openRow.whole);
 	return RETL_FETCHED_ROW;
 }
 

@@ -73,6 +73,15 @@ CheckRoundTrip(RetlCompressionId id, int level, size_t rawSize, const RetlArena 
 	assert_true(RetlDecompress(id, again, rawSize, stored, storedSize));
 	assert_memory_equal(again, raw, rawSize);
 
+	/* Only the beginning. */
+	for (size_t wanted = 1; wanted <= rawSize; wanted = wanted * 3 + 1)
+	{
+		memset(again, 0, rawSize);
+		assert_true(RetlDecompressBeginning(id, again, rawSize, wanted, stored, storedSize));
+		assert_memory_equal(again, raw, wanted);
+	}
+	assert_false(RetlDecompressBeginning(id, again, rawSize, rawSize / 2 + 1, stored, storedSize / 4));
+
 	/* Neither more nor fewer bytes than it is. */
 	assert_false(RetlDecompress(id, RetlArenaAlloc(arena, rawSize - 1), rawSize - 1, stored, storedSize));
 	assert_false(RetlDecompress(id, RetlArenaAlloc(arena, rawSize + 1), rawSize + 1, stored, storedSize));
