@@ -147,7 +147,7 @@ sub wait_for_phase
 # --- nobody waits while rows are copied, or others are waited for ---
 {
 	my $writer = start_script($primary, "BEGIN;\nCALL on_both('UPDATE {t} SET n = n + 1 WHERE id = 17');\n"
-		. "SELECT pg_sleep(4);\nCOMMIT;\n");
+		. q(DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_class WHERE relname = 'go_on') LOOP PERFORM pg_sleep(0.1); END LOOP; END $$;) . "\nCOMMIT;\n");
 	$primary->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')));
 	my $converter = start_script($primary, "CALL retldb.convert('r', '" . other() . "');\n");
 
@@ -155,6 +155,7 @@ sub wait_for_phase
 	is((sqlstate($primary, "SET lock_timeout = '1s'; CALL on_both('UPDATE {t} SET n = n + 1 WHERE id = 18'); SELECT count(*) FROM r"))[0],
 		'', 'and nobody for the conversion');
 	is((sqlstate($primary, "SET lock_timeout = '1s'; ALTER TABLE r ADD COLUMN x int"))[0], '55P03', 'but DDL');
+	$primary->safe_psql('postgres', 'CREATE TABLE go_on ()');
 	finish_script($writer);
 	finish_script($converter);
 	is($converter->{err}, '', 'then it goes on');
