@@ -223,6 +223,18 @@ RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 RESET max_parallel_workers_per_gather;
 
+-- cumulative statistics, as of sequential scans
+SET retldb.enable_skipping = off;
+SELECT count(*) AS sales_rows FROM sales \gset
+SELECT pg_stat_force_next_flush();
+BEGIN;
+SELECT count(*) FROM sales WHERE id < 0;
+SELECT count(id) = :sales_rows AS all_rows FROM sales;
+SELECT count(*) FROM (VALUES (1), (2), (3)) v (x), LATERAL (SELECT FROM sales WHERE id + x < 0 OFFSET 0) s;
+SELECT seq_scan, seq_tup_read = 5 * :sales_rows AS all_rows_read FROM pg_stat_xact_user_tables WHERE relname = 'sales';
+COMMIT;
+RESET retldb.enable_skipping;
+
 -- row-level security and security barriers
 CREATE ROLE regress_retldb_reader;
 GRANT SELECT ON sales TO regress_retldb_reader;

@@ -305,6 +305,8 @@ typedef struct RetlScanState
 
 	uint64		rowsFilteredSeen;	/* of the running scan's, already counted as
 									 * removed by the filter */
+	uint64		rowsTaken;		/* rows that the running scan has returned */
+	uint64		rowsReported;	/* rows of it that the cumulative statistics know of */
 
 	/* changed or locked rows: scan_ahead.c */
 	bool		touches;		/* rows are handed out to be changed or locked */

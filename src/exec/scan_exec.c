@@ -27,6 +27,7 @@
 #include "miscadmin.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
+#include "pgstat.h"
 #include "utils/rel.h"
 
 #include "am/write_buffer.h"
@@ -224,6 +225,9 @@ BeginTableScan(RetlScanState *state)
 	if (state->filtersVectors)
 		RetlTableScanSetConditions(state->scan, RetlSkipKeysGetConditions(state->skipKeys));
 	state->rowsFilteredSeen = 0;
+	state->rowsTaken = 0;
+	state->rowsReported = 0;
+	pgstat_count_heap_scan(ss->ss_currentRelation);
 }
 
 /*
@@ -262,6 +266,21 @@ ForgetVectors(RetlScanState *state)
 	for (i = 0; i < state->columnCount; i++)
 		state->columns[i].vector = NULL;
 	state->hasVector = false;
+}
+
+/*
+ * Tell the cumulative statistics of rows that were read: those returned and those
+ * that conditions on vectors turned away.
+ */
+static void
+ReportRowsRead(RetlScanState *state)
+{
+	const RetlScanStats *stats = RetlTableScanGetStats(state->scan);
+	uint64		rows = state->rowsTaken + stats->rowsFiltered + stats->rowsRuntimeFiltered;
+
+	/* the field is the same for tables, for which there is no macro that adds many */
+	pgstat_count_index_tuples(state->css.ss.ss_currentRelation, rows - state->rowsReported);
+	state->rowsReported = rows;
 }
 
 /* What counts as removed by the filter: rows that the table scan filtered out. */
@@ -500,6 +519,7 @@ NextRow(RetlScanState *state)
 			ExecClearTuple(state->rowStoreSlot);
 			return NoRow(state);
 		}
+		state->rowsTaken++;
 		if (TakeRow(state, slot, row))
 			return ProjectRow(state, slot);
 		InstrCountFiltered1(ss, 1);
@@ -617,6 +637,7 @@ RetlScanEndScan(RetlScanState *state)
 
 	ExecClearTuple(state->rowStoreSlot);
 	ForgetVectors(state);
+	ReportRowsRead(state);
 	RetlScanStatsAdd(&state->pastStats, RetlTableScanGetStats(state->scan));
 	RetlTableScanEnd(state->scan);
 	state->scan = NULL;
@@ -648,7 +669,9 @@ RescanScanNode(CustomScanState *node)
 	{
 		ExecClearTuple(state->rowStoreSlot);
 		ForgetVectors(state);
+		ReportRowsRead(state);
 		RetlTableScanRescan(state->scan);
+		pgstat_count_heap_scan(state->css.ss.ss_currentRelation);
 		RetlScanForgetAhead(state);
 	}
 	ExecScanReScan(&node->ss);

@@ -51,14 +51,14 @@ typedef struct FetchTable
 	RetlDirectory *directory;
 	RetlGroupReader *reader;
 
-	/* the anchor of a group, when it was looked at last; 0: of none */
-	uint64		anchorGroup;
-	HeapTupleHeaderData anchor;
-
 	/* what the reader is at */
 	uint64		openGroup;		/* id; 0: none */
 	uint32		vector;			/* from which rows were fetched last */
 	uint32		vectorFetches;	/* how many */
+
+	/* the anchor of a group, when it was looked at last; 0: of none */
+	uint64		anchorGroup;
+	HeapTupleHeaderData anchor; /* of variable length, so last */
 } FetchTable;
 
 /* The row that RetlFetchOpen has turned to. */
