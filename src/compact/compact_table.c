@@ -42,6 +42,14 @@ LockTable(RetlCompaction *compaction)
 	}
 	if (!compaction->wait)
 		return false;
+
+	/*
+	 * A VACUUM may wait for a page that a cursor has pinned, and whoever has the
+	 * cursor for a lock that we would keep from him if we queued behind that
+	 * VACUUM: nobody would notice the deadlock.  So see first that there is none.
+	 */
+	if (compaction->lockMode == RETLDB_REWRITE_LOCK)
+		LockRelationOid(compaction->relid, RETLDB_MOVE_LOCK);
 	LockRelationOid(compaction->relid, compaction->lockMode);
 	return true;
 }
