@@ -92,10 +92,11 @@ DeleteColumnar(Relation rel, const TM_IndexDeleteOp *op, TM_IndexDelete *columna
 	{
 		TM_IndexStatus *status = &op->status[columnar[i].id];
 
-		if (RetlRowIsDeadForAll(rel, &columnar[i].tid, &nonVacuumable, horizon))
+		if (status->knowndeletable)
+			RetlRowAdvanceHorizon(rel, &columnar[i].tid, horizon);
+		else if (RetlRowIsDeadForAll(rel, &columnar[i].tid, &nonVacuumable, horizon))
 		{
-			if (!status->knowndeletable)
-				freed += status->freespace;
+			freed += status->freespace;
 			status->knowndeletable = true;
 			fruitless = 0;
 		}

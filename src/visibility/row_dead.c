@@ -4,7 +4,8 @@
  *	  Which rows of row groups are dead for everybody.
  *
  * A row is, if its group's anchor is, or if it was touched and its stub is dead
- * for everybody or gone.
+ * for everybody or gone.  Another session may have found that out with a newer
+ * horizon than ours: then we only ask what queries on a standby conflict with.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,12 +23,13 @@
 #include "visibility/stub.h"
 
 /*
- * Is a tuple on a locked page dead for everybody?
+ * Is a tuple on a locked page dead for everybody?  Without a snapshot it
+ * counts as dead: the horizon is what is wanted.
  */
 static bool
 TupleIsDead(HeapTuple tuple, Buffer buffer, Snapshot nonVacuumable, TransactionId *horizon)
 {
-	if (HeapTupleSatisfiesVisibility(tuple, nonVacuumable, buffer))
+	if (nonVacuumable != NULL && HeapTupleSatisfiesVisibility(tuple, nonVacuumable, buffer))
 		return false;
 	RetlAdvanceConflictHorizon(tuple->t_data, horizon);
 	return true;
@@ -82,7 +84,7 @@ RetlRowIsDeadForAll(Relation rel, ItemPointer tid, Snapshot nonVacuumable,
 
 	if (!RetlFindRowGroup(rel, tid, &group, &row))
 		return false;
-	if (AnchorIsDead(rel, &group.entry, nonVacuumable, horizon))
+	if (AnchorIsDead(rel, &group.entry, nonVacuumable, horizon) && nonVacuumable != NULL)
 		return true;
 	switch (RetlStubMapLookup(rel, &group.entry, row, &stub))
 	{
@@ -93,4 +95,13 @@ RetlRowIsDeadForAll(Relation rel, ItemPointer tid, Snapshot nonVacuumable,
 		default:
 			return StubIsDead(rel, &stub, group.entry.rowBase + row, nonVacuumable, horizon);
 	}
+}
+
+/*
+ * See row_dead.h.
+ */
+void
+RetlRowAdvanceHorizon(Relation rel, ItemPointer tid, TransactionId *horizon)
+{
+	(void) RetlRowIsDeadForAll(rel, tid, NULL, horizon);
 }

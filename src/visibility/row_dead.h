@@ -25,4 +25,10 @@
 extern bool RetlRowIsDeadForAll(Relation rel, ItemPointer tid, Snapshot nonVacuumable,
 								TransactionId *horizon);
 
+/*
+ * The same *horizon for a row that somebody has found to be dead for everybody.
+ * Our own idea of what everybody sees may be older than his.
+ */
+extern void RetlRowAdvanceHorizon(Relation rel, ItemPointer tid, TransactionId *horizon);
+
 #endif							/* RETLDB_ROW_DEAD_H */
