@@ -55,6 +55,18 @@ retldb_relation_nontransactional_truncate(Relation rel)
  */
 
 /*
+ * Does VACUUM count a tuple as a row?  What is no row of the table's own does not,
+ * nor what is deleted but still needed by somebody: heap's pass, which was before,
+ * has noted on the tuple that the deleter committed.
+ */
+static bool
+CountsAsRow(HeapTupleHeader tuple)
+{
+	return !RetlTupleIsMarked(tuple) &&
+		((tuple->t_infomask & HEAP_XMAX_COMMITTED) == 0 || HEAP_XMAX_IS_LOCKED_ONLY(tuple->t_infomask));
+}
+
+/*
  * Rows of the row store, estimated from evenly spaced pages.
  */
 static double
@@ -84,7 +96,7 @@ EstimateRowStore(Relation rel, const RetlDirectory *directory)
 		{
 			ItemId		lp = PageGetItemId(page, offset);
 
-			if (ItemIdIsNormal(lp) && !RetlTupleIsMarked((HeapTupleHeader) PageGetItem(page, lp)))
+			if (ItemIdIsNormal(lp) && CountsAsRow((HeapTupleHeader) PageGetItem(page, lp)))
 				tuples++;
 		}
 		UnlockReleaseBuffer(buffer);

@@ -27,6 +27,7 @@
 #include "am/scan_desc.h"
 #include "am/slot.h"
 #include "am/write_buffer.h"
+#include "storage/column_page.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/row_move.h"
@@ -374,7 +375,7 @@ retldb_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
 }
 
 /*
- * Might there be a row with this TID?
+ * Might there be a row with this TID?  The header's block has none.
  */
 bool
 retldb_tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
@@ -382,6 +383,7 @@ retldb_tuple_tid_valid(TableScanDesc scan, ItemPointer tid)
 	if (RetlTidIsColumnar(tid))
 		return true;
 	return ItemPointerIsValid(tid) &&
+		ItemPointerGetBlockNumber(tid) != RETLDB_HEADER_BLOCK &&
 		ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(scan->rs_rd);
 }
 
