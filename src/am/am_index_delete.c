@@ -74,6 +74,22 @@ DeleteFromRowStore(Relation rel, TM_IndexDeleteOp *op)
 }
 
 /*
+ * Look up the rows of the first entries, as many as are looked up together.
+ */
+static void
+LookUpRows(Relation rel, const TM_IndexDeleteOp *op, TM_IndexDelete *columnar, int count,
+		   RetlDeadRows *rows, Snapshot nonVacuumable, TransactionId *horizon)
+{
+	rows->count = Min(count, RETLDB_DEAD_ROWS);
+	for (int i = 0; i < rows->count; i++)
+	{
+		rows->rowNumbers[i] = RetlTidGetRowNumber(&columnar[i].tid);
+		rows->known[i] = op->status[columnar[i].id].knowndeletable;
+	}
+	RetlDeadRowsLookUp(rows, rel, nonVacuumable, horizon);
+}
+
+/*
  * Decide on the entries of rows of row groups, in the order of the index: each one
  * looks at anchor, map and stub.  Returns how many of them are to be handed back,
  * the last one being deletable.
@@ -83,6 +99,7 @@ DeleteColumnar(Relation rel, const TM_IndexDeleteOp *op, TM_IndexDelete *columna
 			   TransactionId *horizon)
 {
 	SnapshotData nonVacuumable;
+	RetlDeadRows rows;
 	int			freed = 0;
 	int			fruitless = 0;
 	int			result = 0;
@@ -91,16 +108,19 @@ DeleteColumnar(Relation rel, const TM_IndexDeleteOp *op, TM_IndexDelete *columna
 	for (int i = 0; i < count; i++)
 	{
 		TM_IndexStatus *status = &op->status[columnar[i].id];
+		int			index = i % RETLDB_DEAD_ROWS;
+		bool		dead;
 
-		if (status->knowndeletable)
-			RetlRowAdvanceHorizon(rel, &columnar[i].tid, horizon);
-		else if (RetlRowIsDeadForAll(rel, &columnar[i].tid, &nonVacuumable, horizon))
+		if (index == 0)
+			LookUpRows(rel, op, columnar + i, count - i, &rows, &nonVacuumable, horizon);
+		dead = RetlDeadRowsIsDead(&rows, index, rel, &nonVacuumable, horizon);
+		if (dead && !status->knowndeletable)
 		{
 			freed += status->freespace;
 			status->knowndeletable = true;
 			fruitless = 0;
 		}
-		else
+		else if (!dead)
 			fruitless++;
 		if (status->knowndeletable)
 			result = i + 1;

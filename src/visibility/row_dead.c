@@ -71,37 +71,125 @@ StubIsDead(Relation rel, const ItemPointerData *stub, uint64 rowNumber, Snapshot
 	return dead;
 }
 
-/*
- * See row_dead.h.
- */
-bool
-RetlRowIsDeadForAll(Relation rel, ItemPointer tid, Snapshot nonVacuumable,
-					TransactionId *horizon)
+/* A row to be looked up. */
+typedef struct RowPlace
 {
+	uint64		rowNumber;
+	int			index;			/* in RetlDeadRows */
+} RowPlace;
+
+static int
+ComparePlaces(const void *a, const void *b)
+{
+	const RowPlace *left = a;
+	const RowPlace *right = b;
+
+	if (left->rowNumber != right->rowNumber)
+		return left->rowNumber < right->rowNumber ? -1 : 1;
+	return 0;
+}
+
+/*
+ * Ask the map of a group, whose anchor is not dead, for rows of it; rising.
+ */
+static void
+LookUpInMap(RetlDeadRows *rows, Relation rel, const RetlGroupEntry *entry,
+			const RowPlace *places, int count)
+{
+	RetlStubEntry entries[RETLDB_DEAD_ROWS];
+	RetlTouch	touches[RETLDB_DEAD_ROWS];
+	int			room;
+
+	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
+		return;
+	for (int i = 0; i < count; i++)
+		entries[i].row = places[i].rowNumber - entry->rowBase;
+	for (int i = 0; i < count;)
+		i += RetlStubMapLookupRows(rel, entry, entries + i, touches + i, count - i, &room);
+	for (int i = 0; i < count; i++)
+	{
+		/* of a row that comes twice, one was looked up */
+		if (i > 0 && entries[i].row == entries[i - 1].row)
+		{
+			touches[i] = touches[i - 1];
+			entries[i] = entries[i - 1];
+		}
+		if (touches[i] == RETL_ROW_DEAD)
+			rows->lives[places[i].index] = RETL_LIFE_DEAD;
+		else if (touches[i] == RETL_ROW_HAS_STUB)
+		{
+			rows->lives[places[i].index] = RETL_LIFE_STUB;
+			rows->stubs[places[i].index] = entries[i].stub;
+		}
+	}
+}
+
+/*
+ * Look up those of the rows, which rise, that are in the group of the first one.
+ * Returns their number, at least 1.
+ */
+static int
+LookUpGroup(RetlDeadRows *rows, Relation rel, const RowPlace *places, int count,
+			Snapshot nonVacuumable, TransactionId *horizon)
+{
+	ItemPointerData tid;
 	RetlGroup	group;
 	uint32		row;
-	ItemPointerData stub;
+	bool		known = rows->known[places[0].index];
+	int			inGroup = 1;
 
-	if (!RetlFindRowGroup(rel, tid, &group, &row))
-		return false;
-	if (AnchorIsDead(rel, &group.entry, nonVacuumable, horizon) && nonVacuumable != NULL)
-		return true;
-	switch (RetlStubMapLookup(rel, &group.entry, row, &stub))
+	RetlTidFromRowNumber(&tid, places[0].rowNumber);
+	if (!RetlFindRowGroup(rel, &tid, &group, &row))
+		return 1;
+	while (inGroup < count &&
+		   places[inGroup].rowNumber - group.entry.rowBase < group.entry.rowCount)
+		known |= rows->known[places[inGroup++].index];
+	/* the anchor may be what made them dead for whoever knows them to be */
+	if (known)
+		(void) AnchorIsDead(rel, &group.entry, NULL, horizon);
+	if (AnchorIsDead(rel, &group.entry, nonVacuumable, horizon))
 	{
-		case RETL_ROW_UNTOUCHED:
-			return false;
-		case RETL_ROW_DEAD:
-			return true;
-		default:
-			return StubIsDead(rel, &stub, group.entry.rowBase + row, nonVacuumable, horizon);
+		for (int i = 0; i < inGroup; i++)
+			rows->lives[places[i].index] = RETL_LIFE_DEAD;
 	}
+	else
+		LookUpInMap(rows, rel, &group.entry, places, inGroup);
+	return inGroup;
 }
 
 /*
  * See row_dead.h.
  */
 void
-RetlRowAdvanceHorizon(Relation rel, ItemPointer tid, TransactionId *horizon)
+RetlDeadRowsLookUp(RetlDeadRows *rows, Relation rel, Snapshot nonVacuumable,
+				   TransactionId *horizon)
 {
-	(void) RetlRowIsDeadForAll(rel, tid, NULL, horizon);
+	RowPlace	places[RETLDB_DEAD_ROWS];
+
+	Assert(rows->count <= RETLDB_DEAD_ROWS);
+	for (int i = 0; i < rows->count; i++)
+	{
+		rows->lives[i] = RETL_LIFE_ALIVE;
+		places[i].rowNumber = rows->rowNumbers[i];
+		places[i].index = i;
+	}
+	qsort(places, rows->count, sizeof(RowPlace), ComparePlaces);
+	for (int i = 0; i < rows->count;)
+		i += LookUpGroup(rows, rel, places + i, rows->count - i, nonVacuumable, horizon);
+}
+
+/*
+ * See row_dead.h.
+ */
+bool
+RetlDeadRowsIsDead(const RetlDeadRows *rows, int index, Relation rel, Snapshot nonVacuumable,
+				   TransactionId *horizon)
+{
+	bool		known = rows->known[index];
+
+	Assert(index < rows->count);
+	if (rows->lives[index] != RETL_LIFE_STUB)
+		return known || rows->lives[index] == RETL_LIFE_DEAD;
+	return StubIsDead(rel, &rows->stubs[index], rows->rowNumbers[index],
+					  known ? NULL : nonVacuumable, horizon);
 }

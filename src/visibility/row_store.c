@@ -36,22 +36,8 @@ RetlRowStorePageInit(RetlRowStorePage *page, Relation rel, Snapshot snapshot,
 	page->snapshot = snapshot;
 	page->strategy = strategy;
 	page->buffer = InvalidBuffer;
+	page->block = InvalidBlockNumber;
 	page->tupleCount = 0;
-}
-
-/*
- * Point page->tuple to the tuple at an offset of the locked or pinned page.
- */
-static void
-SetTuple(RetlRowStorePage *page, OffsetNumber offset)
-{
-	Page		dp = BufferGetPage(page->buffer);
-	ItemId		lp = PageGetItemId(dp, offset);
-
-	page->tuple.t_data = (HeapTupleHeader) PageGetItem(dp, lp);
-	page->tuple.t_len = ItemIdGetLength(lp);
-	page->tuple.t_tableOid = RelationGetRelid(page->rel);
-	ItemPointerSet(&page->tuple.t_self, BufferGetBlockNumber(page->buffer), offset);
 }
 
 /*
@@ -82,7 +68,7 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
 	Snapshot	snapshot = page->snapshot;
 	Page		dp;
 	bool		allVisible;
-	bool		checkMoved = CheckForSerializableConflictOutNeeded(page->rel, snapshot);
+	bool		serializable = CheckForSerializableConflictOutNeeded(page->rel, snapshot);
 	ItemPointerData moved[MaxHeapTuplesPerPage];
 	int			movedCount = 0;
 	OffsetNumber max;
@@ -90,6 +76,7 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
 	RetlRowStorePageRelease(page);
 	CHECK_FOR_INTERRUPTS();
 	page->buffer = ReadBufferExtended(page->rel, MAIN_FORKNUM, block, RBM_NORMAL, page->strategy);
+	page->block = block;
 	RetlPagePruneOpt(page->rel, page->buffer);
 
 	LockBuffer(page->buffer, BUFFER_LOCK_SHARE);
@@ -109,32 +96,23 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
 			ReportLinePointer(page->rel, block, offset);
 			continue;
 		}
-		SetTuple(page, offset);
+		RetlRowStorePageSetTuple(page, offset);
 		valid = allVisible ||
 			HeapTupleSatisfiesVisibility(&page->tuple, snapshot, page->buffer);
 		/* also of anchors: a group that is being loaded is not looked at else */
-		HeapCheckForSerializableConflictOut(valid, page->rel, &page->tuple, page->buffer, snapshot);
+		if (unlikely(serializable))
+			HeapCheckForSerializableConflictOut(valid, page->rel, &page->tuple, page->buffer,
+												snapshot);
 		if (valid && !RetlTupleIsMarked(page->tuple.t_data))
 		{
 			page->offsets[page->tupleCount++] = offset;
-			if (unlikely(checkMoved) && TransactionIdIsValid(RetlTupleMover(page->tuple.t_data)))
+			if (unlikely(serializable) && TransactionIdIsValid(RetlTupleMover(page->tuple.t_data)))
 				moved[movedCount++] = page->tuple.t_data->t_ctid;
 		}
 	}
 	LockBuffer(page->buffer, BUFFER_LOCK_UNLOCK);
 	for (int i = 0; i < movedCount; i++)
 		RetlCheckMovedRow(page->rel, &moved[i], snapshot, false);
-}
-
-/*
- * Row "index" of the page.
- */
-HeapTuple
-RetlRowStorePageGetTuple(RetlRowStorePage *page, int index)
-{
-	Assert(index >= 0 && index < page->tupleCount);
-	SetTuple(page, page->offsets[index]);
-	return &page->tuple;
 }
 
 /*

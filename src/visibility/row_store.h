@@ -12,6 +12,7 @@
 
 #include "access/htup_details.h"
 #include "storage/bufmgr.h"
+#include "utils/rel.h"
 #include "utils/snapshot.h"
 
 #include "storage/directory.h"
@@ -23,6 +24,7 @@ typedef struct RetlRowStorePage
 	Snapshot	snapshot;
 	BufferAccessStrategy strategy;
 	Buffer		buffer;			/* pinned, or invalid */
+	BlockNumber block;			/* which that is */
 	int			tupleCount;
 	OffsetNumber offsets[MaxHeapTuplesPerPage];
 	HeapTupleData tuple;		/* the one asked for last */
@@ -34,8 +36,27 @@ extern void RetlRowStorePageInit(RetlRowStorePage *page, Relation rel, Snapshot 
 /* Turn to a block and collect its visible rows; anchors and stubs are none. */
 extern void RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block);
 
+/* Point page->tuple to the tuple at an offset of the page. */
+static inline void
+RetlRowStorePageSetTuple(RetlRowStorePage *page, OffsetNumber offset)
+{
+	Page		dp = BufferGetPage(page->buffer);
+	ItemId		lp = PageGetItemId(dp, offset);
+
+	page->tuple.t_data = (HeapTupleHeader) PageGetItem(dp, lp);
+	page->tuple.t_len = ItemIdGetLength(lp);
+	page->tuple.t_tableOid = RelationGetRelid(page->rel);
+	ItemPointerSet(&page->tuple.t_self, page->block, offset);
+}
+
 /* Row "index" of the page; points into the pinned buffer. */
-extern HeapTuple RetlRowStorePageGetTuple(RetlRowStorePage *page, int index);
+static inline HeapTuple
+RetlRowStorePageGetTuple(RetlRowStorePage *page, int index)
+{
+	Assert(index >= 0 && index < page->tupleCount);
+	RetlRowStorePageSetTuple(page, page->offsets[index]);
+	return &page->tuple;
+}
 
 /* Let go of the buffer. */
 extern void RetlRowStorePageRelease(RetlRowStorePage *page);
