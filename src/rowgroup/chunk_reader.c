@@ -66,6 +66,8 @@ InitChunk(RetlChunkReader *chunk, RetlBytesReader *bytes, const RetlFooterHeader
 	chunk->bytes = bytes;
 	chunk->stats = stats;
 	chunk->context = context;
+	chunk->buffers = &chunk->ownBuffers;
+	chunk->ownBuffers.context = context;
 	chunk->unitIndex = UINT32_MAX;
 	chunk->prefetchDistance = RetlPrefetchDistance(bytes->rel);
 	chunk->overflow.bytes = bytes;
@@ -111,6 +113,14 @@ RetlChunkOpen(RetlChunkReader *chunk, RetlBytesReader *bytes,
 	stats->chunksOpened++;
 	stats->bytesRead += column->chunkHeaderLength;
 	return NULL;
+}
+
+/* See chunk_reader.h. */
+void
+RetlChunkUseBuffers(RetlChunkReader *chunk, RetlChunkBuffers *buffers)
+{
+	Assert(chunk->ownBuffers.raw == NULL && chunk->ownBuffers.stored == NULL);
+	chunk->buffers = buffers;
 }
 
 /* ---------------------------------------------------------------------
@@ -242,7 +252,7 @@ RetlChunkUseCache(RetlChunkReader *chunk, const RetlCacheKey *key, bool admit)
 
 /* Make a buffer large enough; its content is lost. */
 static void
-EnsureBuffer(RetlChunkReader *chunk, uint8 **buffer, uint32 *capacity, uint32 size)
+EnsureBuffer(MemoryContext context, uint8 **buffer, uint32 *capacity, uint32 size)
 {
 	if (size <= *capacity)
 		return;
@@ -250,8 +260,26 @@ EnsureBuffer(RetlChunkReader *chunk, uint8 **buffer, uint32 *capacity, uint32 si
 		pfree(*buffer);
 	*buffer = NULL;
 	*capacity = 0;
-	*buffer = MemoryContextAlloc(chunk->context, size);
+	*buffer = MemoryContextAlloc(context, size);
 	*capacity = size;
+}
+
+/* Room for so many bytes of a unit. */
+static void
+EnsureRaw(RetlChunkReader *chunk, uint32 size)
+{
+	RetlChunkBuffers *buffers = chunk->buffers;
+
+	EnsureBuffer(buffers->context, &buffers->raw, &buffers->rawCapacity, size);
+}
+
+/* Room for so many bytes of a unit as it is stored. */
+static void
+EnsureStored(RetlChunkReader *chunk, uint32 size)
+{
+	RetlChunkBuffers *buffers = chunk->buffers;
+
+	EnsureBuffer(buffers->context, &buffers->stored, &buffers->storedCapacity, size);
 }
 
 /*
@@ -266,8 +294,8 @@ ReadUnit(RetlChunkReader *chunk, const RetlUnit *unit, uint8 *dst)
 	CHECK_FOR_INTERRUPTS();
 	if (unit->storedLength < unit->rawLength)
 	{
-		EnsureBuffer(chunk, &chunk->stored, &chunk->storedCapacity, unit->storedLength);
-		stored = chunk->stored;
+		EnsureStored(chunk, unit->storedLength);
+		stored = chunk->buffers->stored;
 	}
 	RetlBytesReaderReadPrefetched(chunk->bytes, chunk->column.chunkOffset + unit->offset,
 								  unit->storedLength, stored);
@@ -551,11 +579,11 @@ ReadUnitToBuffer(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit)
 	if (chunk->starts == NULL)
 		chunk->starts = MemoryContextAlloc(chunk->context,
 										   chunk->view.piecesPerUnit * sizeof(uint32));
-	EnsureBuffer(chunk, &chunk->raw, &chunk->rawCapacity, unit->rawLength);
-	problem = ReadUnit(chunk, unit, chunk->raw);
+	EnsureRaw(chunk, unit->rawLength);
+	problem = ReadUnit(chunk, unit, chunk->buffers->raw);
 	if (problem == NULL)
-		problem = FindPieces(chunk, unitIndex, chunk->raw, unit->rawLength, chunk->starts);
-	chunk->unit = chunk->raw;
+		problem = FindPieces(chunk, unitIndex, chunk->buffers->raw, unit->rawLength, chunk->starts);
+	chunk->unit = chunk->buffers->raw;
 	chunk->unitLength = unit->rawLength;
 	chunk->pieceStarts = chunk->starts;
 	return problem;
@@ -636,24 +664,24 @@ ReadPiece(RetlChunkReader *chunk, uint32 pieceIndex, const RetlUnit *unit, RetlP
 	if (unit->storedLength == unit->rawLength)
 	{
 		/* to ask for one or two pages beforehand would cost as much as to find them */
-		EnsureBuffer(chunk, &chunk->raw, &chunk->rawCapacity, end - start);
+		EnsureRaw(chunk, end - start);
 		if (end - start <= RETLDB_PAYLOAD_SIZE)
-			RetlBytesReaderReadPrefetched(chunk->bytes, offset + start, end - start, chunk->raw);
+			RetlBytesReaderReadPrefetched(chunk->bytes, offset + start, end - start, chunk->buffers->raw);
 		else
-			RetlBytesReaderRead(chunk->bytes, offset + start, end - start, chunk->raw);
+			RetlBytesReaderRead(chunk->bytes, offset + start, end - start, chunk->buffers->raw);
 		chunk->stats->bytesRead += end - start;
-		bytes = chunk->raw;
+		bytes = chunk->buffers->raw;
 	}
 	else
 	{
-		EnsureBuffer(chunk, &chunk->raw, &chunk->rawCapacity, unit->rawLength);
-		EnsureBuffer(chunk, &chunk->stored, &chunk->storedCapacity, unit->storedLength);
-		RetlBytesReaderRead(chunk->bytes, offset, unit->storedLength, chunk->stored);
+		EnsureRaw(chunk, unit->rawLength);
+		EnsureStored(chunk, unit->storedLength);
+		RetlBytesReaderRead(chunk->bytes, offset, unit->storedLength, chunk->buffers->stored);
 		chunk->stats->bytesRead += unit->storedLength;
-		if (!RetlDecompressBeginning(chunk->column.compression, chunk->raw, unit->rawLength, end,
-									 chunk->stored, unit->storedLength))
+		if (!RetlDecompressBeginning(chunk->column.compression, chunk->buffers->raw, unit->rawLength, end,
+									 chunk->buffers->stored, unit->storedLength))
 			return "unit cannot be decompressed";
-		bytes = chunk->raw + start;
+		bytes = chunk->buffers->raw + start;
 	}
 	return RetlPieceParse(bytes, end - start, RetlPieceRowCount(&chunk->view, pieceIndex),
 						  chunk->overflowLength, piece);

@@ -20,6 +20,16 @@
 #include "rowgroup/read_cache.h"
 #include "storage/group_bytes.h"
 
+/* Room for units, which may serve one chunk after the other. */
+typedef struct RetlChunkBuffers
+{
+	MemoryContext context;
+	uint8	   *raw;
+	uint32		rawCapacity;
+	uint8	   *stored;			/* as read */
+	uint32		storedCapacity;
+} RetlChunkBuffers;
+
 typedef struct RetlChunkReader
 {
 	/* fixed for the chunk */
@@ -65,10 +75,8 @@ typedef struct RetlChunkReader
 	uint64		prefetchedTo;	/* offset from the chunk's start */
 
 	/* buffers */
-	uint8	   *raw;
-	uint32		rawCapacity;
-	uint8	   *stored;			/* as read */
-	uint32		storedCapacity;
+	RetlChunkBuffers *buffers;	/* ownBuffers, or the caller's */
+	RetlChunkBuffers ownBuffers;
 	uint32	   *starts;			/* [view.piecesPerUnit] */
 } RetlChunkReader;
 
@@ -90,6 +98,12 @@ extern bool RetlChunkOpenCached(RetlChunkReader *chunk, RetlBytesReader *bytes,
 								const RetlFooterHeader *footer, const RetlCacheKey *key,
 								bool admit, const char *columnName, RetlReadStats *stats,
 								MemoryContext context);
+
+/*
+ * After opening, and before a piece is asked for: read into these buffers, which
+ * no other open chunk may use.
+ */
+extern void RetlChunkUseBuffers(RetlChunkReader *chunk, RetlChunkBuffers *buffers);
 
 /* After RetlChunkOpen: use the cache from now on. */
 extern void RetlChunkUseCache(RetlChunkReader *chunk, const RetlCacheKey *key, bool admit);

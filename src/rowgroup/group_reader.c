@@ -8,8 +8,9 @@
  * when a vector needs them.
  *
  * Memory: what belongs to a column is in a context of its own, which is reset
- * when the reader turns to another group; the values of a vector are in a
- * context below that, reset for each vector.
+ * when the reader turns to another group.  Room for a unit and for a vector stays,
+ * for single rows are fetched now from this group, now from that; the values of a
+ * vector are in a context of their own, reset for each vector and group.
  *
  *-------------------------------------------------------------------------
  */
@@ -85,6 +86,7 @@ CloseGroup(RetlGroupReader *reader)
 		if (column != NULL)
 		{
 			column->opened = false;
+			RetlVectorBuilderForget(&column->builder);
 			MemoryContextReset(column->context);
 		}
 	}
@@ -269,6 +271,9 @@ GetColumn(RetlGroupReader *reader, AttrNumber attnum)
 						   TupleDescAttr(reader->tupdesc, attnum - 1));
 		column->context = AllocSetContextCreate(reader->context, "retldb column",
 												ALLOCSET_SMALL_SIZES);
+		column->buffers.context = reader->context;
+		column->builderContext = AllocSetContextCreate(reader->context, "retldb vector builder",
+													   ALLOCSET_SMALL_SIZES);
 		reader->columns[attnum - 1] = column;
 	}
 	return column;
@@ -360,6 +365,8 @@ OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 		problem = "stored type does not match the column's type";
 	if (problem != NULL)
 		ReportProblem(reader, name, problem, false);
+	if (column->present)
+		RetlChunkUseBuffers(&column->chunk, &column->buffers);
 	column->opened = true;
 }
 
@@ -423,8 +430,9 @@ BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 
 	if (!column->builderReady)
 	{
-		RetlVectorBuilderInit(&column->builder, &column->type,
-							  Min(vectorRows, reader->footer.rowCount), column->context);
+		RetlVectorBuilderBegin(&column->builder, &column->type,
+							   Min(vectorRows, reader->footer.rowCount),
+							   column->builderContext, column->context);
 		column->builderReady = true;
 	}
 	column->vectorIndex = UINT32_MAX;

@@ -25,6 +25,11 @@ typedef struct RetlColumnReader
 	RetlColumnType type;
 	MemoryContext context;		/* reset when the group changes */
 
+	/* room that serves one group after the other */
+	RetlChunkBuffers buffers;
+	MemoryContext builderContext;
+	RetlVectorBuilder builder;
+
 	/* of the current group */
 	bool		opened;			/* the rest is valid */
 	bool		present;		/* the group has this column */
@@ -32,7 +37,6 @@ typedef struct RetlColumnReader
 	Datum		missing;		/* if not: its value */
 	bool		missingIsNull;
 	bool		builderReady;
-	RetlVectorBuilder builder;
 	uint32		vectorIndex;	/* of builder.vector; UINT32_MAX: none */
 	struct RetlColumnMemo *memos;	/* of tests, see vector_filter.c */
 } RetlColumnReader;

@@ -66,16 +66,17 @@ AlignmentOf(char align)
 	}
 }
 
-/* See vector_builder.h. */
-void
-RetlVectorBuilderInit(RetlVectorBuilder *builder, const RetlColumnType *type,
-					  uint32 vectorRows, MemoryContext context)
+/* Make buffers, instead of those that are in the context. */
+static void
+MakeBuffers(RetlVectorBuilder *builder, const RetlColumnType *type, uint32 vectorRows,
+			MemoryContext context)
 {
-	MemoryContext oldContext = MemoryContextSwitchTo(context);
+	MemoryContext oldContext;
 
 	memset(builder, 0, sizeof(*builder));
+	MemoryContextReset(context);
+	oldContext = MemoryContextSwitchTo(context);
 	builder->type = *type;
-	builder->context = context;
 	builder->dataContext = AllocSetContextCreate(context, "retldb vector",
 												 ALLOCSET_DEFAULT_SIZES);
 	builder->vector.typeLength = type->typeLength;
@@ -102,7 +103,30 @@ RetlVectorBuilderInit(RetlVectorBuilder *builder, const RetlColumnType *type,
 			builder->pointers = palloc(vectorRows * sizeof(char *));
 		}
 	}
+	builder->capacity = vectorRows;
 	MemoryContextSwitchTo(oldContext);
+}
+
+/* See vector_builder.h. */
+void
+RetlVectorBuilderBegin(RetlVectorBuilder *builder, const RetlColumnType *type,
+					   uint32 vectorRows, MemoryContext bufferContext, MemoryContext context)
+{
+	if (vectorRows > builder->capacity)
+		MakeBuffers(builder, type, vectorRows, bufferContext);
+	builder->context = context;
+	memset(&builder->dictionary, 0, sizeof(builder->dictionary));
+	builder->entries = NULL;
+	builder->entryPlace = NULL;
+	builder->entryEnd = NULL;
+}
+
+/* See vector_builder.h. */
+void
+RetlVectorBuilderForget(RetlVectorBuilder *builder)
+{
+	if (builder->capacity > 0)
+		MemoryContextReset(builder->dataContext);
 }
 
 /* Start a vector of these rows. */

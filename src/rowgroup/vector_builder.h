@@ -24,7 +24,8 @@ typedef struct RetlVectorBuilder
 	MemoryContext context;		/* lives as long as the chunk is open */
 	MemoryContext dataContext;	/* reset for each vector */
 
-	/* buffers for vectorRows rows */
+	/* buffers for "capacity" rows, which serve one chunk after the other */
+	uint32		capacity;		/* 0: there are none */
 	RetlVector	vector;			/* the vector built last */
 	bool	   *nulls;
 	char	   *fixed;			/* fixed width */
@@ -49,13 +50,19 @@ typedef struct RetlVectorBuilder
 } RetlVectorBuilder;
 
 /*
- * Prepare for vectors of up to vectorRows rows.  All memory comes from
- * "context", which lives as long as the chunk is open, but for the values of
- * variable length: they are in a context below it and go with the next vector
- * (those of a dictionary stay).
+ * Prepare a builder, which is zero the first time, for vectors of a chunk of up to
+ * vectorRows rows.  Buffers are in "bufferContext", which is the builder's own and
+ * lives as long as it, and are used again for the next chunk, whose type must be the
+ * same.  Values of variable length are in a context below it and go with the next
+ * vector; those of a dictionary are in "context", which lives as long as the chunk
+ * is open.
  */
-extern void RetlVectorBuilderInit(RetlVectorBuilder *builder, const RetlColumnType *type,
-								  uint32 vectorRows, MemoryContext context);
+extern void RetlVectorBuilderBegin(RetlVectorBuilder *builder, const RetlColumnType *type,
+								   uint32 vectorRows, MemoryContext bufferContext,
+								   MemoryContext context);
+
+/* The vector built last is no longer needed. */
+extern void RetlVectorBuilderForget(RetlVectorBuilder *builder);
 
 /*
  * Build vector "index" of a chunk in builder->vector, or only selected rows of
