@@ -188,6 +188,15 @@ VACUUM bounded;
 INSERT INTO bounded SELECT i, md5(i::text) FROM generate_series(1, 100000) i;
 SELECT pg_relation_size('bounded') <= 6.5 * size AS bounded FROM sizes;
 SELECT count(*), faults('bounded') FROM bounded;
+-- free entries of other sizes are made for a while
+BEGIN;
+INSERT INTO bounded SELECT i, md5(i::text) FROM generate_series(1, 100000) i;
+ROLLBACK;
+VACUUM bounded;
+BEGIN;
+INSERT INTO bounded SELECT i, md5(i::text) FROM generate_series(1, 100000) i;
+ROLLBACK;
+VACUUM bounded;
 BEGIN;
 INSERT INTO bounded SELECT i, md5(i::text) FROM generate_series(1, 100000) i;
 ROLLBACK;
