@@ -122,6 +122,12 @@ ROLLBACK;
 SET ROLE regress_retldb_user;
 CALL retldb.convert('t');
 RESET ROLE;
+-- rows of damaged groups would be lost
+CALL retldb.convert('t');
+SET retldb.skip_damaged_groups = on;
+CALL retldb.convert('t', 'heap');
+RESET retldb.skip_damaged_groups;
+CALL retldb.convert('t', 'heap');
 SET client_min_messages = notice;
 CALL retldb.convert('t', 'heap');
 SET client_min_messages = warning;

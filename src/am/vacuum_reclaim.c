@@ -49,7 +49,8 @@ typedef struct BareRuns
 	RetlRun    *runs;
 	uint64		pages;			/* in them */
 	uint64		wanted;			/* of these: so many more */
-	int			next;			/* runs before that were taken */
+	int			next;			/* runs before that were taken, or are in use */
+	bool		begun;			/* the first pages of that one were */
 } BareRuns;
 
 /*
@@ -111,25 +112,31 @@ CompareLengths(const void *one, const void *other)
 }
 
 /*
- * Take as many pages as are wanted, from the longest runs.
+ * Take some of the pages that are wanted, from the longest runs.  What is behind a
+ * page in use stays.
  */
-static int
-TakePages(Relation rel, uint64 groupId, RetlRun *taken, int maxRuns, void *context)
+static bool
+TakePages(Relation rel, uint64 groupId, bool newRun, RetlRun *taken, void *context)
 {
 	BareRuns   *bare = context;
-	int			count = 0;
 
-	while (bare->next < bare->count && count < maxRuns && bare->wanted > 0)
+	while (bare->next < bare->count && bare->wanted > 0 && (newRun || bare->begun))
 	{
-		RetlRun		run = bare->runs[bare->next++];
+		RetlRun    *run = &bare->runs[bare->next];
 
-		run.length = RetlPagesTakeFromHeap(rel, run.start, Min(run.length, bare->wanted), groupId);
-		if (run.length == 0)
-			continue;
-		taken[count++] = run;
-		bare->wanted -= run.length;
+		taken->start = run->start;
+		taken->length = RetlPagesTakeFromHeap(rel, run->start, Min(run->length, bare->wanted),
+											  groupId);
+		run->start += taken->length;
+		run->length -= taken->length;
+		bare->wanted -= taken->length;
+		bare->begun = taken->length > 0 && run->length > 0;
+		if (!bare->begun)
+			bare->next++;
+		if (taken->length > 0)
+			return true;
 	}
-	return count;
+	return false;
 }
 
 /* See vacuum_reclaim.h. */

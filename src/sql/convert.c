@@ -60,6 +60,7 @@
 
 #include "am/retldb_am.h"
 #include "base/compat.h"
+#include "base/settings.h"
 #include "sql/convert.h"
 #include "sql/index_ddl.h"
 #include "sql/options_catalog.h"
@@ -97,15 +98,26 @@ TargetMethod(const char *name)
 }
 
 /*
+ * Raise an error unless the user owns what is to be converted.  What has gone is
+ * left to those who open it.
+ */
+static void
+CheckOwner(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+
+	if (relkind != '\0' && !RetlOwnsRelation(relid))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind), get_rel_name(relid));
+}
+
+/*
  * Raise an error unless a table can be converted to the access method, by this
  * user, now.
  */
 static void
 CheckTable(Relation rel, Oid method)
 {
-	if (!RetlOwnsRelation(RelationGetRelid(rel)))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
-					   RelationGetRelationName(rel));
+	CheckOwner(RelationGetRelid(rel));
 	if (rel->rd_rel->relkind != RELKIND_RELATION && rel->rd_rel->relkind != RELKIND_MATVIEW)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -125,6 +137,12 @@ CheckTable(Relation rel, Oid method)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot convert table \"%s\"", RelationGetRelationName(rel)),
 				 errdetail("Conversion is between \"heap\" and \"retldb\".")));
+	if (RetlIsRetldbTable(rel) && retldb_skip_damaged_groups)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot convert table \"%s\" while \"%s\" is set",
+						RelationGetRelationName(rel), "retldb.skip_damaged_groups"),
+				 errdetail("Rows of damaged row groups would be lost.")));
 	CheckTableNotInUse(rel, "convert");
 	if (RetlAmIsOurs(method))
 		RetlRefuseBlockIndexesOf(rel);
@@ -245,6 +263,8 @@ ConvertTable(Oid relid, Oid method)
 
 	/* catalogs may have values that are out of line; a commit has left no snapshot */
 	PushActiveSnapshot(GetTransactionSnapshot());
+	/* others' tables must not even be locked; under the lock the owner is looked at again */
+	CheckOwner(relid);
 	rel = table_open(relid, ShareUpdateExclusiveLock);
 	CheckTable(rel, method);
 	persistence = rel->rd_rel->relpersistence;
@@ -291,8 +311,7 @@ TablesOf(Oid relid)
 
 	if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
 		return list_make1_oid(relid);
-	if (!RetlOwnsRelation(relid))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+	CheckOwner(relid);
 	foreach(cell, find_all_inheritors(relid, AccessShareLock, NULL))
 	{
 		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION)

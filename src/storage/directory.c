@@ -688,15 +688,30 @@ RetlDirectoryFree(Relation rel, const RetlGroup *group)
 	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 }
 
+/*
+ * Write a FREE entry with the runs that it has by now, "added" pages more than before.
+ */
+static void
+WriteFreeEntry(Relation rel, const RetlSlot *slot, RetlGroupEntry *entry, const RetlRun *runs,
+			   int count, uint32 added)
+{
+	DirectoryChange change;
+
+	BeginChange(&change, rel);
+	ChangeHeader(&change)->ownedPages += added;
+	StoreRuns(entry, NULL, runs, count);
+	*ChangeEntry(&change, slot) = *entry;
+	FinishChange(&change);
+}
+
 /* See directory.h. */
 bool
 RetlDirectoryAddFree(Relation rel, RetlTakePages take, void *context)
 {
 	RetlRun		runs[RETLDB_INLINE_RUNS];
+	RetlRun		taken;
 	RetlGroupEntry entry;
 	RetlSlot	slot;
-	DirectoryChange change;
-	RetlFileHeader *header;
 	uint64		rowBase;
 	int			count = 0;
 
@@ -709,15 +724,21 @@ RetlDirectoryAddFree(Relation rel, RetlTakePages take, void *context)
 
 	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 	if (FindUnusedSlot(rel, &slot))
-		count = take(rel, entry.groupId, runs, RETLDB_INLINE_RUNS, context);
-	if (count > 0)
 	{
-		BeginChange(&change, rel);
-		header = ChangeHeader(&change);
-		StoreRuns(&entry, NULL, runs, count);
-		header->ownedPages += entry.pageCount;
-		*ChangeEntry(&change, &slot) = entry;
-		FinishChange(&change);
+		/* pages that were taken and not entered are lost */
+		HOLD_INTERRUPTS();
+		while (take(rel, entry.groupId, count < RETLDB_INLINE_RUNS, &taken, context))
+		{
+			if (count > 0 && runs[count - 1].start + runs[count - 1].length == taken.start)
+				runs[count - 1].length += taken.length;
+			else
+				runs[count++] = taken;
+			WriteFreeEntry(rel, &slot, &entry, runs, count, taken.length);
+			RESUME_INTERRUPTS();
+			CHECK_FOR_INTERRUPTS();
+			HOLD_INTERRUPTS();
+		}
+		RESUME_INTERRUPTS();
 	}
 	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 	return count > 0;

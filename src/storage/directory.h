@@ -133,13 +133,15 @@ extern void RetlDirectoryComplete(Relation rel, RetlGroup *group, uint32 usedPag
 extern void RetlDirectoryFree(Relation rel, const RetlGroup *group);
 
 /*
- * Make a FREE entry of pages that have no owner.  "take" makes column pages of them,
- * for the given group id, fills in at most so many runs, and returns their number;
- * it is called if there is a slot for the entry, with the header's page lock held.
- * False if there is none, or no page was taken.
+ * Make a FREE entry of pages that have no owner.  "take" makes column pages of some
+ * of them, at most a batch, for the given group id; they are entered before it is
+ * called again, so that an error or a crash loses no more than a batch.  If "newRun" is
+ * not set, they must follow those it took before.  It is called if there is a slot for
+ * the entry, with the header's page lock held, and returns false if there are no more
+ * pages.  RetlDirectoryAddFree returns false if there is no slot, or no page was taken.
  */
-typedef int (*RetlTakePages) (Relation rel, uint64 groupId, RetlRun *runs, int maxRuns,
-							  void *context);
+typedef bool (*RetlTakePages) (Relation rel, uint64 groupId, bool newRun, RetlRun *taken,
+							   void *context);
 extern bool RetlDirectoryAddFree(Relation rel, RetlTakePages take, void *context);
 
 /*

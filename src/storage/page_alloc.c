@@ -215,12 +215,11 @@ LockBarePages(Relation rel, BlockNumber first, int count, Buffer *buffers)
 	return count;
 }
 
-/*
- * Make column pages of up to BATCH_PAGES heap pages.
- */
-static int
-TakeBatch(Relation rel, BlockNumber first, int count, uint64 groupId)
+/* See page_alloc.h. */
+uint32
+RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 wanted, uint64 groupId)
 {
+	int			count = Min(wanted, BATCH_PAGES);
 	Buffer		buffers[BATCH_PAGES];
 	Buffer		mapBuffers[2] = {InvalidBuffer, InvalidBuffer};
 	int			taken;
@@ -258,25 +257,7 @@ TakeBatch(Relation rel, BlockNumber first, int count, uint64 groupId)
 	/* heap looks for room elsewhere */
 	for (int i = 0; i < taken; i++)
 		RecordPageWithFreeSpace(rel, first + i, 0);
+	if (taken > 0)
+		FreeSpaceMapVacuumRange(rel, first, first + taken);
 	return taken;
-}
-
-/* See page_alloc.h. */
-uint32
-RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 count, uint64 groupId)
-{
-	uint32		done = 0;
-
-	while (done < count)
-	{
-		int			batch = Min(BATCH_PAGES, count - done);
-		int			taken = TakeBatch(rel, first + done, batch, groupId);
-
-		done += taken;
-		if (taken < batch)
-			break;
-	}
-	if (done > 0)
-		FreeSpaceMapVacuumRange(rel, first, first + done);
-	return done;
 }

@@ -33,11 +33,11 @@ extern void RetlPagesOverwrite(Relation rel, BlockNumber first, char *images, ui
 							   BufferAccessStrategy strategy);
 
 /*
- * Make column pages, of no content, of heap pages without a tuple that stand at
- * [first, first + count).  Stops at the first one that is in use, or is none;
- * returns how many were made.
+ * Make column pages, of no content, of heap pages without a tuple that stand from
+ * "first" on: of as many as are wanted, but a batch at most.  Stops at the first one
+ * that is in use, or is none; returns how many were made.
  */
-extern uint32 RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 count,
+extern uint32 RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 wanted,
 									uint64 groupId);
 
 /* Is this locked page a heap page without a tuple? */

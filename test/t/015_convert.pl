@@ -187,6 +187,17 @@ sub wait_for_phase
 	check('reader');
 }
 
+# --- others than the owner do not come as far as a lock ---
+{
+	my $locker = start_script($primary, "BEGIN;\nLOCK TABLE r IN SHARE UPDATE EXCLUSIVE MODE;\nSELECT pg_sleep(100);\n");
+
+	$primary->safe_psql('postgres', 'CREATE ROLE stranger');
+	$primary->poll_query_until('postgres', q(SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')));
+	is((sqlstate($primary, "SET ROLE stranger; SET lock_timeout = '2s'; CALL retldb.convert('r', '" . other() . "')"))[0], '42501', 'a stranger does not wait');
+	$primary->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'));
+	finish_script($locker);
+}
+
 # --- cancelled in every phase that lasts ---
 for my $phase ('copying rows', 'waiting for others')
 {
