@@ -44,6 +44,9 @@
 #define OFFSET_MASK		((UINT64_C(1) << RETL_STUB_OFFSET_BITS) - 1)
 #define OFFSET_SHIFT	(RETL_STUB_ROW_BITS + RETL_STUB_BLOCK_BITS)
 
+/* Fewer rows than that are looked for in a leaf one by one. */
+#define SEARCHED_ROWS	8
+
 #define PAGE_HEADER_LENGTH	offsetof(RetlStubMapPage, u)
 
 StaticAssertDecl(MaxHeapTuplesPerPage < (1 << RETL_STUB_OFFSET_BITS),
@@ -253,6 +256,40 @@ FindRow(const RetlStubEntry *rows, int count, uint32 row)
 }
 
 /*
+ * Look up rows in a leaf, one by one.
+ */
+static void
+FindEach(const RetlStubMapPage *leaf, RetlStubEntry *rows, RetlTouch *touches, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		int			position = FindEntry(leaf, rows[i].row);
+
+		if (position < 0)
+			continue;
+		UnpackEntry(leaf->u.entries[position], &rows[i]);
+		touches[i] = rows[i].dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
+	}
+}
+
+/*
+ * Look up rows, rising, in a leaf: each of its entries is looked for among them.
+ */
+static void
+FindAll(const RetlStubMapPage *leaf, RetlStubEntry *rows, RetlTouch *touches, int count)
+{
+	for (int i = 0; i < leaf->count; i++)
+	{
+		int			found = FindRow(rows, count, leaf->u.entries[i] & ROW_MASK);
+
+		if (found < 0)
+			continue;
+		UnpackEntry(leaf->u.entries[i], &rows[found]);
+		touches[found] = rows[found].dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
+	}
+}
+
+/*
  * Look up rows in the leaf of the first one.
  */
 int
@@ -275,17 +312,10 @@ RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *
 		if (SegmentOf(rows[inLeaf].row) - leaf->firstSegment >= leaf->segmentCount)
 			break;
 	}
-	for (int i = inLeaf == 1 ? FindEntry(leaf, rows[0].row) : 0; i >= 0 && i < leaf->count; i++)
-	{
-		int			found = FindRow(rows, inLeaf, leaf->u.entries[i] & ROW_MASK);
-
-		if (found < 0)
-			continue;
-		UnpackEntry(leaf->u.entries[i], &rows[found]);
-		touches[found] = rows[found].dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
-		if (inLeaf == 1)
-			break;
-	}
+	if (inLeaf < SEARCHED_ROWS)
+		FindEach(leaf, rows, touches, inLeaf);
+	else
+		FindAll(leaf, rows, touches, inLeaf);
 	*room = RETLDB_STUB_LEAF_CAPACITY - leaf->count;
 	UnlockReleaseBuffer(buffer);
 	return inLeaf;
