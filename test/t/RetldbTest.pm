@@ -144,8 +144,11 @@ sub crash_and_restart
 {
 	my ($node, $between) = @_;
 	my $postmaster = $node->{_pid};
-	my @processes = children($postmaster);
+	my @processes;
 
+	# so that it starts no more children after we have listed them
+	kill 'STOP', $postmaster;
+	@processes = children($postmaster);
 	$node->kill9;
 	kill 'KILL', @processes if @processes && rand() < 0.5;
 	$between->() if $between;
