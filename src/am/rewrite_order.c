@@ -108,29 +108,13 @@ RetlRewriteSortEnd(RetlRewrite *rewrite, void (*take) (RetlRewrite *, HeapTuple)
 static RetlFetchedGroup *
 FindFetchedGroup(RetlRewrite *rewrite, uint64 rowNumber, uint32 *row)
 {
-	const RetlDirectory *directory = rewrite->directory;
-	int			low = 0;
-	int			high = directory->groupCount;
+	const RetlGroup *group = RetlDirectoryFindRow(rewrite->directory, rowNumber);
 	RetlFetchedGroup *fetched;
-	const RetlGroup *group;
 
-	/* the last group that begins at or before the row */
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-
-		if (directory->groups[middle].entry.rowBase <= rowNumber)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == 0)
-		return NULL;
-	group = &directory->groups[low - 1];
-	if (rowNumber - group->entry.rowBase >= group->entry.rowCount)
+	if (group == NULL || group->entry.state != RETL_GROUP_COMPLETE)
 		return NULL;
 	*row = (uint32) (rowNumber - group->entry.rowBase);
-	fetched = &rewrite->fetched[low - 1];
+	fetched = &rewrite->fetched[group - rewrite->directory->groups];
 	if (!fetched->known)
 	{
 		HeapTupleHeaderData anchor;

@@ -217,47 +217,12 @@ IsWritten(const RetlGroup *group)
 }
 
 /*
- * The group that has a row number, or NULL.  One that is LOADING has all numbers
- * that it has reserved, whether or not there are rows.
- */
-static RetlGroup *
-FindGroup(const RetlDirectory *directory, uint64 rowNumber)
-{
-	int			low = 0;
-	int			high = directory->groupCount;
-
-	/* the last group that begins at or before the row */
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-
-		if (directory->groups[middle].entry.rowBase <= rowNumber)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	/* free entries may have taken any row base: look back past them */
-	for (int i = low - 1; i >= 0; i--)
-	{
-		RetlGroup  *group = &directory->groups[i];
-
-		if (group->entry.state == RETL_GROUP_FREE)
-			continue;
-		if (rowNumber - group->entry.rowBase <
-			(IsWritten(group) ? group->entry.rowCount : group->entry.rowCapacity))
-			return group;
-		break;
-	}
-	return NULL;
-}
-
-/*
- * The same, but a COMPLETE one.
+ * The group that has a row number, if it is COMPLETE, or NULL.
  */
 static RetlGroup *
 FindWrittenGroup(const RetlDirectory *directory, uint64 rowNumber)
 {
-	RetlGroup  *group = FindGroup(directory, rowNumber);
+	RetlGroup  *group = RetlDirectoryFindRow(directory, rowNumber);
 
 	return group != NULL && IsWritten(group) ? group : NULL;
 }
@@ -353,7 +318,7 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, HeapTupleHeader a
 	if (allDead != NULL)
 		*allDead = false;
 	table = handedOut ? UseTableAt(rel, rowNumber) : UseTable(rel);
-	group = FindGroup(table->directory, rowNumber);
+	group = RetlDirectoryFindRow(table->directory, rowNumber);
 	if (group == NULL)
 	{
 		/* numbers are not given out before the entry is made, nor ever again */
@@ -398,7 +363,7 @@ RetlFetchOpen(Relation rel, ItemPointer tid)
 {
 	uint64		rowNumber = RetlTidGetRowNumber(tid);
 	FetchTable *table = UseTableAt(rel, rowNumber);
-	RetlGroup  *group = FindGroup(table->directory, rowNumber);
+	RetlGroup  *group = RetlDirectoryFindRow(table->directory, rowNumber);
 	uint32		row;
 	uint32		vector;
 
