@@ -276,6 +276,20 @@ FETCH BACKWARD 2 FROM c;
 COMMIT;
 RESET ALL;
 
+-- free pages in an entry whose row number comes right after that of the first group
+CREATE TABLE index_free (a int, p point) USING retldb WITH (vacuum_truncate = off, row_store_rows = 0);
+INSERT INTO index_free SELECT i, point(i, i) FROM generate_series(1, 2000) i;
+ALTER TABLE index_free SET (row_store_rows = 1000000);
+INSERT INTO index_free SELECT -i, point(i, i) FROM generate_series(1, 60000) i;
+DELETE FROM index_free WHERE a < 0;
+VACUUM index_free;
+VACUUM index_free;
+SELECT free_pages > 0 AS has_free_pages FROM retldb.table_info('index_free');
+CREATE INDEX ON index_free USING gist (p);
+CLUSTER index_free USING index_free_p_idx;
+SELECT count(*), sum(a) FROM index_free;
+DROP TABLE index_free;
+
 DROP TABLE index_t, index_heap, index_small, index_part;
 DROP FUNCTION on_both, by_index, check_indexes, out_of_order;
 DROP EXTENSION amcheck;
