@@ -14,9 +14,7 @@ use RetldbTest;
 
 my $rounds = $ENV{RETLDB_CRASH_ROUNDS} || 12;
 my $clients = 3;
-my $seed = $ENV{RETLDB_SEED} || time;
-srand($seed);
-note("RETLDB_SEED=$seed");
+seed_random();
 
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
 wal_consistency_checking = all
@@ -31,12 +29,7 @@ retldb.vector_rows = 128
 $primary->start;
 $primary->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('standby')");
 create_batches($primary);
-$primary->backup('backup');
-
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'");
-$standby->start;
+my $standby = start_standby('standby', $primary, "primary_slot_name = 'standby'");
 
 my %acknowledged;
 my $next = 1;

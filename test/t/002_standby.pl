@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use RetldbTest;
 
-srand($ENV{RETLDB_SEED} || time);
+seed_random();
 
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
 wal_consistency_checking = all
@@ -21,12 +21,7 @@ retldb.row_group_rows = 2000
 ));
 $primary->start;
 create_batches($primary);
-$primary->backup('backup');
-
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nmax_standby_streaming_delay = -1");
-$standby->start;
+my $standby = start_standby('standby', $primary, "hot_standby_feedback = on\nmax_standby_streaming_delay = -1");
 
 # a snapshot of the standby, while loads and vacuum go on
 my @scripts;

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use RetldbTest;
 
-srand($ENV{RETLDB_SEED} || time);
+seed_random();
 
 my $primary = new_server('primary', allows_streaming => 1, has_archiving => 1,
 	extra => ['--data-checksums'], conf => q(

@@ -16,9 +16,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use RetldbTest;
 
-my $seed = $ENV{RETLDB_SEED} || time;
-srand($seed);
-note("RETLDB_SEED=$seed");
+seed_random();
 
 my $page_size = 8192;
 my $flips = $ENV{RETLDB_FLIPS} || 120;

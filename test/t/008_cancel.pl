@@ -11,9 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use RetldbTest;
 
-my $seed = $ENV{RETLDB_SEED} || time;
-srand($seed);
-note("RETLDB_SEED=$seed");
+seed_random();
 
 my $node = new_server('cancelled', conf => q(
 autovacuum = off

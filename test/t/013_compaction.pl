@@ -14,9 +14,7 @@ use Test::More;
 use RetldbTest;
 
 my $rounds = $ENV{RETLDB_CRASH_ROUNDS} || 6;
-my $seed = $ENV{RETLDB_SEED} || time;
-srand($seed);
-note("RETLDB_SEED=$seed");
+seed_random();
 
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
 wal_consistency_checking = all
@@ -31,12 +29,7 @@ $primary->start;
 $primary->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('standby')");
 create_batches($primary);
 $primary->safe_psql('postgres', 'ALTER TABLE batches ALTER payload SET STORAGE EXTERNAL');
-$primary->backup('backup');
-
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'\nmax_standby_streaming_delay = 100ms");
-$standby->start;
+my $standby = start_standby('standby', $primary, "primary_slot_name = 'standby'\nmax_standby_streaming_delay = 100ms");
 
 # what a reader does: table and log agree in one snapshot, and again
 my $look = q(

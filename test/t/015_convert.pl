@@ -15,9 +15,7 @@ use RetldbTest;
 
 my $rounds = int(($ENV{RETLDB_CRASH_ROUNDS} || 8) / 2) || 1;
 my $clients = 3;
-my $seed = $ENV{RETLDB_SEED} || time;
-srand($seed);
-note("RETLDB_SEED=$seed");
+seed_random();
 
 my $primary = new_server('converting', allows_streaming => 1, conf => q(
 autovacuum_naptime = 1s
@@ -38,12 +36,7 @@ BEGIN
 END $$;
 SELECT pg_create_physical_replication_slot('standby', true);
 ));
-$primary->backup('backup');
-
-my $standby = PostgreSQL::Test::Cluster->new('converted');
-$standby->init_from_backup($primary, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'\nmax_standby_streaming_delay = 1s");
-$standby->start;
+my $standby = start_standby('converted', $primary, "primary_slot_name = 'standby'\nmax_standby_streaming_delay = 1s");
 
 $primary->safe_psql('postgres',
 	q(CALL on_both('INSERT INTO {t} SELECT i % 3, i, ''row '' || i, i / 8.0 FROM generate_series(1, 60000) i')));

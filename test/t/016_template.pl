@@ -12,9 +12,7 @@ use Test::More;
 use RetldbTest;
 
 my $rounds = int(($ENV{RETLDB_CRASH_ROUNDS} || 8) / 2) || 1;
-my $seed = $ENV{RETLDB_SEED} || time;
-srand($seed);
-note("RETLDB_SEED=$seed");
+seed_random();
 
 my $primary = new_server('template', allows_streaming => 1, conf => q(
 allow_in_place_tablespaces = on

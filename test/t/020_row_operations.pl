@@ -16,9 +16,7 @@ use RetldbTest;
 
 my $rounds = $ENV{RETLDB_CRASH_ROUNDS} || 8;
 my $clients = 3;
-my $seed = $ENV{RETLDB_SEED} || time;
-srand($seed);
-note("RETLDB_SEED=$seed");
+seed_random();
 
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
 wal_consistency_checking = all
@@ -42,12 +40,7 @@ BEGIN
 END $$;
 SELECT pg_create_physical_replication_slot('standby', true);
 ));
-$primary->backup('backup');
-
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'\nhot_standby_feedback = on\nwal_receiver_status_interval = 1s");
-$standby->start;
+my $standby = start_standby('standby', $primary, "primary_slot_name = 'standby'\nhot_standby_feedback = on\nwal_receiver_status_interval = 1s");
 
 $primary->safe_psql('postgres',
 	q(CALL on_both('INSERT INTO {t} SELECT i % 3, i, ''row '' || i, i / 8.0 FROM generate_series(1, 30000) i')));

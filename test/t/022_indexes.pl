@@ -17,9 +17,7 @@ use RetldbTest;
 
 my $rounds = $ENV{RETLDB_CRASH_ROUNDS} || 6;
 my $clients = 3;
-my $seed = $ENV{RETLDB_SEED} || time;
-srand($seed);
-note("RETLDB_SEED=$seed");
+seed_random();
 
 # not of hash indexes: their records of VACUUM then have an image of a page that is not
 # locked, so that its checksum may be wrong, in any table
@@ -58,12 +56,7 @@ END $$;
 SELECT pg_create_physical_replication_slot('standby');
 ));
 $primary->safe_psql('postgres', 'CREATE EXTENSION amcheck') if $amcheck;
-$primary->backup('backup');
-
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'\nhot_standby_feedback = on\nwal_receiver_status_interval = 1s");
-$standby->start;
+my $standby = start_standby('standby', $primary, "primary_slot_name = 'standby'\nhot_standby_feedback = on\nwal_receiver_status_interval = 1s");
 
 $primary->safe_psql('postgres',
 	q(CALL on_both('INSERT INTO {t} SELECT i % 3, i, ''row '' || i % 1000, i / 8.0 FROM generate_series(1, 30000) i')));

@@ -15,9 +15,7 @@ use RetldbTest;
 
 my $rounds = $ENV{RETLDB_CRASH_ROUNDS} || 5;
 my $clients = 3;
-my $seed = $ENV{RETLDB_SEED} || time;
-srand($seed);
-note("RETLDB_SEED=$seed");
+seed_random();
 
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
 wal_consistency_checking = all
@@ -39,12 +37,7 @@ INSERT INTO r SELECT i % 3, i, 'row ' || i, i / 8.0 FROM generate_series(1, 3000
 CREATE INDEX r_always ON r (client, id) INCLUDE (n);
 SELECT pg_create_physical_replication_slot('standby');
 ));
-$primary->backup('backup');
-
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'\nhot_standby_feedback = on\nwal_receiver_status_interval = 1s");
-$standby->start;
+my $standby = start_standby('standby', $primary, "primary_slot_name = 'standby'\nhot_standby_feedback = on\nwal_receiver_status_interval = 1s");
 
 # A change of some of a client's rows.
 sub change

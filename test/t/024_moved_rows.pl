@@ -15,9 +15,7 @@ use RetldbTest;
 
 my $rounds = $ENV{RETLDB_CRASH_ROUNDS} || 6;
 my $clients = 4;
-my $seed = $ENV{RETLDB_SEED} || time;
-srand($seed);
-note("RETLDB_SEED=$seed");
+seed_random();
 
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
 wal_consistency_checking = all
@@ -49,12 +47,7 @@ BEGIN
 END $$;
 SELECT pg_create_physical_replication_slot('standby');
 ));
-$primary->backup('backup');
-
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($primary, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "primary_slot_name = 'standby'\nmax_standby_streaming_delay = 100ms");
-$standby->start;
+my $standby = start_standby('standby', $primary, "primary_slot_name = 'standby'\nmax_standby_streaming_delay = 100ms");
 
 $primary->safe_psql('postgres', q(
 CALL on_both('INSERT INTO {t} SELECT i % 4, i, ''row '' || i, i / 8.0 FROM generate_series(1, 20000) i');

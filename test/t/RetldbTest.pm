@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  new_server create_batches batch_sql batches_agree verify_clean
+  new_server start_standby seed_random create_batches batch_sql batches_agree verify_clean
   crash_and_restart start_script finish_script sqlstate log_complaints rows without_checksums set_header_field
 );
 
@@ -121,6 +121,29 @@ sub verify_clean
 
 	is($node->safe_psql('postgres', "SELECT * FROM retldb.verify('$table') LIMIT 10"),
 		'', "$what: verification finds nothing in $table");
+}
+
+# A streaming standby of a server, made from a backup that is taken now, running.
+# $conf: more lines of postgresql.conf.
+sub start_standby
+{
+	my ($name, $primary, $conf) = @_;
+	my $standby = PostgreSQL::Test::Cluster->new($name);
+
+	$primary->backup('backup');
+	$standby->init_from_backup($primary, 'backup', has_streaming => 1);
+	$standby->append_conf('postgresql.conf', $conf);
+	$standby->start;
+	return $standby;
+}
+
+# Random numbers by RETLDB_SEED, or by a seed that is shown.
+sub seed_random
+{
+	my $seed = $ENV{RETLDB_SEED} || time;
+
+	srand($seed);
+	note("RETLDB_SEED=$seed");
 }
 
 # Processes whose parent is $pid.
