@@ -32,11 +32,10 @@
 #include "am/scan_desc.h"
 #include "am/slot.h"
 #include "base/compat.h"
+#include "base/errors.h"
 #include "visibility/anchor.h"
-#include "visibility/row_fetch.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
-#include "visibility/stub.h"
 
 struct RetlBitmapScan
 {
@@ -151,8 +150,10 @@ FindAllRows(RetlBitmapScan *bitmap, Relation rel, Snapshot snapshot)
 		HeapTuple	tuple = &bitmap->tuple;
 		bool		visible;
 
-		if (!ItemIdIsNormal(lp) || !RetlLinePointerIsSound(lp))
+		if (!ItemIdIsNormal(lp))
 			continue;
+		if (!RetlLinePointerIsSound(lp))
+			RetlReportDamagedPage(rel, BufferGetBlockNumber(bitmap->buffer), "an invalid line pointer");
 		SetTuple(bitmap, rel, offset);
 		/* an anchor is looked at when its group is */
 		if (RetlTupleIsMarked(tuple->t_data))

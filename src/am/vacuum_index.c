@@ -15,7 +15,7 @@
  * Only rows that were found dead lose their entries, never TIDs that no group
  * seems to have: they may be those of a group that is just being made.
  *
- * Memory is bounded by maintenance_work_mem: if there are more dead rows, indexes
+ * Memory is bounded by maintenance_work_mem (of autovacuum, autovacuum_work_mem): if there are more dead rows, indexes
  * are scanned several times.
  *
  *-------------------------------------------------------------------------
@@ -28,6 +28,7 @@
 #include "commands/progress.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "postmaster/autovacuum.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -354,6 +355,19 @@ ReportVacuum(const GroupsVacuum *vacuum, double deadRows)
 			 vacuum->gaveUp ? errdetail("Their index entries stay for a later VACUUM.") : 0));
 }
 
+/*
+ * Memory for dead rows, in bytes, as heap's VACUUM has it for its dead tuples.
+ */
+static Size
+MemoryLimit(void)
+{
+	int			kilobytes = maintenance_work_mem;
+
+	if (RetlIsAutovacuumWorker() && autovacuum_work_mem != -1)
+		kilobytes = autovacuum_work_mem;
+	return (Size) kilobytes * 1024;
+}
+
 /* See vacuum_index.h. */
 double
 RetlVacuumRowGroups(Relation rel, const VacuumParams *params, BufferAccessStrategy strategy,
@@ -384,7 +398,7 @@ RetlVacuumRowGroups(Relation rel, const VacuumParams *params, BufferAccessStrate
 		else if (group->entry.state == RETL_GROUP_COMPLETE)
 			vacuum.liveRows += group->entry.rowCount - AddGoneRows(rel, &vacuum.dead, group);
 		deadRows += vacuum.dead.rows - before;
-		if (vacuum.dead.size >= (Size) maintenance_work_mem * 1024)
+		if (vacuum.dead.size >= MemoryLimit())
 			ProcessDead(&vacuum, false);
 	}
 	ProcessDead(&vacuum, true);

@@ -350,4 +350,11 @@ typedef bool RetlUpdateIndexes;
 #define RetlRestrictSearchPath()	((void) 0)
 #endif
 
+/* Is this a worker of autovacuum?  (postmaster/autovacuum.h, miscadmin.h from 17 on) */
+#if PG_VERSION_NUM >= 170000
+#define RetlIsAutovacuumWorker()	AmAutoVacuumWorkerProcess()
+#else
+#define RetlIsAutovacuumWorker()	IsAutoVacuumWorkerProcess()
+#endif
+
 #endif							/* RETLDB_COMPAT_H */

@@ -483,7 +483,8 @@ TakeRowsAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 
 /*
  * Take away what was written anew.  Statistics: it is dead, and nothing else has
- * happened to the table's rows.  False if it does not pay.
+ * happened to the table's rows.  False if it does not pay, and the step may be given
+ * up.
  */
 static bool
 TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
@@ -492,7 +493,8 @@ TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 
 	FollowOrder(plan, sink);
 	taken = TakeRowsAway(rel, plan, sink);
-	if (plan->groupCount == 0 && taken < plan->rowStoreRows / 2)
+	/* not again and again, for rows may go on changing as fast as we write */
+	if (sink->compaction->mayYield && plan->groupCount == 0 && taken < plan->rowStoreRows / 2)
 		return false;
 	sink->compaction->rowsMoved += taken;
 	taken += TakeStubsAway(rel, plan);

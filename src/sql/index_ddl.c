@@ -17,7 +17,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_am_d.h"
 #include "nodes/parsenodes.h"
-#include "storage/lmgr.h"
 #include "utils/rel.h"
 
 #include "am/retldb_am.h"
