@@ -357,4 +357,20 @@ typedef bool RetlUpdateIndexes;
 #define RetlIsAutovacuumWorker()	IsAutoVacuumWorkerProcess()
 #endif
 
+/*
+ * Members of an equivalence class that concern a table; 18 keeps those of child
+ * tables apart.  For those who have included nodes/pathnodes.h.
+ */
+#ifdef PATHNODES_H
+static inline List *
+RetlEquivalenceMembers(const EquivalenceClass *ec, Index relid)
+{
+#if PG_VERSION_NUM >= 180000
+	if (ec->ec_childmembers != NULL && (int) relid < ec->ec_childmembers_size)
+		return list_concat_copy(ec->ec_members, ec->ec_childmembers[relid]);
+#endif
+	return ec->ec_members;
+}
+#endif
+
 #endif							/* RETLDB_COMPAT_H */

@@ -3,7 +3,9 @@
  * exec.h
  *	  The custom scan "RetldbScan": what its files share.
  *
- *	planner.c		which tables get a path, which paths, at what cost
+ *	planner.c		which tables get a path, and which paths
+ *	scan_cost.c		what a path costs
+ *	index_paths.c	costs of core's index and bitmap paths
  *	skip_tests.c	at planning: conditions -> trees of tests
  *	clause_push.c	at planning: which conditions are evaluated on vectors
  *	skip_keys.c		at execution: trees of tests -> filters with their keys
@@ -342,14 +344,6 @@ extern void RetlScanEndScan(RetlScanState *state);
 extern void RetlScanAheadInit(RetlScanState *state, EState *estate);
 extern void RetlScanLookAhead(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row);
 extern void RetlScanForgetAhead(RetlScanState *state);
-
-/* ---- planner.c ---- */
-
-/* Correlation of a column with the order of the rows; 0 if not known. */
-extern double RetlColumnCorrelation(Oid relid, AttrNumber attnum);
-
-/* By how much the workers of a path divide its work; as core reckons. */
-extern double RetlParallelDivisor(const Path *path);
 
 /* ---- index_paths.c ---- */
 

@@ -30,6 +30,7 @@
 
 #include "am/retldb_am.h"
 #include "exec/exec.h"
+#include "exec/scan_cost.h"
 
 /* In units of cpu_operator_cost, beside what core counts for a row. */
 #define RETLDB_FETCH_COST			10	/* to find a row by its TID */
