@@ -58,10 +58,12 @@ CompareRuns(const void *a, const void *b)
 
 /*
  * The first block behind all that are owned by the header, the directory and
- * groups that are not FREE.  The runs of those that are go to *freeRuns.
+ * groups that are not FREE.  The runs of those that are go to *freeRuns.  Unless the
+ * table is locked, writers may have taken entries since the directory was read, run
+ * list pages included; what is found then is an estimate.
  */
 static BlockNumber
-OwnedEnd(Relation rel, const RetlDirectory *directory, FreeRuns *freeRuns)
+OwnedEnd(Relation rel, const RetlDirectory *directory, bool locked, FreeRuns *freeRuns)
 {
 	BlockNumber end = RETLDB_HEADER_BLOCK + 1;
 
@@ -76,7 +78,8 @@ OwnedEnd(Relation rel, const RetlDirectory *directory, FreeRuns *freeRuns)
 	{
 		const RetlGroupEntry *entry = &directory->groups[i].entry;
 		int			count;
-		RetlRun    *runs = RetlGroupGetRuns(rel, entry, &count);
+		RetlRun    *runs = locked ? RetlGroupGetRuns(rel, entry, &count) :
+			RetlGroupGetKnownRuns(rel, entry, &count);
 
 		if (entry->runListBlock != RETLDB_NO_BLOCK)
 			end = Max(end, entry->runListBlock + 1);
@@ -133,7 +136,7 @@ FindNeeded(Relation rel, bool locked)
 {
 	RetlDirectory *directory = RetlDirectoryRead(rel);
 	FreeRuns	freeRuns;
-	BlockNumber end = OwnedEnd(rel, directory, &freeRuns);
+	BlockNumber end = OwnedEnd(rel, directory, locked, &freeRuns);
 	BlockNumber needed = RelationGetNumberOfBlocks(rel);
 	int			i = freeRuns.count - 1;
 	uint32		read = 0;
