@@ -30,6 +30,7 @@
 #include "base/settings.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
+#include "visibility/row_free.h"
 #include "visibility/stub.h"
 
 /* ---------------------------------------------------------------------
@@ -66,8 +67,8 @@ ForgetOption(Datum arg, Oid relid)
 /*
  * Are updates of a table to be suppressed if they change nothing?
  */
-static bool
-SuppressesNoop(Relation rel)
+bool
+RetlSuppressesNoop(Relation rel)
 {
 	RememberedOption *option = &remembered[RelationGetRelid(rel) % REMEMBERED];
 
@@ -108,24 +109,6 @@ ValueIsSame(const TupleTableSlot *slot, int column, Datum old, bool oldIsNull)
 }
 
 /*
- * May the row that a tuple of a locked page stands for be left as it is?  Locks
- * that an update of no key column would not wait for do not matter, nor do our own.
- */
-static bool
-NobodyChanges(HeapTuple tuple, CommandId cid, Buffer buffer)
-{
-	TM_Result	result = HeapTupleSatisfiesUpdate(tuple, cid, buffer);
-	uint16		infomask = tuple->t_data->t_infomask;
-
-	if (result == TM_Ok)
-		return true;
-	return result == TM_BeingModified && (infomask & HEAP_XMAX_IS_MULTI) == 0 &&
-		HEAP_XMAX_IS_LOCKED_ONLY(infomask) &&
-		(HEAP_XMAX_IS_KEYSHR_LOCKED(infomask) ||
-		 TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmax(tuple->t_data)));
-}
-
-/*
  * Has a row of a row group the same columns as the new one?  A copy of its
  * anchor's header is put into *header.
  */
@@ -158,28 +141,12 @@ static bool
 ColumnarRowIsFree(Relation rel, ItemPointer tid, CommandId cid)
 {
 	RetlGroup	group;
-	uint32		row;
-	ItemPointerData stub;
-	Buffer		buffer;
-	HeapTupleData tuple;
+	RetlStubEntry row = {0};
 	bool		isFree;
 
-	if (!RetlFindRowGroup(rel, tid, &group, &row) ||
-		RetlAnchorSatisfiesUpdate(rel, &group.entry, cid) != TM_Ok)
+	if (!RetlFindRowGroup(rel, tid, &group, &row.row))
 		return false;
-	switch (RetlStubMapLookup(rel, &group.entry, row, &stub))
-	{
-		case RETL_ROW_UNTOUCHED:
-			return true;
-		case RETL_ROW_DEAD:
-			return false;
-		case RETL_ROW_HAS_STUB:
-			break;
-	}
-	if (!RetlStubLock(rel, &stub, RetlTidGetRowNumber(tid), BUFFER_LOCK_SHARE, &buffer, &tuple))
-		return false;
-	isFree = NobodyChanges(&tuple, cid, buffer);
-	UnlockReleaseBuffer(buffer);
+	RetlRowsFindFree(rel, &group, &row, 1, cid, &isFree);
 	return isFree;
 }
 
@@ -199,7 +166,7 @@ HeapRowStays(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid)
 	if (!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
 		return false;
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	stays = !RetlTupleIsMarked(tuple.t_data) && NobodyChanges(&tuple, cid, buffer);
+	stays = !RetlTupleIsMarked(tuple.t_data) && RetlTupleIsFree(&tuple, cid, buffer);
 	memcpy(&header, tuple.t_data, SizeofHeapTupleHeader);
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	for (int i = 0; i < tupdesc->natts && stays; i++)
@@ -227,7 +194,7 @@ RetlUpdateIsNoop(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId 
 {
 	HeapTupleHeaderData header;
 
-	if (!SuppressesNoop(rel) || !RetlIsSlot(slot))
+	if (!RetlSuppressesNoop(rel) || !RetlIsSlot(slot))
 		return false;
 	ExecMaterializeSlot(slot);
 	slot_getallattrs(slot);

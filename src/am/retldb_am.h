@@ -155,6 +155,9 @@ extern TransactionId retldb_index_delete_tuples(Relation rel, TM_IndexDeleteOp *
 
 /* ---- am_noop.c ---- */
 
+/* Are updates of a table to be suppressed if they change nothing? */
+extern bool RetlSuppressesNoop(Relation rel);
+
 /*
  * Does an update of a row change nothing, and is the row to be left as it is then?
  * If so, the slot has got the identity of the row that is there.

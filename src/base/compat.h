@@ -328,8 +328,12 @@ typedef PGAlignedBlock RetlIOBlock;
 #if PG_VERSION_NUM >= 180000
 #define RetlIndexBeginScan(rel, index, snapshot) \
 	index_beginscan(rel, index, snapshot, NULL, 0, 0)
+#define RetlIndexBeginKeyScan(rel, index, snapshot, keys) \
+	index_beginscan(rel, index, snapshot, NULL, keys, 0)
 #else
 #define RetlIndexBeginScan(rel, index, snapshot)	index_beginscan(rel, index, snapshot, 0, 0)
+#define RetlIndexBeginKeyScan(rel, index, snapshot, keys) \
+	index_beginscan(rel, index, snapshot, keys, 0)
 #endif
 
 /* 16 made an enum of what an update means to indexes. */

@@ -29,6 +29,7 @@ bool		retldb_enable_skipping = true;
 int			retldb_cache_size = 32 * 1024;
 bool		retldb_enable_vector_filter = true;
 bool		retldb_enable_runtime_filters = true;
+bool		retldb_enable_upsert_batches = true;
 bool		retldb_skip_damaged_groups = false;
 int			retldb_force_encoding = -1;
 bool		retldb_suppress_noop = false;
@@ -159,6 +160,11 @@ DefineReadSettings(void)
 							 "Lets scans below hash joins pass over rows whose keys the hash table does not have.",
 							 "It acts on queries that start while it is set.",
 							 &retldb_enable_runtime_filters, true,
+							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+	DefineCustomBoolVariable("retldb.enable_upsert_batches",
+							 "Lets INSERT ... ON CONFLICT DO UPDATE look many rows up at once.",
+							 "It acts on plans that are made while it is set.",
+							 &retldb_enable_upsert_batches, true,
 							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	DefineCustomBoolVariable("retldb.skip_damaged_groups",
 							 "Passes over damaged row groups with a warning instead of an error.",

@@ -26,6 +26,7 @@ extern bool retldb_enable_columnar_scan;
 extern bool retldb_enable_skipping;
 extern bool retldb_enable_vector_filter;
 extern bool retldb_enable_runtime_filters;
+extern bool retldb_enable_upsert_batches;
 extern bool retldb_skip_damaged_groups;
 extern int	retldb_cache_size;	/* kB; 0: no cache */
 extern bool retldb_suppress_noop;

@@ -18,6 +18,8 @@
  *	runtime_filter.c keys of hash joins -> conditions, while the scan runs
  *	explain.c		what EXPLAIN shows of it
  *
+ * The node "RetldbUpsert" has a header of its own, upsert.h.
+ *
  * A condition is "pushed" if it is evaluated on vectors: rows of row groups that
  * are returned by the table scan meet it.  The others are the plan's qual.
  *

@@ -39,6 +39,7 @@
 #include "exec/exec.h"
 #include "exec/retldb_exec.h"
 #include "exec/scan_cost.h"
+#include "exec/upsert.h"
 
 /* What a heap tuple takes beside its values: line pointer, header, padding. */
 #define RETLDB_HEAP_TUPLE_OVERHEAD		32
@@ -401,4 +402,5 @@ RetlInstallExecHooks(void)
 	RetlInstallIndexPaths();
 	RetlInstallScanNodes();
 	RetlInstallRuntimeFilters();
+	RetlInstallUpserts();
 }
