@@ -146,7 +146,7 @@ retldb_end()
 copy_sources()
 {
     as_user mkdir -p "$WORK/$1"
-    as_user find "$WORK/$1" -name '*.[ch]' -delete
+    as_user find "$WORK/$1" \( -name '*.[ch]' -o -path '*/test/t/*.p[lm]' \) -delete
     tar -C "$TOP" --exclude=./.git --exclude='*.o' --exclude='*.so' --exclude='*.gc??' \
         --exclude=./build --exclude=./tmp_check -cf - . |
         as_user tar -C "$WORK/$1" -xf - --no-same-owner

@@ -74,10 +74,9 @@ prepare_system()
 # run_in_system MAJOR COMMAND...: run a script of the sources, with a clean environment.
 run_in_system()
 {
-    local major=$1
+    local major=$1 variables
     shift
-    # shellcheck disable=SC2046
+    mapfile -t variables < <(env | grep -E '^(RETLDB|PG_TEST)_' | grep -v '^RETLDB_WORK=')
     in_system "$WORK/$major" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-        $(env | grep '^RETLDB_' | grep -v '^RETLDB_WORK=') \
-        PG_MAJOR="$major" RETLDB_INSTALL=1 RETLDB_WORK=/var/tmp/retldb "$@"
+        "${variables[@]}" PG_MAJOR="$major" RETLDB_INSTALL=1 RETLDB_WORK=/var/tmp/retldb "$@"
 }

@@ -19,6 +19,9 @@ CORE_LISTS=$TOP/test/core
 # the machine with it.
 CORE_LIMIT=6000000
 
+# Seconds for a statement; a quarter to wait for a lock, 15 times it for a suite.
+CORE_SECONDS=${PG_TEST_TIMEOUT_DEFAULT:-120}
+
 # ---------------------------------------------------------------- the source
 
 # Copies of the system's package sources that name source packages, in DIR;
@@ -138,13 +141,13 @@ core_run_suite()
     case $mode in
         isolation-*)
             # its isolationtester is looked for beside the server's programs, then in PATH
-            as_user env PATH="$programs/isolation:$PATH" timeout 1800 \
+            as_user env PATH="$programs/isolation:$PATH" timeout $((15 * CORE_SECONDS)) \
                 "$programs/isolation/pg_isolation_regress" --bindir="$PGBIN" --inputdir="$suite" \
                 --outputdir="$dir" --load-extension=retldb --dbname=isolation_regression \
                 --schedule="$suite/isolation_schedule"
             ;;
         *)
-            as_user timeout 1800 "$programs/regress/pg_regress" --bindir="$PGBIN" \
+            as_user timeout $((15 * CORE_SECONDS)) "$programs/regress/pg_regress" --bindir="$PGBIN" \
                 --dlpath="$WORK/core/lib" --inputdir="$suite" --outputdir="$dir" \
                 --load-extension=retldb --max-concurrent-tests=20 --dbname=regression \
                 --schedule="$suite/parallel_schedule"
@@ -168,7 +171,7 @@ core_run_schedule()
     start_cluster "core-$mode" "${lines[@]}" "fsync = off" "max_prepared_transactions = 2" \
         "max_connections = 60" "shared_buffers = 128MB" "log_min_messages = warning" \
         "temp_file_limit = 2GB" "retldb.autocompact = off" \
-        ${timeouts:+"lock_timeout = 30s" "statement_timeout = 120s"} \
+        ${timeouts:+"lock_timeout = $((CORE_SECONDS / 4))s" "statement_timeout = ${CORE_SECONDS}s"} \
         "log_line_prefix = '%m [%p] %q%a '" || return 1
     ulimit -S -v "$limit"
     core_run_suite "$mode"
@@ -196,10 +199,36 @@ core_compare()
         $reference >"$WORK/core/$1.lines"
 }
 
-# Tests that must pass in a mode.
+# Tests of a mode, as the schedule of this source has them.
+core_scheduled()
+{
+    sed -n 's/^test: //p' "$(core_suite "$1")"/*_schedule | tr -s ' ' '\n' | sort -u
+}
+
+# Tests that not_passing has a line for: in a mode, on this version.
+#     core_excused MODE here     a line that names this version
+#     core_excused MODE any      such a line, or one that names no version
+core_excused()
+{
+    awk -F: -v mode="$1" -v major="$PG_MAJOR" -v which="$2" '
+        /^#/ || !/:/ { next }
+        {
+            count = split($1, words, " ")
+            versions = modes = named = fits = 0
+            for (i = 2; i <= count; i++)
+                if (words[i] ~ /^[0-9]+$/) { versions++; named += words[i] == major }
+                else { modes++; fits += words[i] == mode }
+            if ((modes == 0 || fits > 0) && (named > 0 || (which == "any" && versions == 0)))
+                print words[1]
+        }' "$CORE_LISTS/not_passing" | sort -u
+}
+
+# Tests that must pass in a mode: those on its list that this version has and
+# no line of not_passing excuses on it.
 core_must_pass()
 {
-    grep -v '^#' "$CORE_LISTS/$1.pass" | sort
+    comm -23 <(comm -12 <(grep -v '^#' "$CORE_LISTS/$1.pass" | sort) <(core_scheduled "$1")) \
+        <(core_excused "$1" here)
 }
 
 core_failed()
@@ -211,7 +240,7 @@ core_failed()
 core_unexplained()
 {
     comm -23 <(awk '{ print $1 }' "$WORK/core/$1.lines" | sort) \
-        <({ core_must_pass "$1"; sed -n 's/^\([^#:]*\):.*/\1/p' "$CORE_LISTS/not_passing"; } | sort -u)
+        <(sort -u <(core_must_pass "$1") <(core_excused "$1" any))
 }
 
 # core_judge MODE: is every test right that must be?  Says which are not, and
@@ -244,6 +273,19 @@ core_judge()
     [ -z "$failed$more" ]
 }
 
+# core_write_list MODE: those that passed, and of the list those that this version
+# does not have or not_passing excuses on it.
+core_write_list()
+{
+    local list=$CORE_LISTS/$1.pass lines
+
+    core_compare "$1"
+    lines=$(head -n 1 "$list"
+        { awk '$2 == "ok" { print $1 }' "$WORK/core/$1.lines"
+            comm -23 <(grep -v '^#' "$list" | sort) <(core_must_pass "$1"); } | sort -u)
+    printf '%s\n' "$lines" >"$list"
+}
+
 # core_run MODE...: all of it, on the server in PREFIX.  True, with a message, if
 # there is no source.
 core_run()
@@ -258,10 +300,7 @@ core_run()
     for mode in "$@"; do
         core_run_schedule "$mode" || return 1
         if [ -n "${WRITE:-}" ]; then
-            core_compare "$mode"
-            { head -n 1 "$CORE_LISTS/$mode.pass"
-                awk '$2 == "ok" { print $1 }' "$WORK/core/$mode.lines"; } >"$WORK/core/$mode.pass"
-            cp "$WORK/core/$mode.pass" "$CORE_LISTS/$mode.pass"
+            core_write_list "$mode"
         fi
         core_judge "$mode" || result=1
     done

@@ -109,7 +109,16 @@ is("$state $message", '22023 unrecognized parameter "compression"', 'not loaded:
 ($state, $message) = sqlstate($lazy, 'CREATE TABLE t (a int) USING retldb WITH (retldb.compression = zstd)');
 is("$state $message", '22023 unrecognized parameter namespace "retldb"', 'not loaded: options with prefix as well');
 ($state, $message) = sqlstate($lazy, 'CREATE TABLE p (a int) PARTITION BY RANGE (a) USING retldb');
-is($message, 'specifying a table access method is not supported on a partitioned table', 'not loaded: partitioned table');
+if ($lazy->safe_psql('postgres', 'SHOW server_version_num') < 170000)
+{
+	is($message, 'specifying a table access method is not supported on a partitioned table', 'not loaded: partitioned table');
+}
+else
+{
+	$lazy->safe_psql('postgres', 'CREATE TABLE p1 PARTITION OF p DEFAULT');
+	is($lazy->safe_psql('postgres', q(SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE relname = 'p1')),
+		'retldb', 'not loaded: partitioned table');
+}
 my $script = q(LOAD 'retldb'; CREATE TABLE t (a int, b text) USING retldb WITH (compression = zstd, row_store_rows = 0, fillfactor = 90););
 $lazy->safe_psql('postgres', $script);
 # the writer loads the library itself, options and all

@@ -15,6 +15,7 @@ my $node = new_server('primary', conf => q(
 retldb.autocompact = on
 retldb.autocompact_naptime = 1
 retldb.autocompact_threshold = 500
+retldb.autocompact_scale_factor = 0
 retldb.autocompact_delay = 0
 retldb.log_autocompact_min_duration = 0
 autovacuum = off
