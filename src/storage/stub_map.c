@@ -29,6 +29,7 @@
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
 #include "storage/column_page.h"
 #include "storage/page_alloc.h"
@@ -145,46 +146,92 @@ ReadMapPage(Relation rel, const RetlGroupEntry *entry, BlockNumber block, int lo
 }
 
 /*
+ * The row that was looked up last.  Whoever changes a row looks it up several times,
+ * and entries of a leaf stay where they are and are only added to, until the leaf is
+ * divided: then it has fewer segments, for ever.
+ */
+typedef struct LastLookup
+{
+	RetlFileLocator locator;
+	uint64		groupId;		/* 0: none */
+	uint32		row;
+	BlockNumber block;			/* of the leaf */
+	uint16		firstSegment;
+	uint16		segmentCount;
+	uint16		searched;		/* entries that are not the row's */
+} LastLookup;
+
+static LastLookup lastLookup;
+
+/*
+ * Forget it.
+ */
+void
+RetlStubMapForget(void)
+{
+	lastLookup.groupId = 0;
+}
+
+/*
+ * The page to begin with to find the leaf of a segment: the leaf that was looked at
+ * last, if it had it then, or the root.
+ */
+static BlockNumber
+BeginAt(Relation rel, const RetlGroupEntry *entry, uint32 segment)
+{
+	if (lastLookup.groupId == entry->groupId && segment >= lastLookup.firstSegment &&
+		segment - lastLookup.firstSegment < lastLookup.segmentCount &&
+		RetlLocatorEquals(lastLookup.locator, RetlRelationLocator(rel)))
+		return lastLookup.block;
+	return entry->stubMapRoot;
+}
+
+/*
  * Read and lock the leaf of a segment.  With an exclusive lock nobody divides it
  * until the caller is done.
  */
 static Buffer
 ReadLeaf(Relation rel, const RetlGroupEntry *entry, uint32 segment, int lockMode)
 {
+	BlockNumber block;
+	bool		isLeaf;			/* nobody makes a root of the page, or nobody had */
+
 	if (segment >= SegmentCount(entry))
 		elog(ERROR, "row group has no segment %u", segment);
+	block = BeginAt(rel, entry, segment);
+	isLeaf = block != entry->stubMapRoot;
 	for (;;)
 	{
-		Buffer		buffer = ReadMapPage(rel, entry, entry->stubMapRoot, BUFFER_LOCK_SHARE);
-		RetlStubMapPage *content = ContentOf(buffer);
-		BlockNumber block = entry->stubMapRoot;
+		/* everybody looks at the root, which nobody changes here */
+		int			mode = isLeaf ? lockMode : BUFFER_LOCK_SHARE;
+		Buffer		buffer = ReadMapPage(rel, entry, block, mode);
+		const RetlStubMapPage *content = ContentOf(buffer);
 
-		if (content->kind == RETL_STUB_MAP_ROOT)
-			block = content->u.leaves[segment];
-		else if (lockMode == BUFFER_LOCK_SHARE)
-			return buffer;
-		UnlockReleaseBuffer(buffer);
-
-		buffer = ReadMapPage(rel, entry, block, lockMode);
-		content = ContentOf(buffer);
-		if (content->kind == RETL_STUB_MAP_LEAF &&
-			segment >= content->firstSegment &&
+		isLeaf = content->kind == RETL_STUB_MAP_LEAF;
+		if (isLeaf && segment >= content->firstSegment &&
 			segment - content->firstSegment < content->segmentCount)
-			return buffer;
-
-		/* it was divided meanwhile */
+		{
+			if (mode == lockMode)
+				return buffer;
+		}
+		else
+		{
+			/* a leaf that was divided sends us back to the root */
+			block = isLeaf ? entry->stubMapRoot : content->u.leaves[segment];
+			isLeaf = !isLeaf;
+		}
 		UnlockReleaseBuffer(buffer);
 		CHECK_FOR_INTERRUPTS();
 	}
 }
 
 /*
- * The position of a row's entry in a leaf, or -1.
+ * The position of a row's entry in a leaf, which is not among the first ones, or -1.
  */
 static int
-FindEntry(const RetlStubMapPage *leaf, uint32 row)
+FindEntry(const RetlStubMapPage *leaf, uint32 row, int first)
 {
-	int			i = 0;
+	int			i = first;
 
 	/* eight at once: to leave the loop takes longer than to compare */
 	for (; i + 8 <= leaf->count; i += 8)
@@ -202,6 +249,30 @@ FindEntry(const RetlStubMapPage *leaf, uint32 row)
 			return i;
 	}
 	return -1;
+}
+
+/*
+ * The position of a row's entry in a locked leaf, or -1.
+ */
+static int
+FindEntryAgain(Relation rel, const RetlGroupEntry *entry, Buffer buffer, uint32 row)
+{
+	const RetlStubMapPage *leaf = ContentOf(buffer);
+	bool		again = lastLookup.groupId == entry->groupId && lastLookup.row == row &&
+		lastLookup.block == BufferGetBlockNumber(buffer) &&
+		lastLookup.firstSegment == leaf->firstSegment &&
+		lastLookup.segmentCount == leaf->segmentCount && lastLookup.searched <= leaf->count &&
+		RetlLocatorEquals(lastLookup.locator, RetlRelationLocator(rel));
+	int			position = FindEntry(leaf, row, again ? lastLookup.searched : 0);
+
+	lastLookup.locator = RetlRelationLocator(rel);
+	lastLookup.groupId = entry->groupId;
+	lastLookup.row = row;
+	lastLookup.block = BufferGetBlockNumber(buffer);
+	lastLookup.firstSegment = leaf->firstSegment;
+	lastLookup.segmentCount = leaf->segmentCount;
+	lastLookup.searched = position >= 0 ? position : leaf->count;
+	return position;
 }
 
 /* ---------------------------------------------------------------------
@@ -222,7 +293,7 @@ RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row, ItemPoi
 	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
 		return RETL_ROW_UNTOUCHED;
 	buffer = ReadLeaf(rel, entry, SegmentOf(row), BUFFER_LOCK_SHARE);
-	position = FindEntry(ContentOf(buffer), row);
+	position = FindEntryAgain(rel, entry, buffer, row);
 	if (position >= 0)
 		UnpackEntry(ContentOf(buffer)->u.entries[position], &found);
 	UnlockReleaseBuffer(buffer);
@@ -259,11 +330,14 @@ FindRow(const RetlStubEntry *rows, int count, uint32 row)
  * Look up rows in a leaf, one by one.
  */
 static void
-FindEach(const RetlStubMapPage *leaf, RetlStubEntry *rows, RetlTouch *touches, int count)
+FindEach(Relation rel, const RetlGroupEntry *entry, Buffer buffer, RetlStubEntry *rows,
+		 RetlTouch *touches, int count)
 {
+	const RetlStubMapPage *leaf = ContentOf(buffer);
+
 	for (int i = 0; i < count; i++)
 	{
-		int			position = FindEntry(leaf, rows[i].row);
+		int			position = FindEntryAgain(rel, entry, buffer, rows[i].row);
 
 		if (position < 0)
 			continue;
@@ -313,7 +387,7 @@ RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *
 			break;
 	}
 	if (inLeaf < SEARCHED_ROWS)
-		FindEach(leaf, rows, touches, inLeaf);
+		FindEach(rel, entry, buffer, rows, touches, inLeaf);
 	else
 		FindAll(leaf, rows, touches, inLeaf);
 	*room = RETLDB_STUB_LEAF_CAPACITY - leaf->count;
@@ -697,7 +771,7 @@ RetlStubMapAdd(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *e
 	for (int i = 0; i < count; i++)
 	{
 		Assert(SegmentOf(entries[i].row) - leaf->firstSegment < leaf->segmentCount);
-		Assert(FindEntry(leaf, entries[i].row) < 0);
+		Assert(FindEntry(leaf, entries[i].row, 0) < 0);
 		packed[i] = PackEntry(&entries[i]);
 	}
 	RetlPatchBegin(&patch, rel);
@@ -732,7 +806,7 @@ SetDeadInLeaf(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *en
 
 		if (SegmentOf(row) - leaf->firstSegment >= leaf->segmentCount)
 			break;
-		position = FindEntry(leaf, row);
+		position = FindEntry(leaf, row, 0);
 		if (position >= 0)
 			RetlPatchWrite(&patch, page,
 						   offsetof(RetlStubMapPage, u.entries) + sizeof(uint64) * position,

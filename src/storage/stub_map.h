@@ -50,6 +50,9 @@ extern RetlTouch RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, ui
 extern int	RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry,
 								  RetlStubEntry *rows, RetlTouch *touches, int count, int *room);
 
+/* Forget what this backend knows of maps; before a file begins anew. */
+extern void RetlStubMapForget(void);
+
 /* All entries of a group, palloc'd, in no order. */
 extern RetlStubEntry *RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count);
 

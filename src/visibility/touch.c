@@ -133,6 +133,7 @@ RetlTouchForget(void)
 {
 	expected.valid = false;
 	run.length = 0;
+	RetlStubMapForget();
 }
 
 /*
