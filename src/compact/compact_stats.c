@@ -27,15 +27,13 @@
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
+#include "base/progress.h"
 #include "compact/compact_stats.h"
 
 PG_FUNCTION_INFO_V1(retldb_compaction_stats);
 PG_FUNCTION_INFO_V1(retldb_compaction_progress);
 
 #define MAX_TABLES	1024
-
-/* Ours among PostgreSQL's commands that report progress. */
-#define PROGRESS_COMMAND	((ProgressCommandType) 0x5254)
 
 typedef struct TableStats
 {
@@ -226,7 +224,7 @@ RetlCompactStatsVacuumed(Oid relid)
 void
 RetlCompactProgressBegin(const RetlCompaction *compaction)
 {
-	pgstat_progress_start_command(PROGRESS_COMMAND, compaction->relid);
+	pgstat_progress_start_command(RETL_COMMAND_COMPACT, compaction->relid);
 	RetlCompactProgressSet(RETL_PROGRESS_STEPS, compaction->steps);
 	RetlCompactProgressSet(RETL_PROGRESS_ROWS_MOVED, compaction->rowsMoved);
 	RetlCompactProgressSet(RETL_PROGRESS_ROWS_REWRITTEN, compaction->rowsRewritten);
@@ -292,39 +290,26 @@ retldb_compaction_stats(PG_FUNCTION_ARGS)
 }
 
 /*
- * One row for each backend that is compacting.  As in PostgreSQL's own progress
- * views, others' details are for those who may read all statistics.
+ * The name of a phase; whatever else is there is taken for the nearest one.
+ */
+static const char *
+PhaseName(int64 phase)
+{
+	return phaseNames[Min(Max(phase, 0), RETL_PHASE_COUNT - 1)];
+}
+
+/*
+ * One row for each backend that is compacting.
  */
 Datum
 retldb_compaction_progress(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int			count = pgstat_fetch_stat_numbackends();
+	static const int counters[] = {RETL_PROGRESS_STEPS, RETL_PROGRESS_STEP_ROWS,
+		RETL_PROGRESS_STEP_ROWS_READ, RETL_PROGRESS_ROWS_MOVED, RETL_PROGRESS_ROWS_REWRITTEN,
+	RETL_PROGRESS_GROUPS_WRITTEN};
+	static const RetlProgressLayout layout = {RETL_COMMAND_COMPACT, RETL_PROGRESS_PHASE, PhaseName,
+	counters, lengthof(counters)};
 
-	InitMaterializedSRF(fcinfo, 0);
-	for (int i = 1; i <= count; i++)
-	{
-		PgBackendStatus *backend = &RetlGetBackendEntry(i)->backendStatus;
-		Datum		values[3 + RETL_PROGRESS_COUNT];
-		bool		nulls[3 + RETL_PROGRESS_COUNT] = {false};
-		int64		phase = backend->st_progress_param[RETL_PROGRESS_PHASE];
-		int			n = 0;
-
-		if (backend->st_progress_command != PROGRESS_COMMAND)
-			continue;
-		values[n++] = Int32GetDatum(backend->st_procpid);
-		values[n++] = ObjectIdGetDatum(backend->st_databaseid);
-		if (has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
-			has_privs_of_role(GetUserId(), backend->st_userid))
-		{
-			values[n++] = ObjectIdGetDatum(backend->st_progress_command_target);
-			values[n++] = CStringGetTextDatum(phaseNames[Min(Max(phase, 0), RETL_PHASE_COUNT - 1)]);
-			for (int j = RETL_PROGRESS_PHASE + 1; j < RETL_PROGRESS_COUNT; j++)
-				values[n++] = Int64GetDatum(backend->st_progress_param[j]);
-		}
-		else
-			memset(nulls + n, true, lengthof(nulls) - n);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
+	RetlProgressRows(fcinfo, &layout);
 	return (Datum) 0;
 }

@@ -60,6 +60,7 @@
 
 #include "am/retldb_am.h"
 #include "base/compat.h"
+#include "base/progress.h"
 #include "base/settings.h"
 #include "sql/convert.h"
 #include "sql/index_ddl.h"
@@ -67,9 +68,6 @@
 
 PG_FUNCTION_INFO_V1(retldb_convert);
 PG_FUNCTION_INFO_V1(retldb_conversion_progress);
-
-/* Ours among PostgreSQL's commands that report progress; compaction has another. */
-#define PROGRESS_COMMAND	((ProgressCommandType) 0x5255)
 
 /*
  * Those who use the table are waited for without making others queue behind us
@@ -278,7 +276,7 @@ ConvertTable(Oid relid, Oid method)
 		return;
 	}
 
-	pgstat_progress_start_command(PROGRESS_COMMAND, relid);
+	pgstat_progress_start_command(RETL_COMMAND_CONVERT, relid);
 	pgstat_progress_update_param(RETL_CONVERT_ROWS_EXPECTED,
 								 Max((int64) rel->rd_rel->reltuples, 0));
 	newRelid = make_new_heap(relid, rel->rd_rel->reltablespace, method, persistence,
@@ -373,6 +371,9 @@ retldb_convert(PG_FUNCTION_ARGS)
  * ---------------------------------------------------------------------
  */
 
+/*
+ * The name of a phase.
+ */
 static const char *
 PhaseName(int64 phase)
 {
@@ -395,41 +396,17 @@ PhaseName(int64 phase)
 }
 
 /*
- * One row for each backend that is converting.  As in PostgreSQL's own progress
- * views, others' details are for those who may read all statistics.
+ * One row for each backend that is converting.
  */
 Datum
 retldb_conversion_progress(PG_FUNCTION_ARGS)
 {
-	static const int parameters[] = {RETL_CONVERT_ROWS_EXPECTED, RETL_CONVERT_ROWS_COPIED,
+	static const int counters[] = {RETL_CONVERT_ROWS_EXPECTED, RETL_CONVERT_ROWS_COPIED,
 		RETL_CONVERT_ROWS_COMPARED, RETL_CONVERT_ROWS_REMOVED, RETL_CONVERT_ROWS_ADDED,
 	RETL_CONVERT_INDEXES};
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int			count = pgstat_fetch_stat_numbackends();
+	static const RetlProgressLayout layout = {RETL_COMMAND_CONVERT, RETL_CONVERT_PHASE, PhaseName,
+	counters, lengthof(counters)};
 
-	InitMaterializedSRF(fcinfo, 0);
-	for (int i = 1; i <= count; i++)
-	{
-		PgBackendStatus *backend = &RetlGetBackendEntry(i)->backendStatus;
-		Datum		values[4 + lengthof(parameters)];
-		bool		nulls[4 + lengthof(parameters)] = {false};
-		int			n = 0;
-
-		if (backend->st_progress_command != PROGRESS_COMMAND)
-			continue;
-		values[n++] = Int32GetDatum(backend->st_procpid);
-		values[n++] = ObjectIdGetDatum(backend->st_databaseid);
-		if (has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
-			has_privs_of_role(GetUserId(), backend->st_userid))
-		{
-			values[n++] = ObjectIdGetDatum(backend->st_progress_command_target);
-			values[n++] = CStringGetTextDatum(PhaseName(backend->st_progress_param[RETL_CONVERT_PHASE]));
-			for (int j = 0; j < lengthof(parameters); j++)
-				values[n++] = Int64GetDatum(backend->st_progress_param[parameters[j]]);
-		}
-		else
-			memset(nulls + n, true, lengthof(nulls) - n);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
+	RetlProgressRows(fcinfo, &layout);
 	return (Datum) 0;
 }
