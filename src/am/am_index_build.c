@@ -58,6 +58,7 @@ typedef struct IndexEntries
 	ExprState  *predicate;
 	TupleTableSlot *heapSlot;	/* for tuples of the row store */
 	TupleTableSlot *groupSlot;	/* for rows of row groups; other columns are null */
+	uint64		reported;		/* place of the scan */
 	Datum		values[INDEX_MAX_KEYS];
 	bool		isnull[INDEX_MAX_KEYS];
 
@@ -116,6 +117,7 @@ BeginEntries(IndexEntries *entries, Relation rel, Relation index, IndexInfo *inf
 	memset(entries->groupSlot->tts_isnull, true, sizeof(bool) * RelationGetDescr(rel)->natts);
 	entries->groupSlot->tts_tableOid = RelationGetRelid(rel);
 	entries->predicate = ExecPrepareQual(info->ii_Predicate, entries->estate);
+	entries->reported = PG_UINT64_MAX;
 	entries->rootBlock = InvalidBlockNumber;
 }
 
@@ -187,6 +189,28 @@ FormGroupEntry(IndexEntries *entries, RetlScanRow *row)
 	return FormEntry(entries, slot);
 }
 
+/*
+ * Go to the next row.  With "progress", tell how far the scan is when it has come
+ * to another page of the row store or to another row group.
+ */
+static RetlScanRow *
+NextRow(IndexEntries *entries, bool progress)
+{
+	RetlScanRow *row = RetlTableScanNext(entries->scan, ForwardScanDirection);
+	uint64		place;
+
+	CHECK_FOR_INTERRUPTS();
+	if (row == NULL)
+		return NULL;
+	place = RetlTableScanPlace(entries->scan);
+	pgstat_count_heap_getnext(entries->rel);
+	if (progress && place != entries->reported)
+		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE,
+									 RetlTableScanBlocksDone(entries->scan));
+	entries->reported = place;
+	return row;
+}
+
 /* ---------------------------------------------------------------------
  * HOT chains
  * ---------------------------------------------------------------------
@@ -252,20 +276,6 @@ typedef enum TupleUse
 } TupleUse;
 
 /*
- * Somebody is inserting or deleting a tuple.  The lock on the table lets only our
- * own transaction do that; others are worth heap's warning.
- */
-static bool
-IsOwn(const IndexBuild *build, TransactionId xid, const char *what)
-{
-	if (TransactionIdIsCurrentTransactionId(xid))
-		return true;
-	elog(WARNING, "concurrent %s in progress within table \"%s\"", what,
-		 RelationGetRelationName(build->entries.rel));
-	return false;
-}
-
-/*
  * A tuple is dead, but not for everybody, or being deleted by our own
  * transaction.  Of a HOT chain only the live tuple is entered, so those who could
  * see this one must not use the index.
@@ -297,14 +307,14 @@ DecideTuple(IndexBuild *build, HeapTuple tuple, Buffer buffer, TransactionId *xi
 			return UseDyingTuple(build, tuple);
 		case HEAPTUPLE_INSERT_IN_PROGRESS:
 			*xid = HeapTupleHeaderGetXmin(tuple->t_data);
-			if (IsOwn(build, *xid, "insert"))
+			if (RetlIndexChangeIsOwn(build->entries.rel, *xid, "insert"))
 				build->tuples++;
 			else if (build->unique)
 				return USE_AFTER_WAIT;
 			return USE_ALIVE;
 		case HEAPTUPLE_DELETE_IN_PROGRESS:
 			*xid = HeapTupleHeaderGetUpdateXid(tuple->t_data);
-			if (IsOwn(build, *xid, "delete"))
+			if (RetlIndexChangeIsOwn(build->entries.rel, *xid, "delete"))
 				return UseDyingTuple(build, tuple);
 			if (build->unique || HeapTupleIsHotUpdated(tuple))
 				return USE_AFTER_WAIT;
@@ -375,39 +385,19 @@ BuildGroupRow(IndexBuild *build, RetlScanRow *row, IndexBuildCallback callback, 
 }
 
 /*
- * Tell how far the scan is.
- */
-static void
-ReportProgress(IndexEntries *entries)
-{
-	pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE,
-								 RetlTableScanBlocksDone(entries->scan));
-}
-
-/*
  * Enter all rows.
  */
 static void
 BuildRows(IndexBuild *build, bool progress, IndexBuildCallback callback, void *state)
 {
 	IndexEntries *entries = &build->entries;
-	BlockNumber reported = InvalidBlockNumber;
 	RetlScanRow *row;
 
 	if (progress)
 		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL,
 									 RetlTableScanBlocks(entries->scan));
-	while ((row = RetlTableScanNext(entries->scan, ForwardScanDirection)) != NULL)
+	while ((row = NextRow(entries, progress)) != NULL)
 	{
-		bool		first = row->inRowStore ?
-			BufferGetBlockNumber(row->buffer) != reported : row->vectorRow == 0;
-
-		CHECK_FOR_INTERRUPTS();
-		pgstat_count_heap_getnext(entries->rel);
-		if (first && progress)
-			ReportProgress(entries);
-		if (first && row->inRowStore)
-			reported = BufferGetBlockNumber(row->buffer);
 		if (row->inRowStore)
 			BuildHeapTuple(build, row, callback, state);
 		else
@@ -529,8 +519,7 @@ retldb_index_build_range_scan(Relation table_rel, Relation index_rel,
 typedef struct IndexTids
 {
 	Tuplesortstate *sort;
-	bool		atEnd;
-	bool		hasTid;
+	bool		hasTid;			/* false at the end */
 	ItemPointerData tid;		/* the current one */
 } IndexTids;
 
@@ -544,7 +533,6 @@ NextIndexTid(IndexTids *tids)
 	bool		isnull;
 
 	tids->hasTid = RetlTuplesortGetDatum(tids->sort, &value, &isnull);
-	tids->atEnd = !tids->hasTid;
 	if (!tids->hasTid)
 		return;
 	Assert(!isnull);
@@ -562,14 +550,14 @@ NextIndexTid(IndexTids *tids)
 static bool
 IsInIndex(IndexEntries *entries, IndexTids *tids, ItemPointer tid, bool inRowStore)
 {
-	while (!tids->atEnd && (!tids->hasTid || ItemPointerCompare(&tids->tid, tid) < 0))
+	while (tids->hasTid && ItemPointerCompare(&tids->tid, tid) < 0)
 	{
-		if (inRowStore && tids->hasTid &&
+		if (inRowStore &&
 			ItemPointerGetBlockNumber(&tids->tid) == entries->rootBlock)
 			entries->inIndex[ItemPointerGetOffsetNumber(&tids->tid) - 1] = true;
 		NextIndexTid(tids);
 	}
-	if (!tids->atEnd && ItemPointerEquals(&tids->tid, tid))
+	if (tids->hasTid && ItemPointerEquals(&tids->tid, tid))
 		return true;
 	return inRowStore && entries->inIndex[ItemPointerGetOffsetNumber(tid) - 1];
 }
@@ -618,7 +606,6 @@ retldb_index_validate_scan(Relation table_rel, Relation index_rel,
 {
 	IndexEntries *entries = palloc(sizeof(IndexEntries));
 	IndexTids	tids = {.sort = state->tuplesort};
-	BlockNumber reported = InvalidBlockNumber;
 	RetlScanRow *row;
 
 	RefuseWhenSkippingDamage(table_rel);
@@ -627,18 +614,10 @@ retldb_index_validate_scan(Relation table_rel, Relation index_rel,
 	entries->scan = RetlTableScanBegin(table_rel, snapshot, entries->columns, NULL, NULL);
 	pgstat_count_heap_scan(table_rel);
 	pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, RetlTableScanBlocks(entries->scan));
-	while ((row = RetlTableScanNext(entries->scan, ForwardScanDirection)) != NULL)
+	NextIndexTid(&tids);
+	while ((row = NextRow(entries, true)) != NULL)
 	{
-		bool		first = row->inRowStore ?
-			BufferGetBlockNumber(row->buffer) != reported : row->vectorRow == 0;
-
-		CHECK_FOR_INTERRUPTS();
-		pgstat_count_heap_getnext(table_rel);
 		state->htups += 1;
-		if (first)
-			ReportProgress(entries);
-		if (first && row->inRowStore)
-			reported = BufferGetBlockNumber(row->buffer);
 		ValidateRow(entries, &tids, row, state);
 	}
 	RetlTableScanEnd(entries->scan);

@@ -34,10 +34,20 @@ RetlIndexRowsCreate(TransactionId oldestXmin, bool wait)
 	return rows;
 }
 
+/* See index_rows.h. */
+bool
+RetlIndexChangeIsOwn(Relation rel, TransactionId xid, const char *what)
+{
+	if (TransactionIdIsCurrentTransactionId(xid))
+		return true;
+	elog(WARNING, "concurrent %s in progress within table \"%s\"", what,
+		 RelationGetRelationName(rel));
+	return false;
+}
+
 /*
- * Somebody is inserting or deleting a row: the lock on the table lets only our
- * own transaction do that, so others are worth a warning, as in heap.  True if we
- * have waited for their end, so that the states are to be asked for again.
+ * Somebody is inserting or deleting a row.  True if we have waited for their end,
+ * so that the states are to be asked for again.
  */
 static bool
 WaitedFor(const RetlIndexRows *rows, Relation rel, TransactionId xid, uint64 rowNumber,
@@ -45,11 +55,7 @@ WaitedFor(const RetlIndexRows *rows, Relation rel, TransactionId xid, uint64 row
 {
 	ItemPointerData tid;
 
-	if (TransactionIdIsCurrentTransactionId(xid))
-		return false;
-	elog(WARNING, "concurrent %s in progress within table \"%s\"", what,
-		 RelationGetRelationName(rel));
-	if (!rows->wait)
+	if (RetlIndexChangeIsOwn(rel, xid, what) || !rows->wait)
 		return false;
 	RetlTidFromRowNumber(&tid, rowNumber);
 	XactLockTableWait(xid, rel, &tid, XLTW_InsertIndexUnique);

@@ -28,6 +28,13 @@ typedef struct RetlIndexRows
 	bool		noneAlive;		/* that is all of them */
 } RetlIndexRows;
 
+/*
+ * Somebody is inserting or deleting a row of a table of which an index is built.
+ * Is it our own transaction?  The lock on the table lets nobody else do that, so
+ * others are worth a warning, as in heap.
+ */
+extern bool RetlIndexChangeIsOwn(Relation rel, TransactionId xid, const char *what);
+
 extern RetlIndexRows *RetlIndexRowsCreate(TransactionId oldestXmin, bool wait);
 
 /*

@@ -36,10 +36,11 @@ TupleIsDead(HeapTuple tuple, Buffer buffer, Snapshot nonVacuumable, TransactionI
 }
 
 /*
- * The same of a group's anchor; one that is gone is dead.
+ * The same of a group's anchor; one that is gone is dead.  If rows of the group are
+ * "known" to be dead, the anchor may be what made them so for whoever knows it.
  */
 static bool
-AnchorIsDead(Relation rel, const RetlGroupEntry *entry, Snapshot nonVacuumable,
+AnchorIsDead(Relation rel, const RetlGroupEntry *entry, bool known, Snapshot nonVacuumable,
 			 TransactionId *horizon)
 {
 	Buffer		buffer;
@@ -49,6 +50,8 @@ AnchorIsDead(Relation rel, const RetlGroupEntry *entry, Snapshot nonVacuumable,
 	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
 		return true;
 	dead = TupleIsDead(&tuple, buffer, nonVacuumable, horizon);
+	if (known && !dead)
+		RetlAdvanceConflictHorizon(tuple.t_data, horizon);
 	UnlockReleaseBuffer(buffer);
 	return dead;
 }
@@ -144,10 +147,7 @@ LookUpGroup(RetlDeadRows *rows, Relation rel, const RowPlace *places, int count,
 	while (inGroup < count &&
 		   places[inGroup].rowNumber - group.entry.rowBase < group.entry.rowCount)
 		known |= rows->known[places[inGroup++].index];
-	/* the anchor may be what made them dead for whoever knows them to be */
-	if (known)
-		(void) AnchorIsDead(rel, &group.entry, NULL, horizon);
-	if (AnchorIsDead(rel, &group.entry, nonVacuumable, horizon))
+	if (AnchorIsDead(rel, &group.entry, known, nonVacuumable, horizon))
 	{
 		for (int i = 0; i < inGroup; i++)
 			rows->lives[places[i].index] = RETL_LIFE_DEAD;

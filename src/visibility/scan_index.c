@@ -97,3 +97,15 @@ RetlTableScanBlocksDone(RetlTableScan *scan)
 
 	return (BlockNumber) Min(done, scan->nblocks);
 }
+
+/*
+ * See table_scan.h.
+ */
+uint64
+RetlTableScanPlace(const RetlTableScan *scan)
+{
+	if (scan->state == CURSOR_IN_ROW_STORE)
+		return scan->page.block;
+	Assert(scan->state == CURSOR_IN_GROUP);
+	return (uint64) MaxBlockNumber + scan->group->entry.groupId;
+}

@@ -147,6 +147,9 @@ extern bool RetlTableScanRowIsAlive(const RetlTableScan *scan);
 extern BlockNumber RetlTableScanBlocks(RetlTableScan *scan);
 extern BlockNumber RetlTableScanBlocksDone(RetlTableScan *scan);
 
+/* The page of the row store, or the row group, that the current row is in: a number. */
+extern uint64 RetlTableScanPlace(const RetlTableScan *scan);
+
 /*
  * Return rows with TIDs from min to max only, whose blocks and groups alone are
  * read; before the first row, or after a rescan.  Not for parallel scans.
