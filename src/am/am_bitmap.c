@@ -32,7 +32,6 @@
 #include "am/scan_desc.h"
 #include "am/slot.h"
 #include "base/compat.h"
-#include "base/errors.h"
 #include "visibility/anchor.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
@@ -106,13 +105,8 @@ RetlBitmapSetColumns(TableScanDesc scan, const Bitmapset *columns)
 static void
 SetTuple(RetlBitmapScan *bitmap, Relation rel, OffsetNumber offset)
 {
-	Page		page = BufferGetPage(bitmap->buffer);
-	ItemId		lp = PageGetItemId(page, offset);
-
-	bitmap->tuple.t_data = (HeapTupleHeader) PageGetItem(page, lp);
-	bitmap->tuple.t_len = ItemIdGetLength(lp);
-	bitmap->tuple.t_tableOid = RelationGetRelid(rel);
-	ItemPointerSet(&bitmap->tuple.t_self, BufferGetBlockNumber(bitmap->buffer), offset);
+	RetlPageSetTuple(rel, BufferGetPage(bitmap->buffer), BufferGetBlockNumber(bitmap->buffer),
+					 offset, &bitmap->tuple);
 }
 
 /*
@@ -146,15 +140,11 @@ FindAllRows(RetlBitmapScan *bitmap, Relation rel, Snapshot snapshot)
 
 	for (OffsetNumber offset = FirstOffsetNumber; offset <= max; offset++)
 	{
-		ItemId		lp = PageGetItemId(page, offset);
 		HeapTuple	tuple = &bitmap->tuple;
 		bool		visible;
 
-		if (!ItemIdIsNormal(lp))
+		if (!RetlPageGetTuple(rel, bitmap->buffer, offset, tuple))
 			continue;
-		if (!RetlLinePointerIsSound(lp))
-			RetlReportDamagedPage(rel, BufferGetBlockNumber(bitmap->buffer), "an invalid line pointer");
-		SetTuple(bitmap, rel, offset);
 		/* an anchor is looked at when its group is */
 		if (RetlTupleIsMarked(tuple->t_data))
 			continue;

@@ -21,7 +21,6 @@
 #include "utils/snapmgr.h"
 
 #include "am/rewrite_state.h"
-#include "base/errors.h"
 #include "base/options.h"
 #include "base/settings.h"
 #include "visibility/anchor.h"
@@ -34,18 +33,8 @@
 static bool
 GetTuple(RetlRewrite *rewrite, Buffer buffer, OffsetNumber offset, HeapTuple tuple)
 {
-	Page		page = BufferGetPage(buffer);
-	ItemId		lp = PageGetItemId(page, offset);
-
-	if (!ItemIdIsNormal(lp))
-		return false;
-	if (!RetlLinePointerIsSound(lp))
-		RetlReportDamagedPage(rewrite->old, BufferGetBlockNumber(buffer), "an invalid line pointer");
-	tuple->t_data = (HeapTupleHeader) PageGetItem(page, lp);
-	tuple->t_len = ItemIdGetLength(lp);
-	tuple->t_tableOid = RelationGetRelid(rewrite->old);
-	ItemPointerSet(&tuple->t_self, BufferGetBlockNumber(buffer), offset);
-	return !RetlTupleIsMarked(tuple->t_data);
+	return RetlPageGetTuple(rewrite->old, buffer, offset, tuple) &&
+		!RetlTupleIsMarked(tuple->t_data);
 }
 
 /*

@@ -26,6 +26,7 @@
 #include "sql/verify_internal.h"
 #include "storage/column_page.h"
 #include "visibility/anchor.h"
+#include "visibility/row_store.h"
 #include "visibility/stub.h"
 
 /* A live anchor that the copied directory does not know. */
@@ -337,10 +338,7 @@ CheckTuples(RetlVerifyState *state, RowStoreScan *scan, Buffer buffer)
 			RetlVerifyFault(state, "line pointer %u of the row store is damaged", offset);
 			return;
 		}
-		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
-		tuple.t_len = ItemIdGetLength(item);
-		tuple.t_tableOid = RelationGetRelid(state->rel);
-		ItemPointerSet(&tuple.t_self, state->block, offset);
+		RetlPageSetTuple(state->rel, page, state->block, offset, &tuple);
 		CheckTuple(state, scan, &tuple, buffer);
 	}
 	state->groupId = 0;

@@ -188,28 +188,10 @@ IsAnchorOf(Relation rel, const RetlGroupEntry *entry, HeapTuple tuple)
 bool
 RetlAnchorLock(Relation rel, const RetlGroupEntry *entry, Buffer *buffer, HeapTuple tuple)
 {
-	Page		page;
-
 	*buffer = ReadBuffer(rel, entry->anchorBlock);
 	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
-	page = BufferGetPage(*buffer);
-
-	if (!PageIsNew(page) && entry->anchorOffset <= PageGetMaxOffsetNumber(page))
-	{
-		ItemId		lp = PageGetItemId(page, entry->anchorOffset);
-
-		if (ItemIdIsNormal(lp))
-		{
-			if (!RetlLinePointerIsSound(lp))
-				RetlReportDamagedPage(rel, entry->anchorBlock, "an invalid line pointer");
-			tuple->t_data = (HeapTupleHeader) PageGetItem(page, lp);
-			tuple->t_len = ItemIdGetLength(lp);
-			tuple->t_tableOid = RelationGetRelid(rel);
-			ItemPointerSet(&tuple->t_self, entry->anchorBlock, entry->anchorOffset);
-			if (IsAnchorOf(rel, entry, tuple))
-				return true;
-		}
-	}
+	if (RetlPageGetTuple(rel, *buffer, entry->anchorOffset, tuple) && IsAnchorOf(rel, entry, tuple))
+		return true;
 	UnlockReleaseBuffer(*buffer);
 	return false;
 }

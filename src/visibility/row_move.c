@@ -36,7 +36,6 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
-#include "base/errors.h"
 #include "visibility/anchor.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
@@ -58,30 +57,6 @@ RetlTupleIsSettled(HeapTuple tuple, TransactionId oldestXmin, Buffer buffer)
 	return HeapTupleSatisfiesVacuum(tuple, oldestXmin, buffer) == HEAPTUPLE_LIVE &&
 		(tuple->t_data->t_infomask & HEAP_XMAX_INVALID) != 0 &&
 		TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), oldestXmin);
-}
-
-/*
- * Point "tuple" to the tuple at an offset of a locked page; false if there is
- * none.
- */
-static bool
-GetTuple(Relation rel, Buffer buffer, OffsetNumber offset, HeapTuple tuple)
-{
-	Page		page = BufferGetPage(buffer);
-	ItemId		lp;
-
-	if (offset > PageGetMaxOffsetNumber(page))
-		return false;
-	lp = PageGetItemId(page, offset);
-	if (!ItemIdIsNormal(lp))
-		return false;
-	if (!RetlLinePointerIsSound(lp))
-		RetlReportDamagedPage(rel, BufferGetBlockNumber(buffer), "an invalid line pointer");
-	tuple->t_data = (HeapTupleHeader) PageGetItem(page, lp);
-	tuple->t_len = ItemIdGetLength(lp);
-	tuple->t_tableOid = RelationGetRelid(rel);
-	ItemPointerSet(&tuple->t_self, BufferGetBlockNumber(buffer), offset);
-	return true;
 }
 
 /* See row_move.h. */
@@ -106,7 +81,7 @@ RetlRowStoreSettledRows(Relation rel, BlockNumber block, TransactionId oldestXmi
 	{
 		HeapTupleData tuple;
 
-		if (GetTuple(rel, buffer, offset, &tuple) && !RetlTupleIsMarked(tuple.t_data) &&
+		if (RetlPageGetTuple(rel, buffer, offset, &tuple) && !RetlTupleIsMarked(tuple.t_data) &&
 			RetlTupleIsSettled(&tuple, oldestXmin, buffer))
 			offsets[count++] = offset;
 	}
@@ -271,7 +246,7 @@ FindSettled(Relation rel, Buffer buffer, RetlPageRows *rows, TransactionId oldes
 	{
 		RetlLeavingTuple *row = &rows->rows[i];
 
-		row->taken = GetTuple(rel, buffer, row->offset, &tuples[i]) &&
+		row->taken = RetlPageGetTuple(rel, buffer, row->offset, &tuples[i]) &&
 			RetlTupleIsSettled(&tuples[i], oldestXmin, buffer);
 		row->external = row->taken && HeapTupleHasExternal(&tuples[i]);
 		if (row->taken)
@@ -470,7 +445,7 @@ RetlFindMovedRow(Relation rel, Buffer buffer, const ItemPointerData *tid, ItemPo
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	if (offset <= PageGetMaxOffsetNumber(page) && ItemIdIsRedirected(PageGetItemId(page, offset)))
 		offset = ItemIdGetRedirect(PageGetItemId(page, offset));
-	while (GetTuple(rel, buffer, offset, &tuple) &&
+	while (RetlPageGetTuple(rel, buffer, offset, &tuple) &&
 		   (!TransactionIdIsValid(priorXmax) ||
 			TransactionIdEquals(HeapTupleHeaderGetXmin(tuple.t_data), priorXmax)))
 	{

@@ -40,6 +40,25 @@ RetlRowStorePageInit(RetlRowStorePage *page, Relation rel, Snapshot snapshot,
 	page->tupleCount = 0;
 }
 
+/* See row_store.h. */
+bool
+RetlPageGetTuple(Relation rel, Buffer buffer, OffsetNumber offset, HeapTuple tuple)
+{
+	Page		page = BufferGetPage(buffer);
+	BlockNumber block = BufferGetBlockNumber(buffer);
+	ItemId		lp;
+
+	if (offset < FirstOffsetNumber || offset > PageGetMaxOffsetNumber(page))
+		return false;
+	lp = PageGetItemId(page, offset);
+	if (!ItemIdIsNormal(lp))
+		return false;
+	if (!RetlLinePointerIsSound(lp))
+		RetlReportDamagedPage(rel, block, "an invalid line pointer");
+	RetlPageSetTuple(rel, page, block, offset, tuple);
+	return true;
+}
+
 /*
  * A line pointer leads nowhere: an error, or a warning if damage is to be passed
  * over.

@@ -36,17 +36,32 @@ extern void RetlRowStorePageInit(RetlRowStorePage *page, Relation rel, Snapshot 
 /* Turn to a block and collect its visible rows; anchors and stubs are none. */
 extern void RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block);
 
+/*
+ * Point "tuple" to the one at an offset of a pinned page, where the caller knows
+ * that there is one.
+ */
+static inline void
+RetlPageSetTuple(Relation rel, Page page, BlockNumber block, OffsetNumber offset, HeapTuple tuple)
+{
+	ItemId		lp = PageGetItemId(page, offset);
+
+	tuple->t_data = (HeapTupleHeader) PageGetItem(page, lp);
+	tuple->t_len = ItemIdGetLength(lp);
+	tuple->t_tableOid = RelationGetRelid(rel);
+	ItemPointerSet(&tuple->t_self, block, offset);
+}
+
+/*
+ * The same on a locked page, of which the caller does not know; false if there is
+ * none.  An error if the line pointer is damaged.
+ */
+extern bool RetlPageGetTuple(Relation rel, Buffer buffer, OffsetNumber offset, HeapTuple tuple);
+
 /* Point page->tuple to the tuple at an offset of the page. */
 static inline void
 RetlRowStorePageSetTuple(RetlRowStorePage *page, OffsetNumber offset)
 {
-	Page		dp = BufferGetPage(page->buffer);
-	ItemId		lp = PageGetItemId(dp, offset);
-
-	page->tuple.t_data = (HeapTupleHeader) PageGetItem(dp, lp);
-	page->tuple.t_len = ItemIdGetLength(lp);
-	page->tuple.t_tableOid = RelationGetRelid(page->rel);
-	ItemPointerSet(&page->tuple.t_self, page->block, offset);
+	RetlPageSetTuple(page->rel, BufferGetPage(page->buffer), page->block, offset, &page->tuple);
 }
 
 /* Row "index" of the page; points into the pinned buffer. */

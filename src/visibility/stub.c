@@ -92,21 +92,10 @@ RetlStubIsSound(const HeapTupleData *tuple)
 bool
 RetlStubFind(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber, HeapTuple tuple)
 {
-	Page		page = BufferGetPage(buffer);
 	BlockNumber block = BufferGetBlockNumber(buffer);
-	ItemId		lp;
 
-	if (PageIsNew(page) || offset > PageGetMaxOffsetNumber(page))
+	if (!RetlPageGetTuple(rel, buffer, offset, tuple))
 		return false;
-	lp = PageGetItemId(page, offset);
-	if (!ItemIdIsNormal(lp))
-		return false;
-	if (!RetlLinePointerIsSound(lp))
-		RetlReportDamagedPage(rel, block, "an invalid line pointer");
-	tuple->t_data = (HeapTupleHeader) PageGetItem(page, lp);
-	tuple->t_len = ItemIdGetLength(lp);
-	tuple->t_tableOid = RelationGetRelid(rel);
-	ItemPointerSet(&tuple->t_self, block, offset);
 	if (tuple->t_len == RETLDB_STUB_LENGTH && HeapTupleHeaderGetNatts(tuple->t_data) == 0 &&
 		PayloadOf(tuple) == RetlStubPayload(rowNumber))
 	{

@@ -53,10 +53,7 @@ FindDeadStubs(Relation rel, Buffer buffer, OffsetNumber *dead, TransactionId *ho
 
 		if (!ItemIdIsNormal(lp) || !RetlLinePointerIsSound(lp))
 			continue;
-		tuple.t_data = (HeapTupleHeader) PageGetItem(page, lp);
-		tuple.t_len = ItemIdGetLength(lp);
-		tuple.t_tableOid = RelationGetRelid(rel);
-		ItemPointerSet(&tuple.t_self, block, offset);
+		RetlPageSetTuple(rel, page, block, offset, &tuple);
 		if (!RetlTupleIsMarked(tuple.t_data) || !RetlStubIsSound(&tuple) ||
 			HeapTupleSatisfiesVisibility(&tuple, &nonVacuumable, buffer))
 			continue;
