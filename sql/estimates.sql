@@ -108,3 +108,25 @@ SELECT attname, a.null_frac = b.null_frac AS null_frac, a.avg_width = b.avg_widt
 
 DROP TABLE small, small_twin, columnar, items, items_by_row, wanted, stats, stats_twin;
 DROP FUNCTION compare, planned_rows;
+
+-- A sample smaller than the table: rows of all of it, counted exactly, with their
+-- own values.
+SET retldb.row_group_rows = 4096;
+SET retldb.vector_rows = 256;
+CREATE TABLE sampled (gone int, i int, odd text, name text) USING retldb;
+INSERT INTO sampled SELECT 1, i, CASE WHEN i % 2 = 1 THEN 'odd' END, 'row ' || i FROM generate_series(1, 30000) i;
+RESET retldb.row_group_rows;
+RESET retldb.vector_rows;
+ALTER TABLE sampled DROP COLUMN gone, ADD COLUMN later int DEFAULT 7;
+DELETE FROM sampled WHERE i BETWEEN 10001 AND 15000;
+SET default_statistics_target = 4;
+ANALYZE sampled;
+RESET default_statistics_target;
+SELECT reltuples FROM pg_class WHERE oid = 'sampled'::regclass;
+SELECT attname, null_frac BETWEEN 0.4 AND 0.6 AS half_null, n_distinct, most_common_vals, round(correlation::numeric, 3) AS correlation
+  FROM pg_stats WHERE tablename = 'sampled' AND attname <> 'name' ORDER BY attname;
+SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT FROM sampled WHERE name = b)) AS found
+  FROM pg_stats, unnest(histogram_bounds::text::text[]) b WHERE tablename = 'sampled' AND attname = 'name';
+SELECT min(b) < 5000 AS first, count(*) FILTER (WHERE b BETWEEN 10001 AND 15000) AS deleted, max(b) > 25000 AS last
+  FROM pg_stats, unnest(histogram_bounds::text::int[]) b WHERE tablename = 'sampled' AND attname = 'i';
+DROP TABLE sampled;

@@ -9,12 +9,17 @@
  * given an equal share of the group's rows: of P pages and N rows, page i has
  * rows [i * N / P, (i + 1) * N / P).  All other column pages have none.
  *
+ * ANALYZE looks at every row of a sampled block but keeps only a few, so columns
+ * are not read before it takes a copy of the row.  At first it keeps all, until the
+ * sample is full: then the rows of a block are read together.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/heapam.h"
 #include "access/relscan.h"
+#include "storage/bufmgr.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -23,6 +28,7 @@
 #include "rowgroup/group_reader.h"
 #include "storage/column_page.h"
 #include "storage/directory.h"
+#include "storage/stub_map.h"
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
@@ -43,17 +49,29 @@ typedef struct RetlAnalyzeScan
 	RetlDirectory *directory;
 	int			ownerCount;
 	PageOwner  *owners;			/* by start of the run */
+	BufferAccessStrategy strategy;	/* columns must not flush the buffers */
 	RetlGroupReader *reader;
-	RetlGroup  *openGroup;
-	Datum	   *values;
-	bool	   *isnull;
+	RetlSlotSource source;		/* of columns of the current row */
+	RetlHiddenRows touched;		/* rows of a group that have an entry in its stub map */
 
 	/* the current block */
 	PageOwner  *owner;			/* NULL: a block of the row store */
 	uint32		nextRow;
 	uint32		endRow;
+	bool		stateKnown;		/* of the group's anchor: */
+	bool		own;
+	HTSV_Result state;
+
+	/* the current row */
+	RetlGroup  *group;
+	uint32		row;
+	uint32		rowEnd;			/* of the block's rows */
+	uint32		readTo;			/* rows that were read last end there */
+	RetlSelection selection;	/* those rows of the vector */
 	HeapTupleHeaderData anchor;
 } RetlAnalyzeScan;
+
+static void GetColumns(RetlSlotSource *source, int from, int to, Datum *values, bool *isnull);
 
 static int
 CompareOwners(const void *a, const void *b)
@@ -105,7 +123,6 @@ TableScanDesc
 RetlAnalyzeBegin(Relation rel)
 {
 	RetlAnalyzeScan *scan = palloc0(sizeof(RetlAnalyzeScan));
-	int			natts = RelationGetDescr(rel)->natts;
 
 	RelationIncrementReferenceCount(rel);
 	scan->base.rs_rd = rel;
@@ -113,9 +130,10 @@ RetlAnalyzeBegin(Relation rel)
 	scan->heapScan = heap_beginscan(rel, NULL, 0, NULL, NULL, SO_TYPE_ANALYZE);
 	scan->heapSlot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsBufferHeapTuple);
 	scan->directory = RetlDirectoryRead(rel);
-	scan->reader = RetlGroupReaderCreate(rel, NULL, NULL);
-	scan->values = palloc(sizeof(Datum) * Max(natts, 1));
-	scan->isnull = palloc(sizeof(bool) * Max(natts, 1));
+	scan->strategy = GetAccessStrategy(BAS_VACUUM);
+	scan->reader = RetlGroupReaderCreate(rel, scan->strategy, NULL);
+	scan->source.getColumns = GetColumns;
+	RetlHiddenRowsInit(&scan->touched, CurrentMemoryContext);
 	ListOwners(scan, rel);
 	return (TableScanDesc) scan;
 }
@@ -128,6 +146,7 @@ RetlAnalyzeEnd(TableScanDesc sscan)
 	ExecDropSingleTupleTableSlot(scan->heapSlot);
 	heap_endscan(scan->heapScan);
 	RetlGroupReaderFree(scan->reader);
+	FreeAccessStrategy(scan->strategy);
 	RelationDecrementReferenceCount(sscan->rs_rd);
 	pfree(scan);
 }
@@ -187,6 +206,7 @@ retldb_scan_analyze_next_block(TableScanDesc sscan, RETL_ANALYZE_BLOCK_ARGS)
 	if (!BufferIsValid(buffer))
 		return false;
 	scan->owner = FindOwner(scan, BufferGetBlockNumber(buffer));
+	scan->stateKnown = false;
 	if (scan->owner == NULL)
 	{
 		TurnToHeapBlock(scan, buffer);
@@ -233,35 +253,93 @@ NextHeapTuple(RetlAnalyzeScan *scan, TransactionId oldestXmin, double *liverows,
 }
 
 /*
+ * Choose the rows of the current vector to be read: the current one, and if the row
+ * before it was read, too, all that the block has there.
+ */
+static void
+SelectRows(RetlAnalyzeScan *scan, uint32 vectorIndex, uint32 vectorRows)
+{
+	RetlSelection *selection = &scan->selection;
+	uint32		first = vectorIndex * vectorRows;
+	uint32		end = scan->row + 1;
+
+	selection->rowCount = Min(vectorRows, scan->group->entry.rowCount - first);
+	if (scan->row == scan->readTo)
+		end = Min(scan->rowEnd, first + selection->rowCount);
+	memset(selection->words, 0, RetlSelectionWords(selection->rowCount) * sizeof(uint64));
+	for (uint32 row = scan->row; row < end; row++)
+		selection->words[(row - first) / 64] |= UINT64CONST(1) << ((row - first) % 64);
+	selection->count = end - scan->row;
+	scan->readTo = end;
+}
+
+/*
+ * RetlSlotSource.getColumns: read columns of the current row.
+ */
+static void
+GetColumns(RetlSlotSource *source, int from, int to, Datum *values, bool *isnull)
+{
+	RetlAnalyzeScan *scan = (RetlAnalyzeScan *) ((char *) source - offsetof(RetlAnalyzeScan, source));
+	TupleDesc	tupdesc = RelationGetDescr(scan->base.rs_rd);
+	uint32		vectorRows = scan->group->entry.vectorRows;
+	uint32		vectorIndex = scan->row / vectorRows;
+
+	RetlGroupReaderOpen(scan->reader, &scan->group->entry);
+	SelectRows(scan, vectorIndex, vectorRows);
+	for (int i = from; i < to; i++)
+	{
+		values[i] = (Datum) 0;
+		isnull[i] = true;
+		if (!TupleDescAttr(tupdesc, i)->attisdropped)
+			values[i] = RetlVectorGetDatum(RetlGroupReaderGetSelected(scan->reader, i + 1, vectorIndex,
+																	  &scan->selection),
+										   scan->row % vectorRows, &isnull[i]);
+	}
+}
+
+/*
  * Put a row of the current group into the slot.
  */
 static void
 StoreGroupRow(RetlAnalyzeScan *scan, uint32 row, TupleTableSlot *slot)
 {
-	Relation	rel = scan->base.rs_rd;
-	TupleDesc	tupdesc = RelationGetDescr(rel);
 	RetlGroup  *group = scan->owner->group;
-	uint32		vectorRows;
 	ItemPointerData tid;
 
-	if (scan->openGroup != group)
-	{
-		RetlGroupReaderOpen(scan->reader, &group->entry);
-		scan->openGroup = group;
-	}
-	vectorRows = RetlGroupReaderVectorRows(scan->reader);
-	for (int i = 0; i < tupdesc->natts; i++)
-	{
-		if (TupleDescAttr(tupdesc, i)->attisdropped)
-			scan->isnull[i] = true;
-		else
-			scan->values[i] = RetlVectorGetDatum(RetlGroupReaderGetVector(scan->reader, i + 1,
-																		   row / vectorRows),
-												 row % vectorRows, &scan->isnull[i]);
-	}
+	if (group != scan->group)
+		scan->readTo = UINT32_MAX;
+	scan->group = group;
+	scan->row = row;
+	scan->rowEnd = scan->endRow;
 	RetlTidFromRowNumber(&tid, group->entry.rowBase + row);
-	RetlSlotStoreRow(slot, &tid, RelationGetRelid(rel), &scan->anchor,
-					 scan->values, scan->isnull);
+	RetlSlotStoreSourceRow(slot, &scan->source, &tid, RelationGetRelid(scan->base.rs_rd),
+						   &scan->anchor);
+}
+
+/*
+ * Was the row ever touched?  What is touched once the group is being sampled counts
+ * as it did before.
+ */
+static bool
+IsTouched(RetlAnalyzeScan *scan, const RetlGroupEntry *entry, uint32 row)
+{
+	RetlHiddenRows *touched = &scan->touched;
+
+	if (touched->groupId != entry->groupId)
+	{
+		int			count;
+		RetlStubEntry *entries = RetlStubMapRead(scan->base.rs_rd, entry, &count);
+
+		touched->groupId = 0;
+		touched->count = 0;
+		RetlHiddenRowsClear(touched, entry);
+		for (int i = 0; i < count; i++)
+			RetlHiddenRowsAdd(touched, entries[i].row);
+		if (entries != NULL)
+			pfree(entries);
+		touched->groupId = entry->groupId;
+	}
+	return RetlRowIsHidden(touched, row);
 }
 
 /*
@@ -276,10 +354,25 @@ RowCounts(RetlAnalyzeScan *scan, uint32 row, TransactionId oldestXmin)
 	bool		own;
 	HTSV_Result state;
 
-	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
+	if (entry->stubMapRoot == RETLDB_NO_BLOCK || !IsTouched(scan, entry, row))
 		return true;
 	state = RetlRowVacuumState(scan->base.rs_rd, entry, row, oldestXmin, &own);
 	return state == HEAPTUPLE_LIVE || (state == HEAPTUPLE_DELETE_IN_PROGRESS && !own);
+}
+
+/*
+ * The state of the anchor of the current block's group.
+ */
+static HTSV_Result
+GroupState(RetlAnalyzeScan *scan, TransactionId oldestXmin)
+{
+	if (!scan->stateKnown)
+	{
+		scan->state = RetlAnchorVacuumState(scan->base.rs_rd, &scan->owner->group->entry,
+											oldestXmin, &scan->own);
+		scan->stateKnown = true;
+	}
+	return scan->state;
 }
 
 /*
@@ -291,7 +384,6 @@ retldb_scan_analyze_next_tuple(TableScanDesc sscan, TransactionId OldestXmin,
 							   double *liverows, double *deadrows, TupleTableSlot *slot)
 {
 	RetlAnalyzeScan *scan = (RetlAnalyzeScan *) sscan;
-	bool		own;
 	HTSV_Result state;
 
 	if (scan->owner == NULL)
@@ -299,8 +391,8 @@ retldb_scan_analyze_next_tuple(TableScanDesc sscan, TransactionId OldestXmin,
 
 	while (scan->nextRow < scan->endRow)
 	{
-		state = RetlAnchorVacuumState(sscan->rs_rd, &scan->owner->group->entry, OldestXmin, &own);
-		if (state == HEAPTUPLE_LIVE || (state == HEAPTUPLE_INSERT_IN_PROGRESS && own))
+		state = GroupState(scan, OldestXmin);
+		if (state == HEAPTUPLE_LIVE || (state == HEAPTUPLE_INSERT_IN_PROGRESS && scan->own))
 		{
 			uint32		row = scan->nextRow++;
 

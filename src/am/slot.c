@@ -10,7 +10,7 @@
  * the values into columns.  Scans store rows that come as columns, and whoever
  * reads them seldom needs a heap tuple either.
  *
- * Rows that were fetched by their TID are of the third kind: the slot knows where
+ * Rows that were fetched by their TID are of the fourth kind: the slot knows where
  * they are, and reads columns when they are asked for.  What is read by reference
  * is copied at once, for the place it was read from serves other fetches.  So
  * nothing ends the life of such a row but that of the slot's content.
@@ -66,6 +66,8 @@ typedef struct RetlTupleSlot
 	Relation	fetchFrom;		/* where the row is, by its TID, or NULL */
 	const Bitmapset *needed;	/* attributes that anybody will ask for; NULL: all */
 	bool		incomplete;		/* others that came before those are not there */
+
+	RetlSlotSource *source;		/* who gives the columns, or NULL */
 
 	HeapTupleHeaderData header; /* if hasHeader; of variable length, so last */
 } RetlTupleSlot;
@@ -358,6 +360,7 @@ SlotClear(TupleTableSlot *slot)
 	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
 
 	Unlink(rslot);
+	rslot->source = NULL;
 	rslot->fetchFrom = NULL;
 	rslot->incomplete = false;
 	rslot->hasHeader = false;
@@ -389,6 +392,12 @@ SlotGetSomeAttrs(TupleTableSlot *slot, int natts)
 	{
 		RetlTableScanGetColumns(rslot->scan, slot->tts_tupleDescriptor, slot->tts_nvalid, natts,
 								slot->tts_values, slot->tts_isnull);
+		slot->tts_nvalid = natts;
+	}
+	else if (rslot->source != NULL)
+	{
+		rslot->source->getColumns(rslot->source, slot->tts_nvalid, natts,
+								  slot->tts_values, slot->tts_isnull);
 		slot->tts_nvalid = natts;
 	}
 }
@@ -477,10 +486,11 @@ SlotMaterialize(TupleTableSlot *slot)
 		CompleteFetched(rslot);
 	else if (!rslot->copied)
 	{
-		if (rslot->scan != NULL)
+		if (rslot->scan != NULL || rslot->source != NULL)
 			slot_getallattrs(slot);
 		CopyValues(rslot);
 		Unlink(rslot);
+		rslot->source = NULL;
 	}
 }
 
@@ -513,6 +523,7 @@ SlotGetHeapTuple(TupleTableSlot *slot)
 
 		MemoryContextSwitchTo(oldContext);
 		Unlink(rslot);
+		rslot->source = NULL;
 		rslot->copied = false;
 		EmptyRoom(rslot);
 		rslot->heap.base.tuple = tuple;
@@ -639,18 +650,16 @@ SetIdentity(RetlTupleSlot *slot, const ItemPointerData *tid, Oid tableOid,
 
 /* See slot.h. */
 void
-RetlSlotStoreRow(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
-				 const HeapTupleHeaderData *anchor, const Datum *values, const bool *isnull)
+RetlSlotStoreSourceRow(TupleTableSlot *slot, RetlSlotSource *source, const ItemPointerData *tid,
+					   Oid tableOid, const HeapTupleHeaderData *anchor)
 {
-	int			natts = slot->tts_tupleDescriptor->natts;
+	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
 
 	Assert(RetlIsSlot(slot));
 	ExecClearTuple(slot);
-	memcpy(slot->tts_values, values, sizeof(Datum) * natts);
-	memcpy(slot->tts_isnull, isnull, sizeof(bool) * natts);
-	ExecStoreVirtualTuple(slot);
-	CopyValues((RetlTupleSlot *) slot);
-	SetIdentity((RetlTupleSlot *) slot, tid, tableOid, anchor);
+	slot->tts_flags &= ~TTS_FLAG_EMPTY;
+	SetIdentity(rslot, tid, tableOid, anchor);
+	rslot->source = source;
 }
 
 /* See slot.h. */

@@ -11,7 +11,9 @@
  *	- the current row of a scan, of which columns are fetched when they are
  *	  asked for.  When the scan moves on, the row is copied,
  *	- a row of a row group that was fetched by its TID: the same, but it depends
- *	  on nothing but the table, which must stay open.
+ *	  on nothing but the table, which must stay open,
+ *	- a row whose columns somebody else gives when they are asked for, and who
+ *	  clears the slot before they are gone.
  *
  *-------------------------------------------------------------------------
  */
@@ -49,11 +51,6 @@ extern void RetlSlotStoreHeapTuple(TupleTableSlot *slot, const HeapTupleData *tu
 /* The heap tuple and its buffer, if it has one that is in a buffer. */
 extern HeapTuple RetlSlotGetBufferTuple(TupleTableSlot *slot, Buffer *buffer);
 
-/* Store a columnar row; the values are copied. */
-extern void RetlSlotStoreRow(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid,
-							 const HeapTupleHeaderData *anchor,
-							 const Datum *values, const bool *isnull);
-
 /*
  * Store a row of a row group that is there for the caller, by its TID; no column
  * is read now.
@@ -61,6 +58,18 @@ extern void RetlSlotStoreRow(TupleTableSlot *slot, const ItemPointerData *tid, O
 extern void RetlSlotStoreFetchedRow(TupleTableSlot *slot, Relation rel,
 									const ItemPointerData *tid,
 									const HeapTupleHeaderData *anchor);
+
+/* Who gives the columns of a row: from number "from" (from 0) to "to", the latter excluded. */
+typedef struct RetlSlotSource
+{
+	void		(*getColumns) (struct RetlSlotSource *source, int from, int to,
+							   Datum *values, bool *isnull);
+} RetlSlotSource;
+
+/* Store a row of a row group whose columns the source gives as long as it is in the slot. */
+extern void RetlSlotStoreSourceRow(TupleTableSlot *slot, RetlSlotSource *source,
+								   const ItemPointerData *tid, Oid tableOid,
+								   const HeapTupleHeaderData *anchor);
 
 /*
  * Of rows that are fetched by TID, nobody will ever ask this (empty) slot for

@@ -534,22 +534,12 @@ FetchOverflows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRo
 	return NULL;
 }
 
-/* Null rows have no value to point to; other rows may have theirs already. */
+/* Null rows have no value to point to.  This stays so when more rows are built. */
 static void
 ClearNullPointers(RetlVectorBuilder *builder, const PieceRows *part)
 {
-	if (part->piece.nulls == NULL)
-		return;
-	if (part->isFirst)
-	{
+	if (part->isFirst && part->piece.nulls != NULL)
 		memset(builder->pointers + part->row, 0, part->piece.rowCount * sizeof(char *));
-		return;
-	}
-	for (uint32 i = 0; i < part->piece.rowCount; i++)
-	{
-		if (RetlPieceIsNull(&part->piece, i))
-			builder->pointers[part->row + i] = NULL;
-	}
 }
 
 /* Decode a piece of a variable-length type and make the listed values. */
@@ -714,7 +704,8 @@ BuildPiece(RetlVectorBuilder *builder, RetlChunkReader *chunk, PieceRows *part,
 	uint64		present[MAX_WORDS];
 	uint64		values[MAX_WORDS];
 
-	SetNulls(builder, piece, part->row);
+	if (part->isFirst)
+		SetNulls(builder, piece, part->row);
 	if (piece->nulls != NULL)
 		RetlPiecePresent(piece, present);
 	part->count = CountRows(rows, piece->nulls != NULL ? present : NULL, piece->rowCount);
@@ -783,6 +774,64 @@ FindFreshRows(RetlVectorBuilder *builder, const uint64 *selected, uint32 row, ui
 	return any != 0;
 }
 
+/* Is nothing there yet of the piece that has these rows of the vector? */
+static bool
+IsUnbuilt(const RetlVectorBuilder *builder, uint32 row, uint32 rowCount)
+{
+	uint32		end = row + rowCount;
+
+	for (uint32 i = row / 64; i * 64 < end; i++)
+	{
+		uint64		mask = RetlRowsMask(Min(end - i * 64, 64));
+
+		if (i * 64 < row)
+			mask &= ~RetlRowsMask(row - i * 64);
+		if ((builder->built[i] & mask) != 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Build one row of the vector that is not there yet: what BuildRows does, without
+ * going through all the others.
+ */
+static const char *
+BuildRow(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 row)
+{
+	const RetlChunkView *view = &chunk->view;
+	uint32		pieceIndex = (builder->vector.firstRow + row) / view->pieceRows;
+	uint32		within = (builder->vector.firstRow + row) % view->pieceRows;
+	RetlArena	arena = RetlMemoryContextArena(builder->dataContext);
+	PieceRows	part;
+	const char *problem = RetlChunkGetPiece(chunk, pieceIndex, &part.piece);
+
+	if (problem != NULL)
+		return problem;
+	part.row = row - within;
+	part.isFirst = IsUnbuilt(builder, part.row, part.piece.rowCount);
+	part.wanted = NULL;
+	part.count = 0;
+	builder->isFresh = false;
+	builder->built[row / 64] |= UINT64CONST(1) << (row % 64);
+	if (part.isFirst)
+		SetNulls(builder, &part.piece, part.row);
+	if (!RetlPieceIsNull(&part.piece, within))
+	{
+		uint32		nulls = 0;
+
+		if (part.piece.nulls != NULL)
+			nulls = (uint32) pg_popcount((const char *) part.piece.nulls, within / 8) +
+				pg_popcount32(part.piece.nulls[within / 8] & ((1U << (within % 8)) - 1));
+		part.count = 1;
+		builder->rows[0] = within;
+		builder->values[0] = within - nulls;
+	}
+	chunk->stats->vectorsDecoded++;
+	return builder->type.typeLength < 0 ? FetchVariable(builder, chunk, &part, &arena) :
+		FetchFixed(builder, chunk, &part, &arena);
+}
+
 /*
  * Build those of the selected rows of the vector that are not there yet.
  * Pieces are whole words of the selection, or parts of one.
@@ -832,6 +881,8 @@ RetlVectorBuild(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 index
 	Assert(index < view->vectorCount);
 
 	BeginVector(builder, firstRow, Min(view->vectorRows, view->rowCount - firstRow));
+	if (selection != NULL && selection->count == 1)
+		return BuildRow(builder, chunk, RetlSelectionNext(selection, 0));
 	return BuildRows(builder, chunk, selection);
 }
 
@@ -857,7 +908,14 @@ const char *
 RetlVectorBuildMore(RetlVectorBuilder *builder, RetlChunkReader *chunk,
 					const RetlSelection *selection)
 {
-	return BuildRows(builder, chunk, selection);
+	uint32		row;
+
+	if (selection == NULL || selection->count != 1)
+		return BuildRows(builder, chunk, selection);
+	row = RetlSelectionNext(selection, 0);
+	if ((builder->built[row / 64] >> (row % 64) & 1) != 0)
+		return NULL;
+	return BuildRow(builder, chunk, row);
 }
 
 /* See vector_builder.h. */
