@@ -10,9 +10,9 @@
  * fetched first; the other ones only for rows that pass, so that they are not
  * even read where no row of a vector does.
  *
- * The table scan begins, and keys of skip tests are computed, at the first
- * call for a row: EXPLAIN computes nothing, and by then it is known whether
- * this is a parallel scan.
+ * The table scan begins at the first call for a row: EXPLAIN computes nothing, and
+ * by then it is known whether this is a parallel scan.  Keys of skip tests are
+ * computed when it comes to the first row group.
  *
  * Values of by-reference columns point into the current vector or into the
  * pinned page of the row store, and are valid until the next row is asked for.
@@ -207,7 +207,27 @@ BeginScanNode(CustomScanState *node, EState *estate, int eflags)
 											 state->filtersVectors);
 }
 
-/* Begin the table scan, with the filters whose keys are there. */
+/*
+ * The table scan has come to a row group: compute the keys of tests, unless it is
+ * not the first one of this (re)scan.  They never change while a scan is under
+ * way.  Like heap, we do not run a subquery for a table without rows.
+ */
+static void
+ComputeKeys(void *arg)
+{
+	RetlScanState *state = arg;
+	PlanState  *ps = &state->css.ss.ps;
+	MemoryContext oldContext;
+
+	if (state->keysValid)
+		return;
+	oldContext = MemoryContextSwitchTo(ps->state->es_query_cxt);
+	RetlSkipKeysEvaluate(state->skipKeys, ps->ps_ExprContext);
+	MemoryContextSwitchTo(oldContext);
+	state->keysValid = true;
+}
+
+/* Begin the table scan, with filters whose keys are computed when they are needed. */
 static void
 BeginTableScan(RetlScanState *state)
 {
@@ -224,6 +244,8 @@ BeginTableScan(RetlScanState *state)
 									 state->shared ? RetlSharedScanGet(state->shared) : NULL);
 	if (state->filtersVectors)
 		RetlTableScanSetConditions(state->scan, RetlSkipKeysGetConditions(state->skipKeys));
+	if (state->skipKeys != NULL)
+		RetlTableScanSetPrepare(state->scan, ComputeKeys, state);
 	state->rowsFilteredSeen = 0;
 	state->rowsTaken = 0;
 	state->rowsReported = 0;
@@ -231,8 +253,7 @@ BeginTableScan(RetlScanState *state)
 }
 
 /*
- * Compute the keys of tests and begin the table scan, or begin it again.  The
- * keys of a scan that is under way never change.
+ * Begin the table scan.
  */
 static void
 StartScan(RetlScanState *state)
@@ -244,11 +265,7 @@ StartScan(RetlScanState *state)
 	RetlWriteFlushForRead(ss->ss_currentRelation);
 
 	oldContext = MemoryContextSwitchTo(ss->ps.state->es_query_cxt);
-	if (state->skipKeys != NULL && !state->keysValid)
-		RetlSkipKeysEvaluate(state->skipKeys, ss->ps.ps_ExprContext);
-	state->keysValid = true;
-	if (state->scan == NULL)
-		BeginTableScan(state);
+	BeginTableScan(state);
 	MemoryContextSwitchTo(oldContext);
 }
 
@@ -499,7 +516,7 @@ NextRow(RetlScanState *state)
 	ScanDirection direction = ss->ps.state->es_direction;
 
 	ResetExprContext(econtext);
-	if (unlikely(state->scan == NULL || !state->keysValid))
+	if (unlikely(state->scan == NULL))
 		StartScan(state);
 	if (unlikely(state->runtimeFilter != NULL) && RetlRuntimeFilterIsPending(state->runtimeFilter))
 		RetlRuntimeFilterLook(state);
@@ -653,7 +670,7 @@ EndScanNode(CustomScanState *node)
 
 /*
  * Start again from the beginning, maybe with other parameters.  Keys are
- * computed when the first row is asked for.
+ * computed when the first row group is there.
  */
 static void
 RescanScanNode(CustomScanState *node)

@@ -193,6 +193,16 @@ RetlTableScanSetConditions(RetlTableScan *scan, const RetlScanConditions *condit
 }
 
 /*
+ * See table_scan.h.
+ */
+void
+RetlTableScanSetPrepare(RetlTableScan *scan, void (*prepare) (void *arg), void *arg)
+{
+	scan->prepare = prepare;
+	scan->prepareArg = arg;
+}
+
+/*
  * See table_scan.h.  The current vector is looked at again, with the new
  * conditions in addition: its columns have values at least for the rows that
  * were selected before.
@@ -430,6 +440,8 @@ RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group)
 		return 0;
 
 	CHECK_FOR_INTERRUPTS();
+	if (scan->prepare != NULL)
+		scan->prepare(scan->prepareArg);
 	vectors = (group->entry.rowCount + group->entry.vectorRows - 1) / group->entry.vectorRows;
 	scan->stats.groupsTotal++;
 	scan->stats.vectorsTotal += vectors;

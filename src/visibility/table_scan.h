@@ -87,6 +87,13 @@ typedef struct RetlScanConditions
 extern void RetlTableScanSetConditions(RetlTableScan *scan,
 									   const RetlScanConditions *conditions);
 
+/*
+ * Have "prepare" called each time before a row group that is there is compared
+ * with the filter and the conditions, so that their constants can be computed when
+ * they are needed.
+ */
+extern void RetlTableScanSetPrepare(RetlTableScan *scan, void (*prepare) (void *arg), void *arg);
+
 /* A condition on a column that became known while the scan ran. */
 typedef struct RetlRuntimeTest
 {

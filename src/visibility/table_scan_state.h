@@ -67,6 +67,8 @@ struct RetlTableScan
 	const RetlScanConditions *conditions;	/* NULL: none on vectors */
 	RetlRuntimeConditions *runtime; /* NULL: none so far */
 	bool		selects;		/* there are some of either kind */
+	void		(*prepare) (void *arg); /* makes filter and conditions ready, or NULL */
+	void	   *prepareArg;
 	RetlIndexRows *indexRows;	/* NULL, or what says which rows of groups there are */
 	RetlParallelScan *parallel;
 	MemoryContext context;		/* of the scan */
