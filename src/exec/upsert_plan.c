@@ -5,8 +5,10 @@
  *
  * The node takes many rows from its source before the first of them is inserted,
  * and hands them on in another order.  So that nobody can tell, there must be
- * neither row triggers nor volatile functions nor RETURNING.  The planner has no
- * place for a node right below ModifyTable, so it is put into the finished plan.
+ * neither row triggers nor volatile functions nor RETURNING, and no row may get a
+ * unique key that another one had before the command or is about to get.  The
+ * planner has no place for a node right below ModifyTable, so it is put into the
+ * finished plan.
  *
  *-------------------------------------------------------------------------
  */
@@ -91,6 +93,76 @@ IsPlainIndex(Oid indexOid)
 }
 
 /*
+ * The columns that SET changes, offset by FirstLowInvalidHeapAttributeNumber.  One of
+ * the arbiter's keys that is set to what was proposed stays as it is, for the rows
+ * are in conflict because these are equal.
+ */
+static Bitmapset *
+ChangedColumns(const ModifyTable *plan, Relation arbiter)
+{
+	Bitmapset  *changed = NULL;
+	ListCell   *lcSet;
+	ListCell   *lcColumn;
+
+	forboth(lcSet, plan->onConflictSet, lcColumn, plan->onConflictCols)
+	{
+		Expr	   *expr = lfirst_node(TargetEntry, lcSet)->expr;
+		int			attnum = lfirst_int(lcColumn);
+		bool		isKey = false;
+
+		for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(arbiter); i++)
+			isKey |= arbiter->rd_index->indkey.values[i] == attnum;
+		if (!isKey || !IsA(expr, Var) || ((Var *) expr)->varno != INNER_VAR ||
+			((Var *) expr)->varattno != attnum)
+			changed = bms_add_member(changed, attnum - FirstLowInvalidHeapAttributeNumber);
+	}
+	return changed;
+}
+
+/*
+ * Do the entries of an index depend on one of these columns?
+ */
+static bool
+IndexHasColumn(Relation index, const Bitmapset *columns)
+{
+	Bitmapset  *attnums = NULL;
+
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+		attnums = bms_add_member(attnums, index->rd_index->indkey.values[i] -
+								 FirstLowInvalidHeapAttributeNumber);
+	pull_varattnos((Node *) RelationGetIndexExpressions(index), 1, &attnums);
+	pull_varattnos((Node *) RelationGetIndexPredicate(index), 1, &attnums);
+	return bms_overlap(attnums, columns);
+}
+
+/*
+ * Could it depend on the order of the rows whether a key is unique?  Not if no row that
+ * is there gets another one.  Constraints that are checked at the end do not matter.
+ */
+static bool
+ChangesUniqueKeys(Relation rel, const ModifyTable *plan)
+{
+	Relation	arbiter = index_open(linitial_oid(plan->arbiterIndexes), AccessShareLock);
+	Bitmapset  *changed = ChangedColumns(plan, arbiter);
+	List	   *indexes = RelationGetIndexList(rel);
+	bool		changes = false;
+	ListCell   *lc;
+
+	index_close(arbiter, AccessShareLock);
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		if (form->indimmediate && (form->indisunique || form->indisexclusion))
+			changes |= IndexHasColumn(index, changed);
+		index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	return changes;
+}
+
+/*
  * Is the node of use for a command of a free order?
  */
 static bool
@@ -115,7 +187,7 @@ IsOfUse(const PlannedStmt *command)
 	useful = RetlIsRetldbTable(rel) && !HasRowTriggers(rel) &&
 		!(rel->rd_att->constr != NULL && rel->rd_att->constr->has_generated_stored) &&
 		(outerPlan(plan)->plan_rows >= RETL_UPSERT_FEW_ROWS || RetlSuppressesNoop(rel)) &&
-		IsPlainIndex(linitial_oid(plan->arbiterIndexes));
+		IsPlainIndex(linitial_oid(plan->arbiterIndexes)) && !ChangesUniqueKeys(rel, plan);
 	table_close(rel, NoLock);
 	return useful;
 }
