@@ -224,3 +224,37 @@ DROP FUNCTION on_both, meddle, take_next, counted, counted_stable, by_cursor;
 RESET retldb.row_store_rows;
 RESET retldb.row_group_rows;
 RESET retldb.vector_rows;
+
+-- stubs are made together where rows come by a bitmap, and for upserts: one by one, each costs two WAL records
+CREATE FUNCTION wal_records(command text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	result json;
+BEGIN
+	EXECUTE 'EXPLAIN (ANALYZE, WAL, TIMING OFF, FORMAT JSON) ' || command INTO result;
+	RETURN result->0->'Plan'->>'WAL Records';
+END $$;
+SET retldb.row_store_rows = 0;
+CREATE TABLE w (id int PRIMARY KEY, n int, v text) USING retldb;
+INSERT INTO w SELECT i, i % 100, 'v' FROM generate_series(1, 9000) i;
+CREATE INDEX ON w (n);
+ANALYZE w;
+SET retldb.enable_columnar_scan = off;
+SET enable_seqscan = off;
+SET enable_indexscan = off;
+SELECT plan('SELECT FROM w WHERE n < 5 FOR UPDATE');
+SELECT wal_records('SELECT FROM w WHERE n < 5 FOR UPDATE') BETWEEN 450 AND 800 AS together;
+SELECT wal_records('SELECT FROM w WHERE n = 7 AND id % 4500 = 7 FOR UPDATE') <= 9 AS few;
+SET enable_bitmapscan = off;
+SET enable_indexscan = on;
+SELECT wal_records('SELECT FROM w WHERE n BETWEEN 10 AND 14 FOR UPDATE') >= 1350 AS one_by_one;
+RESET retldb.enable_columnar_scan;
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+-- lock, update, and two index entries
+SELECT wal_records('INSERT INTO w SELECT i, 0, ''w'' FROM generate_series(16, 9000, 20) i ON CONFLICT (id) DO UPDATE SET v = excluded.v') BETWEEN 1800 AND 2400 AS together;
+SET retldb.enable_upsert_batches = off;
+SELECT wal_records('INSERT INTO w SELECT i, 0, ''w'' FROM generate_series(17, 9000, 20) i ON CONFLICT (id) DO UPDATE SET v = excluded.v') >= 2690 AS one_by_one;
+RESET retldb.enable_upsert_batches;
+SELECT count(*) FILTER (WHERE v = 'w'), count(*), faults('w') FROM w;
+DROP TABLE w;
+DROP FUNCTION wal_records;

@@ -35,6 +35,7 @@
 #include "visibility/anchor.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
+#include "visibility/touch.h"
 
 struct RetlBitmapScan
 {
@@ -46,6 +47,7 @@ struct RetlBitmapScan
 	OffsetNumber offsets[MaxHeapTuplesPerPage];
 	HeapTupleData tuple;
 	bool		recheck;		/* version 18: of the current block */
+	bool		touched;		/* the command changes or locks the rows */
 };
 
 /*
@@ -83,8 +85,18 @@ void
 RetlBitmapEnd(RetlScanDesc scan)
 {
 	LeaveBlock(scan->bitmap);
+	if (scan->bitmap->touched)
+		RetlTouchForget();
 	pfree(scan->bitmap);
 	scan->bitmap = NULL;
+}
+
+/* See scan_desc.h. */
+void
+RetlBitmapSetTouched(TableScanDesc scan)
+{
+	((RetlScanDesc) scan)->bitmap->touched = true;
+	RetlTableScanSetPlacesTouched(((RetlScanDesc) scan)->scan);
 }
 
 /* See scan_desc.h. */

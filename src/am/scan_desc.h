@@ -68,4 +68,7 @@ extern void RetlBitmapEnd(RetlScanDesc scan);
  */
 extern void RetlBitmapSetColumns(TableScanDesc scan, const Bitmapset *columns);
 
+/* Tell a bitmap scan that the command changes or locks the rows that it gets. */
+extern void RetlBitmapSetTouched(TableScanDesc scan);
+
 #endif							/* RETLDB_SCAN_DESC_H */

@@ -340,9 +340,10 @@ extern uint64 RetlScansBegun(void);
 extern void RetlScanEndScan(RetlScanState *state);
 
 /*
- * Scans whose rows are changed or locked: at the beginning, when the scan has
- * turned to a row of another vector (state->touches), and when it ends.
+ * Scans whose rows are changed or locked: which these are, at the beginning, when the
+ * scan has turned to a row of another vector (state->touches), and when it ends.
  */
+extern bool RetlRowsAreTouched(Index relid, EState *estate);
 extern void RetlScanAheadInit(RetlScanState *state, EState *estate);
 extern void RetlScanLookAhead(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row);
 extern void RetlScanForgetAhead(RetlScanState *state);

@@ -26,12 +26,11 @@
 #include "visibility/touch.h"
 
 /*
- * Are rows of this table handed out to be changed or locked?
+ * Are rows of a table of the range table handed out to be changed or locked?
  */
-static bool
-RowsAreTouched(const CustomScan *plan, EState *estate)
+bool
+RetlRowsAreTouched(Index relid, EState *estate)
 {
-	Index		relid = plan->scan.scanrelid;
 	ExecRowMark *mark = ExecFindRowMark(estate, relid, true);
 
 	return list_member_int(estate->es_plannedstmt->resultRelations, (int) relid) ||
@@ -89,7 +88,7 @@ RetlScanAheadInit(RetlScanState *state, EState *estate)
 	CustomScan *plan = (CustomScan *) state->css.ss.ps.plan;
 	Node	   *qual = (Node *) plan->scan.plan.qual;
 
-	state->touches = RowsAreTouched(plan, estate);
+	state->touches = RetlRowsAreTouched(plan->scan.scanrelid, estate);
 	if (state->touches && qual != NULL &&
 		CommandChangesAllRows(estate->es_plannedstmt, &plan->scan.plan) &&
 		!contain_volatile_functions(qual) && !contain_subplans(qual))

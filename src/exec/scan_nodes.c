@@ -75,7 +75,7 @@ PrepareIndexScan(IndexScanState *node)
 }
 
 /*
- * A bitmap scan: no prefetching, and its columns.
+ * A bitmap scan: no prefetching, its columns, and whether its rows are touched.
  */
 static void
 PrepareBitmapScan(BitmapHeapScanState *node)
@@ -86,9 +86,12 @@ PrepareBitmapScan(BitmapHeapScanState *node)
 #if PG_VERSION_NUM < 180000
 	node->prefetch_maximum = 0;
 #endif
-	if (node->ss.ss_currentScanDesc != NULL &&
-		FindColumns(&plan->scan, plan->bitmapqualorig, &columns))
+	if (node->ss.ss_currentScanDesc == NULL)
+		return;
+	if (FindColumns(&plan->scan, plan->bitmapqualorig, &columns))
 		RetlBitmapSetColumns(node->ss.ss_currentScanDesc, columns);
+	if (RetlRowsAreTouched(plan->scan.scanrelid, node->ss.ps.state))
+		RetlBitmapSetTouched(node->ss.ss_currentScanDesc);
 }
 
 /* planstate_tree_walker() callback. */

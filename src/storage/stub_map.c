@@ -24,7 +24,6 @@
 
 #include "access/htup_details.h"
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
@@ -48,8 +47,12 @@
 /* Fewer rows than that are looked for in a leaf one by one. */
 #define SEARCHED_ROWS	8
 
+/* Entries that are compared with a row at once. */
+#define COMPARED_ENTRIES	32
+
 #define PAGE_HEADER_LENGTH	offsetof(RetlStubMapPage, u)
 
+StaticAssertDecl(RETL_STUB_ROW_BITS <= 32, "the low half of an entry has the row");
 StaticAssertDecl(MaxHeapTuplesPerPage < (1 << RETL_STUB_OFFSET_BITS),
 				 "line pointers fit stub map entries");
 
@@ -226,6 +229,20 @@ ReadLeaf(Relation rel, const RetlGroupEntry *entry, uint32 segment, int lockMode
 }
 
 /*
+ * Is one of some entries that of a row?  Without branches, so that compilers compare
+ * several of them at once; to leave the loop takes longer than to compare.
+ */
+static inline bool
+HasEntry(const uint64 *entries, uint32 row)
+{
+	uint32		found = 0;
+
+	for (int i = 0; i < COMPARED_ENTRIES; i++)
+		found |= ((uint32) entries[i] & (uint32) ROW_MASK) == row ? UINT32_MAX : 0;
+	return found != 0;
+}
+
+/*
  * The position of a row's entry in a leaf, which is not among the first ones, or -1.
  */
 static int
@@ -233,16 +250,8 @@ FindEntry(const RetlStubMapPage *leaf, uint32 row, int first)
 {
 	int			i = first;
 
-	/* eight at once: to leave the loop takes longer than to compare */
-	for (; i + 8 <= leaf->count; i += 8)
-	{
-		uint32		found = 0;
-
-		for (int j = 0; j < 8; j++)
-			found |= (uint32) ((leaf->u.entries[i + j] & ROW_MASK) == row) << j;
-		if (found != 0)
-			return i + pg_rightmost_one_pos32(found);
-	}
+	while (i + COMPARED_ENTRIES <= leaf->count && !HasEntry(&leaf->u.entries[i], row))
+		i += COMPARED_ENTRIES;
 	for (; i < leaf->count; i++)
 	{
 		if ((leaf->u.entries[i] & ROW_MASK) == row)

@@ -24,6 +24,7 @@
 #include "visibility/anchor.h"
 #include "visibility/row_move.h"
 #include "visibility/table_scan_state.h"
+#include "visibility/touch.h"
 
 /* So many rows of a group are looked up before its map is read. */
 #define MAX_LOOKUPS		64
@@ -41,6 +42,15 @@ RetlTableScanSetByPlace(RetlTableScan *scan)
 {
 	Assert(scan->state == CURSOR_FRESH && scan->parallel == NULL);
 	scan->byPlace = true;
+}
+
+/*
+ * The command changes or locks the rows that it gets.
+ */
+void
+RetlTableScanSetPlacesTouched(RetlTableScan *scan)
+{
+	scan->placesTouched = true;
 }
 
 /*
@@ -189,6 +199,21 @@ DropHiddenPlaces(RetlTableScan *scan, uint32 count)
 }
 
 /*
+ * The rows of the open block are about to be handed out to a command that touches
+ * them.
+ */
+static void
+ExpectTouches(const RetlTableScan *scan)
+{
+	RetlSelection rows;
+
+	rows.rowCount = Min(scan->groupRows - scan->placeFirstRow, RETLDB_ROWS_PER_BLOCK);
+	rows.count = scan->placeCount;
+	memcpy(rows.words, scan->placeRows, RetlSelectionWords(rows.rowCount) * sizeof(uint64));
+	RetlTouchExpect(scan->rel, &scan->placeGroup->entry, scan->placeFirstRow, 0, &rows);
+}
+
+/*
  * See table_scan.h.
  */
 bool
@@ -207,6 +232,8 @@ RetlTableScanOpenPlaces(RetlTableScan *scan, BlockNumber block, const OffsetNumb
 	scan->placeCount = CountPlaces(scan);
 	scan->placeNext = 0;
 	scan->checkedVector = -1;
+	if (scan->placesTouched && scan->placeCount > 0)
+		ExpectTouches(scan);
 	return scan->placeCount > 0;
 }
 

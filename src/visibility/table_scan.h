@@ -180,8 +180,10 @@ extern RetlScanRow *RetlTableScanGetUnitRow(RetlTableScan *scan, OffsetNumber of
  * of TIDs of row groups, at some offsets or, if count is negative, at all;
  * NextPlace returns those rows that the snapshot sees, one after the other, NULL
  * after the last one.  Serializable transactions lock these rows, not the table.
+ * SetPlacesTouched says that the command changes or locks them.
  */
 extern void RetlTableScanSetByPlace(RetlTableScan *scan);
+extern void RetlTableScanSetPlacesTouched(RetlTableScan *scan);
 extern bool RetlTableScanOpenPlaces(RetlTableScan *scan, BlockNumber block,
 									const OffsetNumber *offsets, int count);
 extern RetlScanRow *RetlTableScanNextPlace(RetlTableScan *scan);

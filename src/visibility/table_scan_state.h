@@ -110,6 +110,7 @@ struct RetlTableScan
 	uint32		placeNext;		/* of the block, to be looked at next */
 	uint32		placesAsked;	/* rows of the group, one by one */
 	int64		placeDenseVector;	/* where a block was taken almost completely */
+	bool		placesTouched;	/* by the command */
 
 	/* the cursor */
 	CursorState state;
