@@ -65,7 +65,7 @@ DROP TABLE up_generated;
 INSERT INTO up_noop TABLE up_source;
 CREATE FUNCTION up_wrote() RETURNS boolean LANGUAGE sql VOLATILE AS 'SELECT pg_current_xact_id_if_assigned() IS NOT NULL';
 BEGIN;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) INSERT INTO up_noop TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v, n = excluded.n;
+SELECT plan($$INSERT INTO up_noop TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v, n = excluded.n$$, 'ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF');
 INSERT INTO up_noop SELECT id, 'other', n FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v WHERE excluded.v <> 'other';
 INSERT INTO up_noop VALUES (7, 'v7', 7) ON CONFLICT (id) DO UPDATE SET v = excluded.v;
 DO $$ BEGIN
@@ -75,7 +75,7 @@ DO $$ BEGIN
 END $$;
 SELECT up_wrote();
 COMMIT;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) INSERT INTO up_noop SELECT id, CASE WHEN id % 10 = 0 THEN 'x' ELSE v END, n FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v;
+SELECT plan($$INSERT INTO up_noop SELECT id, CASE WHEN id % 10 = 0 THEN 'x' ELSE v END, n FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v$$, 'ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF');
 SELECT count(*) FILTER (WHERE v = 'x'), count(*) FROM up_noop;
 -- a prepared command goes with the option
 PREPARE up_prepared AS INSERT INTO up_noop TABLE up_source ON CONFLICT (id) DO UPDATE SET n = excluded.n;
