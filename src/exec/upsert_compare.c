@@ -37,6 +37,9 @@
 #include "visibility/row_fetch.h"
 #include "visibility/row_free.h"
 
+/* So many rows of a vector are read as single ones. */
+#define SINGLE_ROWS		4
+
 /* ---------------------------------------------------------------------
  * Beginning
  * ---------------------------------------------------------------------
@@ -289,6 +292,7 @@ CompareVector(RetlUpsertCompare *compare, uint64 firstRowNumber, uint32 vector, 
 
 	CHECK_FOR_INTERRUPTS();
 	SelectRows(&selection, firstRowNumber, rowCount, places, count);
+	RetlGroupReaderSetSingle(compare->reader, count <= SINGLE_ROWS);
 	for (int i = 0; i < compare->neededCount; i++)
 		compare->vectors[i] = RetlGroupReaderGetSelected(compare->reader, compare->needed[i],
 														 vector, &selection);

@@ -141,6 +141,7 @@ BeginVector(RetlVectorBuilder *builder, uint32 firstRow, uint32 rowCount)
 	vector->nulls = NULL;
 	memset(builder->built, 0, RetlSelectionWords(rowCount) * sizeof(uint64));
 	builder->isFresh = true;
+	builder->isComplete = false;
 	vector->fixed = builder->strided == NULL ? builder->fixed : NULL;
 	vector->pointers = builder->pointers;
 	return vector;
@@ -888,10 +889,13 @@ RetlVectorBuild(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 index
 
 /* See vector_builder.h. */
 bool
-RetlVectorHasRows(const RetlVectorBuilder *builder, const RetlSelection *selection)
+RetlVectorHasRows(RetlVectorBuilder *builder, const RetlSelection *selection)
 {
 	uint32		words = RetlSelectionWords(builder->vector.rowCount);
 
+	/* whoever fetches row after row asks for each of them */
+	if (builder->isComplete)
+		return true;
 	for (uint32 i = 0; i < words; i++)
 	{
 		uint64		wanted = selection != NULL ? selection->words[i] :
@@ -900,6 +904,7 @@ RetlVectorHasRows(const RetlVectorBuilder *builder, const RetlSelection *selecti
 		if ((wanted & ~builder->built[i]) != 0)
 			return false;
 	}
+	builder->isComplete = selection == NULL;
 	return true;
 }
 

@@ -43,6 +43,7 @@ typedef struct RetlVectorBuilder
 	/* which rows of the vector are there */
 	uint64		built[RETLDB_MAX_VECTOR_ROWS / 64];
 	bool		isFresh;		/* none is, in no piece */
+	bool		isComplete;		/* it is known that all are */
 
 	/* of the piece at hand: rows to build, and their values' indexes */
 	uint16	   *rows;
@@ -72,7 +73,7 @@ extern const char *RetlVectorBuild(RetlVectorBuilder *builder, RetlChunkReader *
 								   uint32 index, const RetlSelection *selection);
 
 /* Are all selected rows (NULL: all rows) of the vector there? */
-extern bool RetlVectorHasRows(const RetlVectorBuilder *builder, const RetlSelection *selection);
+extern bool RetlVectorHasRows(RetlVectorBuilder *builder, const RetlSelection *selection);
 
 /* Build these, too; values that are there stay where they are. */
 extern const char *RetlVectorBuildMore(RetlVectorBuilder *builder, RetlChunkReader *chunk,

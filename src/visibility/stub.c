@@ -225,19 +225,33 @@ RetlRowIsVisible(Relation rel, const RetlGroupEntry *entry, uint32 row, Snapshot
 	return RetlRowIsVisibleOrDead(rel, entry, row, snapshot, NULL);
 }
 
-static int
-CompareStubs(const void *a, const void *b)
+/*
+ * Where an entry is in the order of places; dead ones come first.
+ */
+static inline uint64
+PlaceOf(const RetlStubEntry *entry)
 {
-	const RetlStubEntry *left = a;
-	const RetlStubEntry *right = b;
-
-	if (left->dead != right->dead)
-		return left->dead ? -1 : 1;
-	if (left->dead)
+	if (entry->dead)
 		return 0;
-	return ItemPointerCompare(unconstify(ItemPointerData *, &left->stub),
-							  unconstify(ItemPointerData *, &right->stub));
+	return (uint64) ItemPointerGetBlockNumberNoCheck(&entry->stub) << 16 |
+		ItemPointerGetOffsetNumberNoCheck(&entry->stub);
 }
+
+static inline int
+ComparePlaces(const RetlStubEntry *a, const RetlStubEntry *b)
+{
+	uint64		left = PlaceOf(a);
+	uint64		right = PlaceOf(b);
+
+	return left < right ? -1 : left > right;
+}
+
+#define ST_SORT SortByPlace
+#define ST_ELEMENT_TYPE RetlStubEntry
+#define ST_COMPARE(a, b) ComparePlaces(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /*
  * The entries of a group's map: dead ones first, then by the place of the stub.
@@ -248,7 +262,7 @@ RetlStubsReadSorted(Relation rel, const RetlGroupEntry *entry, int *count)
 	RetlStubEntry *entries = RetlStubMapRead(rel, entry, count);
 
 	if (*count > 1)
-		qsort(entries, *count, sizeof(RetlStubEntry), CompareStubs);
+		SortByPlace(entries, *count);
 	return entries;
 }
 

@@ -192,6 +192,8 @@ class Round:
             'SET retldb.row_group_size = %d' % choose([64, 1024, 65536]),
             'SET retldb.vector_rows = %d' % choose([64, 128, 1024, 2048]),
             'SET retldb.suppress_noop = %s' % choose(['on', 'off']),
+            'SET retldb.enable_upsert_batches = %s' % choose(['on', 'on', 'on', 'off']),
+            'SET work_mem = %s' % choose(["'64kB'", "'4MB'"]),
             'SET retldb.compression = %s' % choose(['none', 'lz4', 'snappy', 'zstd']),
             'SET retldb.compression_level = %d' % choose([0, 0, 1, 7]),
             'SET retldb.write_memory = %s' % choose(["'1MB'", "'256MB'"]),
@@ -248,8 +250,26 @@ class Round:
         else:
             self.psql.both('CLUSTER {t} USING {t}_i%d' % self.random.choice(self.indexes))
 
+    def upsert_again(self):
+        """Rows that are there already, most of them as they are, in no order."""
+        names = [name for name, _ in self.columns if name != 'id']
+        if not names:
+            return
+        changed, changed_type = self.random.choice([column for column in self.columns if column[0] != 'id'])
+        value = 'CASE WHEN id %% %d = 0 THEN (%s)::%s ELSE %s END' % (
+            self.random.choice([2, 10, 100]), self.expression(changed_type, 'id'), changed_type.split(' COLLATE')[0], changed)
+        rows = 'SELECT %s FROM {t} WHERE %s ORDER BY md5(id::text)' % (
+            ', '.join(value if name == changed else name for name, _ in self.columns), self.predicate())
+        sets = self.random.sample(names, self.random.randint(1, len(names)))
+        where = self.random.choice(['', '', ' WHERE m.id % 3 > 0', ' WHERE m.id <> EXCLUDED.id', ' WHERE EXCLUDED.%s IS NOT NULL' % changed])
+        self.psql.both('INSERT INTO {t} AS m %s ON CONFLICT (id) DO UPDATE SET %s%s'
+                       % (rows, ', '.join('%s = EXCLUDED.%s' % (name, name) for name in sets), where))
+
     def upsert(self):
         """Rows that are new, and others that are there already."""
+        if self.random.random() < 0.5:
+            self.upsert_again()
+            return
         n = self.size()
         first = max(1, self.next - self.random.randint(0, 2 * n))
         self.next = max(self.next, first)
