@@ -277,6 +277,20 @@ CheckLengths(const uint32_t *lengths, uint32_t runCount, uint32_t count, const c
 	return true;
 }
 
+/* Open a piece and read the lengths of its runs; NULL if they are damaged. */
+static uint32_t *
+OpenRuns(RlePiece *piece, const uint8_t *src, size_t srcSize, uint32_t count,
+		 const RetlArena *arena, const char **error)
+{
+	uint32_t   *lengths;
+
+	if (!OpenPiece(piece, src, srcSize, count, error))
+		return NULL;
+	lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * piece->runCount);
+	RetlPackedRead(&piece->lengths, 0, piece->runCount, lengths);
+	return CheckLengths(lengths, piece->runCount, count, error) ? lengths : NULL;
+}
+
 /* Write each run's value as often as its length says; W is a constant. */
 #define EXPAND_LOOP(W) \
 	for (; run < runCount; run++, values += (W)) \
@@ -485,11 +499,8 @@ RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	(void) state;
 	if (count == 0)
 		return srcSize == 0 || RetlDamaged(error, "run-length piece has the wrong length");
-	if (!OpenPiece(&piece, src, srcSize, count, error))
-		return false;
-	lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * piece.runCount);
-	RetlPackedRead(&piece.lengths, 0, piece.runCount, lengths);
-	if (!CheckLengths(lengths, piece.runCount, count, error))
+	lengths = OpenRuns(&piece, src, srcSize, count, arena, error);
+	if (lengths == NULL)
 		return false;
 
 	memset(&values, 0, sizeof(values));
@@ -580,11 +591,8 @@ RleFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		return true;
 	if (count == 0)
 		return srcSize == 0 || RetlDamaged(error, "run-length piece has the wrong length");
-	if (!OpenPiece(&piece, src, srcSize, count, error))
-		return false;
-	lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * piece.runCount);
-	RetlPackedRead(&piece.lengths, 0, piece.runCount, lengths);
-	if (!CheckLengths(lengths, piece.runCount, count, error))
+	lengths = OpenRuns(&piece, src, srcSize, count, arena, error);
+	if (lengths == NULL)
 		return false;
 	runs = RetlArenaAlloc(arena, sizeof(uint64_t) * RetlSelectionWords(piece.runCount));
 	SelectRuns(lengths, piece.runCount, selected, count, runs);
