@@ -29,13 +29,9 @@ CREATE EXTENSION retldb;
 CREATE TABLE r (client int, id int, v text, n numeric) USING heap;
 CREATE TABLE h (client int, id int, v text, n numeric) USING heap;
 CREATE INDEX r_id ON r (id);
-CREATE PROCEDURE on_both(command text) LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE replace(command, '{t}', 'r');
-	EXECUTE replace(command, '{t}', 'h');
-END $$;
 SELECT pg_create_physical_replication_slot('standby', true);
 ));
+my $difference = make_twins($primary, 'r', 'h');
 my $standby = start_standby('converted', $primary, "primary_slot_name = 'standby'\nmax_standby_streaming_delay = 1s");
 
 $primary->safe_psql('postgres',
@@ -75,7 +71,6 @@ sub transactions
 	return $sql;
 }
 
-my $difference = q(SELECT (SELECT count(*) FROM (TABLE r EXCEPT ALL TABLE h) a) + (SELECT count(*) FROM (TABLE h EXCEPT ALL TABLE r) b));
 my $method = q(SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE c.oid = 'r'::regclass);
 
 my $others = q(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid());

@@ -30,15 +30,10 @@ CREATE EXTENSION retldb;
 CREATE TABLE r (id int, v text, n int) USING retldb;
 CREATE TABLE h (id int, v text, n int) USING heap;
 CREATE TABLE quiet (id int, v text) USING retldb;
-CREATE PROCEDURE on_both(command text) LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE replace(command, '{t}', 'r');
-	EXECUTE replace(command, '{t}', 'h');
-END $$;
 INSERT INTO quiet SELECT i, 'quiet ' || i FROM generate_series(1, 5000) i;
 DELETE FROM quiet WHERE id % 100 = 0;
 ));
-my $difference = q(SELECT (SELECT count(*) FROM (TABLE r EXCEPT ALL TABLE h) a) + (SELECT count(*) FROM (TABLE h EXCEPT ALL TABLE r) b));
+my $difference = make_twins($node, 'r', 'h');
 my $quiet = 'SELECT count(*), sum(id), min(v), max(v) FROM quiet';
 my $expected = $node->safe_psql('postgres', $quiet);
 

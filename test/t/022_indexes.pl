@@ -40,11 +40,6 @@ CREATE INDEX r_n ON r (n);
 CREATE INDEX r_v ON r USING hash (v);
 CREATE INDEX r_words ON r USING gin (string_to_array(v, ' '));
 CREATE TABLE log (client int, number int) USING heap;
-CREATE PROCEDURE on_both(command text) LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE replace(command, '{t}', 'r');
-	EXECUTE replace(command, '{t}', 'h');
-END $$;
 -- how often the key is refused
 CREATE FUNCTION refused(command text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -55,6 +50,7 @@ EXCEPTION WHEN unique_violation THEN
 END $$;
 SELECT pg_create_physical_replication_slot('standby');
 ));
+my $difference = make_twins($primary, 'r', 'h');
 $primary->safe_psql('postgres', 'CREATE EXTENSION amcheck') if $amcheck;
 my $standby = start_standby('standby', $primary, "primary_slot_name = 'standby'\nhot_standby_feedback = on\nwal_receiver_status_interval = 1s");
 
@@ -121,7 +117,6 @@ sub transaction
 	  . ($around == 5 ? "BEGIN;\n" . load($client, $number + 5000) . change($client) . "ROLLBACK;\n" : '');
 }
 
-my $difference = q(SELECT (SELECT count(*) FROM (TABLE r EXCEPT ALL TABLE h) a) + (SELECT count(*) FROM (TABLE h EXCEPT ALL TABLE r) b));
 my $summary = q(SELECT count(*), count(DISTINCT id), sum(id::bigint), sum(n), sum(length(v)) FROM r);
 # the same rows by one way each
 my %ways = (

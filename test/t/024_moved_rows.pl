@@ -40,13 +40,9 @@ CREATE TABLE ru (k int PRIMARY KEY, n bigint) USING retldb;
 CREATE TABLE hu (k int PRIMARY KEY, n bigint) USING heap;
 CREATE TABLE rf (id int, k int REFERENCES ru) USING retldb;
 CREATE TABLE log (client int, number int) USING heap;
-CREATE PROCEDURE on_both(command text) LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE replace(command, '{t}', 'r');
-	EXECUTE replace(command, '{t}', 'h');
-END $$;
 SELECT pg_create_physical_replication_slot('standby');
 ));
+my $difference = make_twins($primary, 'r', 'h');
 my $standby = start_standby('standby', $primary, "primary_slot_name = 'standby'\nmax_standby_streaming_delay = 100ms");
 
 $primary->safe_psql('postgres', q(
@@ -100,7 +96,7 @@ BEGIN
 EXCEPTION WHEN foreign_key_violation THEN NULL;
 END $$));
 
-my $difference = q(SELECT (SELECT count(*) FROM (TABLE r EXCEPT ALL TABLE h) a) + (SELECT count(*) FROM (TABLE h EXCEPT ALL TABLE r) b)
+$difference .= q(
     + (SELECT count(*) FROM (TABLE ru EXCEPT ALL TABLE hu) c) + (SELECT count(*) FROM (TABLE hu EXCEPT ALL TABLE ru) d)
     + (SELECT count(*) FROM rf WHERE NOT EXISTS (SELECT FROM ru WHERE ru.k = rf.k)));
 my $look = "DO \$\$ BEGIN IF ($difference) > 0 THEN RAISE 'reader has found % differences', ($difference); END IF; END \$\$;\n";

@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  new_server start_standby seed_random create_batches batch_sql batches_agree verify_clean
+  new_server start_standby seed_random make_twins create_batches batch_sql batches_agree verify_clean
   crash_and_restart start_script finish_script sqlstate log_complaints rows without_checksums set_header_field
 );
 
@@ -41,6 +41,22 @@ retldb.autocompact = off
 $conf
 ));
 	return $node;
+}
+
+# Two tables that are to have the same rows, one of them heap's.  Makes procedure
+# on_both, which runs a command with the name of either in place of {t}; returns a
+# query for the number of rows that only one of them has.
+sub make_twins
+{
+	my ($node, $table, $twin) = @_;
+
+	$node->safe_psql('postgres', qq(
+CREATE PROCEDURE on_both(command text) LANGUAGE plpgsql AS \$\$
+BEGIN
+	EXECUTE replace(command, '{t}', '$table');
+	EXECUTE replace(command, '{t}', '$twin');
+END \$\$));
+	return "SELECT (SELECT count(*) FROM (TABLE $table EXCEPT ALL TABLE $twin) a) + (SELECT count(*) FROM (TABLE $twin EXCEPT ALL TABLE $table) b)";
 }
 
 # The tables of the batch protocol.
