@@ -820,12 +820,40 @@ typedef struct FilterCase
 {
 	const TestFilterSubject *subject;
 	const RetlFilter *filter;
-	RetlFilterMemo memo;
+	uint64_t   *passing;		/* what brute force selects of all; NULL: not known yet */
+	int			anyPasses;		/* of the chunk; -1: not known yet */
 } FilterCase;
 
-/* Filter with this selection and compare with brute force; says what is wrong. */
+/* The values of the piece that pass by brute force, which is asked once. */
+static const uint64_t *
+Passing(FilterCase *c)
+{
+	const RetlValues *piece = c->subject->piece;
+	size_t		size = RetlSelectionWords(piece->count) * sizeof(uint64_t);
+	uint32_t	i;
+
+	if (c->passing != NULL)
+		return c->passing;
+	c->passing = RetlArenaAlloc(c->subject->arena, size);
+	memset(c->passing, 0, size);
+	for (i = 0; i < piece->count; i++)
+	{
+		size_t		length;
+		const uint8_t *value = TestValueAt(piece, i, &length);
+
+		if (TestFilterPasses(c->filter, piece->type, piece->width, value, length))
+			c->passing[i / 64] |= UINT64_C(1) << (i % 64);
+	}
+	return c->passing;
+}
+
+/*
+ * Filter with a state and a selection, and compare with brute force; says what is
+ * wrong.
+ */
 static const char *
-CheckSelection(FilterCase *c, uint64_t *selected)
+CheckSelection(FilterCase *c, const RetlEncodingState *state, RetlFilterMemo *memo,
+			   uint64_t *selected)
 {
 	const TestFilterSubject *s = c->subject;
 	const RetlValues *piece = s->piece;
@@ -835,8 +863,8 @@ CheckSelection(FilterCase *c, uint64_t *selected)
 	const char *error = NULL;
 	uint32_t	i;
 
-	if (!s->encoding->filter(s->state, s->src, s->srcSize, piece->type, piece->width,
-							 piece->count, c->filter, &c->memo, selected, &answered,
+	if (!s->encoding->filter(state, s->src, s->srcSize, piece->type, piece->width,
+							 piece->count, c->filter, memo, selected, &answered,
 							 s->arena, &error))
 		return error != NULL ? error : "filter failed without saying why";
 	if (!answered)
@@ -847,20 +875,9 @@ CheckSelection(FilterCase *c, uint64_t *selected)
 	}
 	if (!CanTest(c->filter, piece->type))
 		return "filter answered what it cannot know";
-	for (i = 0; i < words * 64; i++)
-	{
-		bool		expected = RetlIsSelected(before, i);
-		size_t		length;
-		const uint8_t *value;
-
-		if (expected)
-		{
-			value = TestValueAt(piece, i, &length);
-			expected = TestFilterPasses(c->filter, piece->type, piece->width, value, length);
-		}
-		if (RetlIsSelected(selected, i) != expected)
+	for (i = 0; i < words; i++)
+		if (selected[i] != (before[i] & Passing(c)[i]))
 			return "filter is wrong";
-	}
 	return NULL;
 }
 
@@ -890,21 +907,22 @@ MakeSelection(uint32_t count, int kind, const RetlArena *arena)
 
 /* Does any value of the chunk pass, for all that can be known? */
 static bool
-AnyPasses(const RetlValues *chunk, const RetlFilter *filter)
+AnyPasses(FilterCase *c)
 {
+	const RetlValues *chunk = c->subject->chunk;
 	uint32_t	i;
 
-	if (!CanTest(filter, chunk->type))
-		return true;
-	for (i = 0; i < chunk->count; i++)
+	if (c->anyPasses >= 0)
+		return c->anyPasses != 0;
+	c->anyPasses = !CanTest(c->filter, chunk->type);
+	for (i = 0; i < chunk->count && !c->anyPasses; i++)
 	{
 		size_t		length;
 		const uint8_t *value = TestValueAt(chunk, i, &length);
 
-		if (TestFilterPasses(filter, chunk->type, chunk->width, value, length))
-			return true;
+		c->anyPasses = TestFilterPasses(c->filter, chunk->type, chunk->width, value, length);
 	}
-	return false;
+	return c->anyPasses != 0;
 }
 
 /* Is the order of the constants the one of dictionaries? */
@@ -918,17 +936,18 @@ IsInOrder(const RetlFilter *filter, RetlPhysType type)
 
 /* Does a state, opened or not, exclude the chunk if no value passes, and only then? */
 static const char *
-CheckExcludes(const TestFilterSubject *subject, const RetlEncodingState *state,
-			  const RetlFilter *filter, RetlFilterMemo *memo)
+CheckExcludes(FilterCase *c, const RetlEncodingState *state, RetlFilterMemo *memo)
 {
-	const RetlValues *chunk = subject->chunk;
+	const RetlEncoding *encoding = c->subject->encoding;
+	const RetlValues *chunk = c->subject->chunk;
+	const RetlFilter *filter = c->filter;
 	bool		any;
 	bool		excludes;
 
-	if (subject->encoding->excludes == NULL || chunk == NULL)
+	if (encoding->excludes == NULL || chunk == NULL)
 		return NULL;
-	any = AnyPasses(chunk, filter);
-	excludes = subject->encoding->excludes(state, chunk->type, chunk->width, filter, memo);
+	any = AnyPasses(c);
+	excludes = encoding->excludes(state, chunk->type, chunk->width, filter, memo);
 	if (excludes && any)
 		return "a chunk with values that pass is excluded";
 	if (!excludes && !any && IsInOrder(filter, chunk->type) && filter->op != RETL_NE &&
@@ -942,25 +961,27 @@ CheckExcludes(const TestFilterSubject *subject, const RetlEncodingState *state,
  * unanswered; what it keeps in the memo must serve the opened one, too.
  */
 static const char *
-CheckPeeked(const TestFilterSubject *subject, const RetlFilter *filter)
+CheckPeeked(FilterCase *c)
 {
-	TestFilterSubject peeked = *subject;
-	FilterCase	c = {&peeked, filter, {NULL, subject->arena}};
+	const TestFilterSubject *subject = c->subject;
+	const RetlEncodingState *peeked;
+	RetlFilterMemo memo = {NULL, subject->arena};
 	const char *wrong;
 
 	if (subject->encoding->peek == NULL || subject->chunk == NULL)
 		return NULL;
-	peeked.state = subject->encoding->peek(subject->dictionary, subject->dictionarySize,
-										   subject->chunk->type, subject->chunk->width,
-										   subject->arena);
-	if (peeked.state == NULL)
+	peeked = subject->encoding->peek(subject->dictionary, subject->dictionarySize,
+									 subject->chunk->type, subject->chunk->width,
+									 subject->arena);
+	if (peeked == NULL)
 		return "the dictionary cannot be peeked at";
-	wrong = CheckExcludes(subject, peeked.state, filter, &c.memo);
+	wrong = CheckExcludes(c, peeked, &memo);
 	if (wrong == NULL)
-		wrong = CheckSelection(&c, MakeSelection(subject->piece->count, 1, subject->arena));
-	c.subject = subject;
+		wrong = CheckSelection(c, peeked, &memo,
+							   MakeSelection(subject->piece->count, 1, subject->arena));
 	if (wrong == NULL)
-		wrong = CheckSelection(&c, MakeSelection(subject->piece->count, 1, subject->arena));
+		wrong = CheckSelection(c, subject->state, &memo,
+							   MakeSelection(subject->piece->count, 1, subject->arena));
 	return wrong;
 }
 
@@ -968,18 +989,21 @@ CheckPeeked(const TestFilterSubject *subject, const RetlFilter *filter)
 static const char *
 CheckOneFilter(const TestFilterSubject *subject, const RetlFilter *filter)
 {
-	FilterCase	c = {subject, filter, {NULL, subject->arena}};
-	const char *wrong = CheckPeeked(subject, filter);
+	FilterCase	c = {subject, filter, NULL, -1};
+	RetlFilterMemo memo = {NULL, subject->arena};
+	const char *wrong = CheckPeeked(&c);
 	int			kind;
 
 	if (wrong == NULL && subject->chunk != NULL)
-		wrong = CheckExcludes(subject, subject->state, filter, &c.memo);
+		wrong = CheckExcludes(&c, subject->state, &memo);
 
 	for (kind = 3; kind >= 0 && wrong == NULL; kind--)
-		wrong = CheckSelection(&c, MakeSelection(subject->piece->count, kind, subject->arena));
+		wrong = CheckSelection(&c, subject->state, &memo,
+							   MakeSelection(subject->piece->count, kind, subject->arena));
 	RetlSimdAllowed = false;
 	if (wrong == NULL)
-		wrong = CheckSelection(&c, MakeSelection(subject->piece->count, 1, subject->arena));
+		wrong = CheckSelection(&c, subject->state, &memo,
+							   MakeSelection(subject->piece->count, 1, subject->arena));
 	RetlSimdAllowed = true;
 	return wrong;
 }
