@@ -73,6 +73,7 @@ typedef struct RetlAnalyzeScan
 
 static void GetColumns(RetlSlotSource *source, int from, int to, Datum *values, bool *isnull);
 
+/* qsort() callback: by first block. */
 static int
 CompareOwners(const void *a, const void *b)
 {
@@ -138,6 +139,7 @@ RetlAnalyzeBegin(Relation rel)
 	return (TableScanDesc) scan;
 }
 
+/* End the scan that RetlAnalyzeBegin has begun. */
 void
 RetlAnalyzeEnd(TableScanDesc sscan)
 {

@@ -75,12 +75,14 @@ LeaveBlock(RetlBitmapScan *bitmap)
 	bitmap->inRowStore = true;
 }
 
+/* The scan begins again, with a bitmap of its own. */
 void
 RetlBitmapRescan(RetlScanDesc scan)
 {
 	LeaveBlock(scan->bitmap);
 }
 
+/* The scan ends. */
 void
 RetlBitmapEnd(RetlScanDesc scan)
 {

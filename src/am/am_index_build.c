@@ -101,6 +101,7 @@ RetlIndexColumns(Relation rel, IndexInfo *info)
 	return columns;
 }
 
+/* Prepare to make entries for an index; the scan is begun by the caller. */
 static void
 BeginEntries(IndexEntries *entries, Relation rel, Relation index, IndexInfo *info)
 {
@@ -121,6 +122,7 @@ BeginEntries(IndexEntries *entries, Relation rel, Relation index, IndexInfo *inf
 	entries->rootBlock = InvalidBlockNumber;
 }
 
+/* Free what BeginEntries has made. */
 static void
 EndEntries(IndexEntries *entries)
 {

@@ -61,6 +61,7 @@ retldb_relation_set_new_filenode(Relation rel, const RetlFileLocator *newlocator
 	smgrclose(smgr);
 }
 
+/* ALTER TABLE ... SET TABLESPACE: pages are copied as they are. */
 static void
 retldb_relation_copy_data(Relation rel, const RetlFileLocator *newlocator)
 {
@@ -77,6 +78,7 @@ retldb_relation_needs_toast_table(Relation rel)
 	return RetlHeapRoutine()->relation_needs_toast_table(rel);
 }
 
+/* TOAST tables are heap tables ... */
 static Oid
 retldb_relation_toast_am(Relation rel)
 {
@@ -84,6 +86,7 @@ retldb_relation_toast_am(Relation rel)
 	return HEAP_TABLE_AM_OID;
 }
 
+/* ... so heap knows how to read them. */
 static void
 retldb_relation_fetch_toast_slice(Relation toastrel, Oid valueid, int32 attrsize,
 								  int32 sliceoffset, int32 slicelength,
@@ -166,6 +169,7 @@ RetlGetTableAmRoutine(void)
 	return &retldb_methods;
 }
 
+/* Handler of the access method. */
 Datum
 retldb_handler(PG_FUNCTION_ARGS)
 {

@@ -231,6 +231,7 @@ DefineCompactionSettings(void)
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 }
 
+/* See settings.h. */
 void
 RetlDefineSettings(void)
 {

@@ -125,12 +125,14 @@ TablesOf(Oid relid)
 	return tables;
 }
 
+/* Callback: a step is done. */
 static void
 Commit(void)
 {
 	SPI_commit();
 }
 
+/* Callback: a step is given up. */
 static void
 Rollback(void)
 {

@@ -177,6 +177,7 @@ RetlCompactLauncherMain(Datum arg)
 /* The table being worked on, for messages; NULL if none is. */
 static const char *tableName = NULL;
 
+/* Error context: the table that is being compacted. */
 static void
 AddContext(void *arg)
 {
@@ -202,6 +203,7 @@ Commit(void)
 	StartTransactionCommand();
 }
 
+/* Callback: a step is given up. */
 static void
 Rollback(void)
 {

@@ -26,6 +26,7 @@
 #define BEYOND_FINITE	(PG_INT64_MAX - 1)
 #define BELOW_FINITE	(PG_INT64_MIN + 1)
 
+/* Is this date, timestamp or timestamptz? */
 static bool
 IsTimeType(Oid type)
 {

@@ -25,6 +25,7 @@ static const uint32_t salts[BLOCK_WORDS] = {
 	0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31
 };
 
+/* Eight bytes, at any address. */
 static uint64_t
 Load64(const uint8_t *src)
 {
@@ -34,6 +35,7 @@ Load64(const uint8_t *src)
 	return word;
 }
 
+/* Four bytes, at any address. */
 static uint32_t
 Load32(const uint8_t *src)
 {
@@ -43,6 +45,7 @@ Load32(const uint8_t *src)
 	return word;
 }
 
+/* Bits that leave a word at the top come in at the bottom. */
 static uint64_t
 Rotate(uint64_t word, unsigned bits)
 {

@@ -70,6 +70,7 @@ RetlHashName(const uint8_t *data, size_t length)
 	return RetlHash64(data, end != NULL ? (size_t) (end - data) : length);
 }
 
+/* Two bytes, at any address. */
 static uint16_t
 GetWord(const uint8_t *data, size_t offset)
 {

@@ -56,6 +56,7 @@ typedef struct Cursor
  * ---------------------------------------------------------------------
  */
 
+/* Begin to write rows into the copy. */
 static void
 BeginSink(Sink *sink, Relation to)
 {
@@ -117,6 +118,7 @@ CheckOrder(Sink *sink, ItemPointer last)
  * ---------------------------------------------------------------------
  */
 
+/* Go to the next row, or the end. */
 static void
 NextRow(Cursor *cursor)
 {
@@ -132,6 +134,7 @@ BeginCursor(Cursor *cursor, Relation rel, Snapshot snapshot)
 	NextRow(cursor);
 }
 
+/* End a scan. */
 static void
 EndCursor(Cursor *cursor)
 {

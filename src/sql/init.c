@@ -44,6 +44,7 @@ CheckUpgrade(void)
 			 errhint("Add \"retldb\" to shared_preload_libraries in its postgresql.conf.")));
 }
 
+/* The library has been loaded, by the postmaster or by a session. */
 void
 _PG_init(void)
 {

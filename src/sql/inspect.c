@@ -49,6 +49,7 @@ typedef struct ResultRow
 	bool		nulls[MAX_RESULT_COLUMNS];
 } ResultRow;
 
+/* The next column of a row. */
 static void
 AddValue(ResultRow *row, Datum value)
 {
@@ -57,6 +58,7 @@ AddValue(ResultRow *row, Datum value)
 	row->nulls[row->count++] = false;
 }
 
+/* The same, null. */
 static void
 AddNull(ResultRow *row)
 {
@@ -92,6 +94,10 @@ typedef struct Inspection
 	MemoryContext rowContext;	/* reset after each row */
 } Inspection;
 
+/*
+ * Begin a set-returning function whose first argument is a table: open that, and
+ * read its directory, which is NULL where there is nothing to be read.
+ */
 static void
 BeginInspection(Inspection *inspection, FunctionCallInfo fcinfo)
 {
@@ -106,6 +112,9 @@ BeginInspection(Inspection *inspection, FunctionCallInfo fcinfo)
 												   ALLOCSET_DEFAULT_SIZES);
 }
 
+/*
+ * End what BeginInspection has begun; the lock stays to the end of the transaction.
+ */
 static void
 EndInspection(Inspection *inspection)
 {
@@ -114,6 +123,7 @@ EndInspection(Inspection *inspection)
 	table_close(inspection->rel, NoLock);
 }
 
+/* Give out a row, which has a value or null for each column of the result. */
 static void
 PutRow(Inspection *inspection, ResultRow *row)
 {
@@ -122,6 +132,7 @@ PutRow(Inspection *inspection, ResultRow *row)
 						 row->values, row->nulls);
 }
 
+/* Does the snapshot see the rows of a group? */
 static bool
 GroupIsVisible(const Inspection *inspection, const RetlGroupEntry *entry)
 {
@@ -134,6 +145,7 @@ GroupIsVisible(const Inspection *inspection, const RetlGroupEntry *entry)
  * ---------------------------------------------------------------------
  */
 
+/* Versions of extension and format. */
 Datum
 retldb_version(PG_FUNCTION_ARGS)
 {
@@ -157,6 +169,7 @@ typedef struct BlockTotals
 	uint64		free;
 } BlockTotals;
 
+/* What the pages of the fork are used for, as the directory has it. */
 static void
 CountBlocks(Relation rel, const RetlDirectory *directory, BlockTotals *totals)
 {
@@ -224,6 +237,7 @@ retldb_table_info(PG_FUNCTION_ARGS)
  * ---------------------------------------------------------------------
  */
 
+/* Name of the state of a directory entry. */
 static const char *
 StateName(uint8 state)
 {
@@ -341,6 +355,7 @@ ColumnName(Relation rel, uint32 columnId)
 	return NameStr(TupleDescAttr(columns, columnId - 1)->attname);
 }
 
+/* Name of an encoding; NULL if there is none of this id. */
 static const char *
 EncodingName(uint8 encodingId)
 {
@@ -349,6 +364,7 @@ EncodingName(uint8 encodingId)
 	return encoding == NULL ? NULL : encoding->name;
 }
 
+/* The smallest or largest key of a zone, as bytes; null unless it is known. */
 static void
 AddKey(ResultRow *row, const uint8 *key, bool known)
 {
@@ -365,6 +381,7 @@ AddKey(ResultRow *row, const uint8 *key, bool known)
 	AddValue(row, PointerGetDatum(value));
 }
 
+/* One row of retldb.column_chunks; keys only for those who may see values. */
 static void
 PutChunk(Inspection *inspection, const RetlGroupEntry *entry, const RetlFooterColumn *column,
 		 bool showValues)
@@ -391,6 +408,7 @@ PutChunk(Inspection *inspection, const RetlGroupEntry *entry, const RetlFooterCo
 	PutRow(inspection, &row);
 }
 
+/* The rows of a group, one for each column. */
 static void
 PutChunks(Inspection *inspection, RetlGroupReader *reader, const RetlGroupEntry *entry,
 		  bool showValues)

@@ -55,6 +55,7 @@ UserMayRead(Relation rel)
 		RetlOwnsRelation(relid);
 }
 
+/* See table_access.h. */
 Relation
 RetlTableOpen(Oid relid)
 {
@@ -71,6 +72,7 @@ RetlTableOpen(Oid relid)
 	return rel;
 }
 
+/* See table_access.h. */
 bool
 RetlTableShowsValues(Relation rel)
 {
@@ -78,6 +80,7 @@ RetlTableShowsValues(Relation rel)
 		check_enable_rls(RelationGetRelid(rel), InvalidOid, true) != RLS_ENABLED;
 }
 
+/* See table_access.h. */
 bool
 RetlTableIsReadable(Relation rel)
 {

@@ -54,6 +54,7 @@ RetlVerifyClaim(RetlVerifyState *state, RetlCopiedDirectory *directory,
 	claim->number = number;
 }
 
+/* qsort() callback: by first block, then by what claims it. */
 static int
 CompareClaims(const void *a, const void *b)
 {

@@ -101,6 +101,7 @@ GetHeader(RetlVerifyState *state, RetlFileHeader *header)
 	return problem == NULL;
 }
 
+/* qsort() callback: by the row numbers, as RetlDirectory has groups. */
 static int
 CompareGroups(const void *a, const void *b)
 {
@@ -227,6 +228,7 @@ RetlVerifyDirectoryCopy(RetlVerifyState *state)
 	}
 }
 
+/* Free a copy of a directory. */
 void
 RetlVerifyDirectoryDrop(RetlCopiedDirectory *directory)
 {
@@ -565,6 +567,7 @@ CheckGroup(RetlVerifyState *state, RetlCopiedDirectory *directory, int index)
 		state->faults = list_truncate(state->faults, before);
 }
 
+/* qsort() callback for pointers to entries: by group. */
 static int
 CompareGroupIds(const void *a, const void *b)
 {
@@ -574,6 +577,7 @@ CompareGroupIds(const void *a, const void *b)
 	return left->groupId < right->groupId ? -1 : left->groupId > right->groupId;
 }
 
+/* The same by row numbers, and of equal ones by group. */
 static int
 CompareRowBases(const void *a, const void *b)
 {

@@ -18,6 +18,7 @@
 #include "storage/column_page.h"
 #include "storage/page_patch.h"
 
+/* Begin a change of pages of a table; none is registered yet. */
 void
 RetlPatchBegin(RetlPatch *patch, Relation rel)
 {

@@ -22,6 +22,7 @@
 #include "visibility/index_rows.h"
 #include "visibility/row_fetch.h"
 
+/* Make one, for the arguments that RetlIndexRows explains. */
 RetlIndexRows *
 RetlIndexRowsCreate(TransactionId oldestXmin, bool wait)
 {

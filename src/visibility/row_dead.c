@@ -81,6 +81,7 @@ typedef struct RowPlace
 	int			index;			/* in RetlDeadRows */
 } RowPlace;
 
+/* qsort() callback: by row number. */
 static int
 ComparePlaces(const void *a, const void *b)
 {

@@ -123,6 +123,7 @@ NotePlaces(RetlTableScan *scan, const OffsetNumber *offsets, int count)
 	}
 }
 
+/* How many rows of the block are to be returned. */
 static uint32
 CountPlaces(const RetlTableScan *scan)
 {

@@ -125,6 +125,7 @@ RetlPagePruneOpt(Relation rel, Buffer buffer)
 	heap_page_prune_opt(rel, buffer);
 }
 
+/* qsort() callback. */
 static int
 CompareBlocks(const void *a, const void *b)
 {
