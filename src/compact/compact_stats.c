@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_authid.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -20,10 +19,7 @@
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
-#include "utils/acl.h"
 #include "utils/backend_progress.h"
-#include "utils/backend_status.h"
-#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
