@@ -138,6 +138,7 @@ typedef struct WidePlan
 	unsigned	quarter[4];
 } WidePlan;
 
+/* How numbers of a width that FitsNarrow are taken out of four bytes each. */
 AVX2_INLINE NarrowPlan
 PlanNarrow(unsigned width)
 {
@@ -151,6 +152,7 @@ PlanNarrow(unsigned width)
 	return plan;
 }
 
+/* The same for FitsWide and eight bytes. */
 AVX2_INLINE WidePlan
 PlanWide(unsigned width)
 {

@@ -150,6 +150,7 @@ ByteRanges(const uint8_t *src, uint32_t count, uint32_t length,
 		numbers[i] = LoadGroup(src, (size), bigEndian); \
 	break
 
+/* Take the same group out of "count" values. */
 static void
 GatherGroup(const uint8_t *src, uint32_t count, unsigned size, bool bigEndian,
 			uint32_t stride, uint64_t *numbers)
@@ -535,6 +536,7 @@ StoredGroup(uint64_t number, unsigned size, bool bigEndian)
 	} \
 	break
 
+/* Put numbers back into the places of a group. */
 static void
 ScatterGroup(const uint64_t *numbers, uint32_t count, unsigned size, bool bigEndian,
 			 uint8_t *dst, uint32_t stride)

@@ -47,6 +47,7 @@ ExpandWordPortable(uint64 bits, uint64 mask)
 }
 
 #ifdef HAVE_BMI2
+/* CompressWordPortable by one instruction. */
 __attribute__((target("bmi2")))
 static uint64
 CompressWordBmi2(uint64 bits, uint64 mask)
@@ -54,6 +55,7 @@ CompressWordBmi2(uint64 bits, uint64 mask)
 	return _pext_u64(bits, mask);
 }
 
+/* ExpandWordPortable by one instruction. */
 __attribute__((target("bmi2")))
 static uint64
 ExpandWordBmi2(uint64 bits, uint64 mask)
