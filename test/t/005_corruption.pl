@@ -96,7 +96,7 @@ sub run_flips
 {
 	my ($name, @init) = @_;
 	my $checksums = @init > 0;
-	my $node = new_server($name, @init, conf => q(
+	my $node = new_server($name, $checksums ? @init : (no_data_checksums => 1), conf => q(
 autovacuum = off
 retldb.row_store_rows = 20
 retldb.row_group_rows = 500
@@ -195,7 +195,7 @@ retldb.vector_rows = 64
 # page does not name any more, and VACUUM FULL must not leave rows out.
 sub run_vacuum
 {
-	my $node = new_server('vacuum', conf => q(
+	my $node = new_server('vacuum', no_data_checksums => 1, conf => q(
 autovacuum = off
 retldb.row_store_rows = 20
 retldb.row_group_rows = 5000
