@@ -1,0 +1,528 @@
+"""A random schedule: what sessions do next, as a function of its seed.
+
+It knows tables and transactions only roughly; a step that cannot be done fails on
+both sides alike.
+"""
+
+import random
+import re
+
+import pq
+from twins import SESSIONS, Difference, Op
+
+LEVELS = ['READ COMMITTED', 'READ COMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'REPEATABLE READ', 'SERIALIZABLE']
+
+
+# columns of tables: name, type, values by {i}
+COLUMNS = [
+    ('a', 'int', ['{i} % 13', '{i}', 'NULL', '{i} % 3']),
+    ('b', 'text', ["'v' || {i} % 17", "repeat(md5(({i})::text), {i} % 5)", "CASE WHEN {i} % 9 = 0 THEN repeat(md5(({i})::text), 200) END", "''"]),
+    ('c', 'numeric(12,2)', ['{i} / 4.0', '({i} % 10) * 1.5', 'NULL']),
+    ('d', 'date', ["date '2020-01-01' + {i} % 40"]),
+    ('e', 'int[]', ['ARRAY[{i} % 5, {i} % 7]', "'{}'"]),
+    ('r', 'int4range', ['int4range({i} % 50, {i} % 50 + 3)', 'NULL']),
+    ('j', 'jsonb', ["jsonb_build_object('k', {i} % 4)"]),
+    ('f', 'float8', ['{i} / 7.0', "'NaN'"])]
+
+INDEXES = ['btree (a)', 'btree (b, a)', 'hash (b)', 'gin (e)', 'gist (r)', 'spgist (b)', 'gin (j jsonb_path_ops)', 'btree ((a % 10))',
+           'btree (c) WHERE id % 3 = 0', 'btree (a) INCLUDE (c)', 'btree (d DESC)', 'hash (a)', 'btree (id, d)', 'spgist (r)']
+
+CONDITIONS = ['a = {m}', 'a BETWEEN {m} AND {m} + 3', "b = 'v' || {m}", "b > 'v3'", 'e @> ARRAY[{k}]', 'r && int4range({m}, {m} + 4)', "j @> '{{\"k\": 1}}'",
+              "d = date '2020-01-01' + {m}", 'c > {m}', 'a % 10 = {k}', 'id % 3 = 0 AND c < {m}', 'a IS NULL', 'b IS NOT NULL', 'id BETWEEN {n} AND {n} + 20',
+              'id IN ({n}, {n} + 1, {m})', "f = 'NaN'", '(a > {m} OR id < {m})']
+
+SETTINGS = [('work_mem', ["'64kB'", "'4MB'"]), ('plan_cache_mode', ['auto', 'force_generic_plan']),
+            ('enable_hashjoin', ['on', 'off']), ('enable_nestloop', ['on', 'off']), ('retldb.enable_columnar_scan', ['on', 'off']),
+            ('retldb.enable_vector_filter', ['on', 'off']), ('retldb.enable_skipping', ['on', 'off'])]
+# these change what scans lock
+FREE_SETTINGS = [('enable_seqscan', ['on', 'off']), ('enable_indexscan', ['on', 'off']), ('enable_bitmapscan', ['on', 'off']), ('enable_indexonlyscan', ['on', 'off']),
+                 ('retldb.row_store_rows', ['0', '0', '5', '1000']), ('retldb.row_group_rows', ['64', '64', '200', '2000']), ('retldb.vector_rows', ['64', '256']),
+                 ('min_parallel_table_scan_size', ["'8MB'", '0']), ('parallel_setup_cost', ['0', '1000'])]
+
+
+class Table:
+    """What the schedule knows of a table; it need not be quite true."""
+
+    def __init__(self, name, columns):
+        self.name, self.columns = name, columns
+        self.key = True             # "id" is unique
+        self.parent = self.child = self.partitioned = False
+        self.deferrable = False
+        self.extra = []             # columns added since
+
+    @property
+    def many(self):
+        """Does a change of one row change others?"""
+        return self.parent or not self.key
+
+
+class Schedule:
+    """Random setup and steps."""
+
+    def __init__(self, seed, strict, crashes):
+        self.random = random.Random(seed)
+        self.strict = strict
+        self.tables = []
+        self.next = 1000            # ids that nobody has yet
+        self.number = 0
+        self.hot = 1
+        self.focus = None           # a table of which all sessions want the row self.hot
+        self.cursors = [[] for _ in range(SESSIONS)]
+        self.savepoints = [0] * SESSIONS
+        self.statements = [[] for _ in range(SESSIONS)]
+        self.gids = []
+        self.crashes = crashes and self.chance(0.5)
+
+    def choose(self, *choices):
+        return self.random.choice(choices)
+
+    def chance(self, p):
+        return self.random.random() < p
+
+    # ------------------------------------------------------------ setup
+
+    def value(self, table, column, i):
+        if column == 'pid':
+            return self.choose('CASE WHEN {i} % 4 > 0 THEN 1 + {i} % 30 END', '1 + {i} % 60', '1 + {i} % 10').replace('{i}', i)
+        values = next((values for name, _, values in COLUMNS if name == column), None)
+        return self.random.choice(values).replace('{i}', '(%s)' % i)
+
+    def values(self, table, i):
+        return ', '.join([i] + [self.value(table, column, i) for column in table.columns])
+
+    def names(self, table):
+        return ', '.join(['id'] + table.columns)
+
+    def setup(self):
+        sql = ['CREATE EXTENSION retldb', 'CREATE EXTENSION amcheck']
+        sql.append("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_table_access_method = {am}', current_database()); END $$")
+        if self.strict:
+            for name in ('enable_indexscan', 'enable_bitmapscan', 'enable_indexonlyscan'):
+                sql.append("DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET %s = off', current_database()); END $$" % name)
+        sql += ['SET default_table_access_method = {am}', 'SET retldb.row_store_rows = %s' % self.choose('0', '0', '1000'),
+                'SET retldb.row_group_rows = %s' % self.choose('64', '100', '1000'), 'SET retldb.vector_rows = 64']
+        for number in range(1, 4):
+            self.setup_table(sql, number)
+        self.setup_partitions(sql)
+        self.setup_triggers(sql)
+        return sql
+
+    def setup_table(self, sql, number):
+        table = Table('t%d' % number, [name for name, _, _ in self.random.sample(COLUMNS, self.random.randint(2, len(COLUMNS)))])
+        if 'a' not in table.columns:
+            table.columns.append('a')
+        if 'b' not in table.columns:
+            table.columns.append('b')
+        types = {name: kind for name, kind, _ in COLUMNS}
+        definitions = ['id int'] + ['%s %s' % (name, types[name]) for name in table.columns]
+        kind = self.random.random()
+        if number == 1 or kind < 0.6:
+            definitions.append('PRIMARY KEY (id)')
+        elif kind < 0.8:
+            definitions.append('UNIQUE (id) DEFERRABLE' + self.choose('', ' INITIALLY DEFERRED'))
+            table.deferrable = True
+            table.key = False
+        else:
+            table.key = False
+        if number == 2 and self.chance(0.7):
+            self.tables[0].parent = table.child = True
+            table.columns.append('pid')
+            definitions.append('pid int REFERENCES t1 ON DELETE %s ON UPDATE %s%s' % (
+                self.choose('CASCADE', 'SET NULL', 'RESTRICT', 'NO ACTION'), self.choose('CASCADE', 'SET NULL', 'RESTRICT', 'NO ACTION'),
+                self.choose('', '', ' DEFERRABLE', ' DEFERRABLE INITIALLY DEFERRED')))
+        if 'r' in table.columns and self.chance(0.15):
+            definitions.append('EXCLUDE USING gist (r WITH &&) WHERE (id < 20)')
+        if self.chance(0.2):
+            definitions.append('CHECK (a <> 12)')
+        unlogged = 'UNLOGGED ' if number == 3 and self.chance(0.25) else ''
+        sql.append('CREATE %sTABLE %s (%s)' % (unlogged, table.name, ', '.join(definitions)))
+        self.tables.append(table)
+        for n in range(self.random.randint(0, 3)):
+            sql.append(self.create_index(table, '')[0])
+        rows = self.choose(30, 60, 200, 700)
+        # within the limits of checks and exclusions
+        sql.append('INSERT INTO %s (%s) SELECT %s FROM generate_series(1, %d) i WHERE i %% 5 <> 2' % (
+            table.name, 'id, a, b', "i, i % 12, 'v' || i % 17", rows))
+        sql.append('ANALYZE ' + table.name)
+
+    def setup_partitions(self, sql):
+        if not self.chance(0.6):
+            return
+        table = Table('pt', ['a', 'b', 'c'])
+        table.partitioned = True
+        sql += ['CREATE TABLE pt (id int PRIMARY KEY, a int, b text, c numeric(12,2)) PARTITION BY RANGE (id)',
+                'CREATE TABLE pt0 PARTITION OF pt FOR VALUES FROM (MINVALUE) TO (20)',
+                'CREATE TABLE pt1 PARTITION OF pt FOR VALUES FROM (20) TO (60) USING heap',
+                'CREATE TABLE pt2 PARTITION OF pt DEFAULT',
+                "INSERT INTO pt SELECT i, i % 12, 'v' || i % 17, i FROM generate_series(1, 100) i",
+                'CREATE INDEX ON pt (a)']
+        self.tables.append(table)
+
+    def setup_triggers(self, sql):
+        sql.append('CREATE TABLE log (tab text, op text, n bigint, s bigint, x text)')
+        if self.chance(0.5):
+            sql.append("""CREATE FUNCTION log_rows() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF TG_OP = 'DELETE' THEN INSERT INTO log SELECT TG_TABLE_NAME, TG_OP, count(*), sum(id) FROM o;
+	ELSIF TG_OP = 'INSERT' THEN INSERT INTO log SELECT TG_TABLE_NAME, TG_OP, count(*), sum(id) FROM n;
+	ELSE INSERT INTO log SELECT TG_TABLE_NAME, TG_OP, (SELECT count(*) FROM o), (SELECT sum(id) FROM o) + 1000 * (SELECT sum(id) FROM n); END IF;
+	RETURN NULL;
+END $$""")
+            table = self.choose('t1', 't2', 't3')
+            sql += ['CREATE TRIGGER l1 AFTER INSERT ON %s REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION log_rows()' % table,
+                    'CREATE TRIGGER l2 AFTER UPDATE ON %s REFERENCING OLD TABLE AS o NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION log_rows()' % table,
+                    'CREATE TRIGGER l3 AFTER DELETE ON %s REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION log_rows()' % table]
+        if self.chance(0.4):
+            sql.append("""CREATE FUNCTION change_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF TG_OP = 'DELETE' THEN
+		IF OLD.id % 31 = 0 THEN RETURN NULL; END IF;
+		RETURN OLD;
+	END IF;
+	IF NEW.id % 31 = 0 THEN RETURN NULL; END IF;
+	NEW.b := coalesce(NEW.b, '') || 't';
+	RETURN NEW;
+END $$""")
+            sql.append('CREATE TRIGGER b1 BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION change_row()' % self.choose('t2', 't3'))
+        if self.chance(0.4):
+            sql.append("""CREATE FUNCTION log_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO log VALUES (TG_TABLE_NAME, TG_OP, NULL, NULL, coalesce(OLD::text, '') || '>' || coalesce(NEW::text, ''));
+	RETURN NULL;
+END $$""")
+            sql.append('CREATE %s l4 AFTER INSERT OR UPDATE OR DELETE ON %s %s FOR EACH ROW EXECUTE FUNCTION log_row()' % (
+                *self.choose(('TRIGGER', 't1', ''), ('CONSTRAINT TRIGGER', 't3', 'DEFERRABLE INITIALLY DEFERRED')),))
+
+    def create_index(self, table, concurrently):
+        for _ in range(20):
+            index = self.random.choice(INDEXES)
+            if all(c in table.columns + ['id'] for c in re.findall(r'\b([abcdejrf]|id)\b', index.split(' ', 1)[1])):
+                self.number += 1
+                return ('CREATE INDEX %s%s_i%d ON %s USING %s' % (concurrently, table.name, self.number, table.name, index), '%s_i%d' % (table.name, self.number))
+        return ('SELECT 1', 'none')
+
+    # ------------------------------------------------------------ pieces
+
+    def id(self):
+        """An id that all sessions like for a while, or another."""
+        if self.chance(0.6):
+            return self.hot + (0 if self.focus else self.random.randint(0, 2))
+        return self.choose(*[self.random.randint(1, most) for most in (8, 60, 300)])
+
+    def condition(self, table):
+        for _ in range(20):
+            condition = self.random.choice(CONDITIONS)
+            if all(c in table.columns + ['id'] for c in re.findall(r'(?<![\w\'"{])([abcdejrf]|id)\b(?![\'"(])', condition)):
+                return condition.format(m=self.random.randint(0, 12), k=self.random.randint(0, 9), n=self.id())
+        return 'true'
+
+    def some(self, table):
+        """A condition for some rows."""
+        first = self.id()
+        return self.choose('id BETWEEN %d AND %d' % (first, first + self.choose(3, 20, 100)), 'id %% %d = %d' % (self.choose(3, 7, 20), self.choose(0, 1, 2)),
+                           self.condition(table), 'id < %d' % first)
+
+    def assignment(self, table):
+        column = self.random.choice(table.columns)
+        if column == 'a':
+            return self.choose('a = a + 1', 'a = %d' % self.random.randint(0, 11), 'a = coalesce(a, 0) - 1')
+        if column == 'b':
+            return self.choose("b = b || '+'", "b = 'v' || %d" % self.random.randint(0, 16), "b = repeat('long', 700)")
+        return '%s = %s' % (column, self.value(table, column, self.choose('id', str(self.id()))))
+
+    def lock(self):
+        return self.choose('FOR UPDATE', 'FOR NO KEY UPDATE', 'FOR SHARE', 'FOR KEY SHARE', 'FOR KEY SHARE') + self.choose('', '', ' NOWAIT', ' SKIP LOCKED')
+
+    def returning(self):
+        return self.choose('', '', ' RETURNING *', ' RETURNING id')
+
+    # ------------------------------------------------------------ steps
+
+    def next_step(self, machine):
+        """The next step, for a session that can do something."""
+        if machine.draining():
+            return self.drain(machine)
+        if self.chance(0.05):
+            # what they like is a few rows of any table, or one row only
+            self.hot = self.random.randint(1, 60)
+            self.focus = self.choose(None, self.random.choice(self.tables))
+        kind = self.random.random()
+        if kind < 0.02:
+            return Op(0, 'standby' if self.chance(0.3) else '', kind='check')
+        if kind < 0.05:
+            return Op(0, "CALL retldb.compact('%s')" % self.choose('t1', 't2', 't3', 'pt0', 'pt2', 'log'), kind='compact')
+        if kind < 0.053 and self.crashes:
+            self.cursors = [[] for _ in range(SESSIONS)]
+            self.statements = [[] for _ in range(SESSIONS)]
+            return Op(0, '', kind='crash')
+        number = self.random.randrange(SESSIONS)
+        session = machine.sessions[number]
+        if session.op is not None:
+            return Op(number, '', kind='cancel') if self.chance(0.1) else None
+        status = session.connections[0].status
+        if status == pq.IN_ERROR:
+            return self.leave_error(number)
+        if status == pq.IDLE:
+            return self.outside(number)
+        return self.inside(number)
+
+    def drain(self, machine):
+        """A command over many rows waits: end those whom it may wait for."""
+        waiting = [n for n, s in enumerate(machine.sessions) if s.op is not None]
+        if self.chance(0.15):
+            return Op(self.random.choice(waiting), '', kind='cancel')
+        free = [n for n, s in enumerate(machine.sessions) if s.op is None]
+        active = [n for n in free if machine.sessions[n].connections[0].status != pq.IDLE]
+        idle = [n for n in free if n not in active]
+        if active:
+            number = self.random.choice(active)
+            return self.end(number)
+        doubt = machine.in_doubt()
+        if doubt and idle:
+            gid = self.random.choice(doubt)[0]
+            return Op(self.random.choice(idle), "%s PREPARED '%s'" % (self.choose('COMMIT', 'ROLLBACK'), gid), many=True)
+        raise Difference('%s waits, for nobody' % [str(machine.sessions[n].op) for n in waiting])
+
+    def end(self, number):
+        self.savepoints[number] = 0
+        self.cursors[number] = [c for c in self.cursors[number] if c[2]]
+        return Op(number, self.choose('COMMIT', 'COMMIT', 'ROLLBACK'), many=True)
+
+    def leave_error(self, number):
+        if self.savepoints[number] and self.chance(0.6):
+            return Op(number, 'ROLLBACK TO s%d' % self.savepoints[number])
+        return self.end(number)
+
+    def outside(self, number):
+        kind = self.random.random()
+        if kind < 0.55:
+            self.savepoints[number] = 0
+            return Op(number, 'BEGIN ISOLATION LEVEL %s%s' % (self.random.choice(LEVELS), self.choose('', '', '', '', '', '', ' READ ONLY')))
+        if kind < 0.61:
+            return self.maintenance(number)
+        if kind < 0.66 and self.gids:
+            gid = self.gids.pop(self.random.randrange(len(self.gids)))
+            return Op(number, "%s PREPARED '%s'" % (self.choose('COMMIT', 'ROLLBACK'), gid), many=True)
+        if kind < 0.72:
+            return self.setting(number)
+        return self.statement(number)
+
+    def inside(self, number):
+        kind = self.random.random()
+        if kind < 0.17:
+            return self.end(number)
+        if kind < 0.19:
+            self.number += 1
+            gid = 'g%d_{side}' % self.number
+            self.gids.append(gid)
+            self.savepoints[number] = 0
+            return Op(number, "PREPARE TRANSACTION '%s'" % gid, many=True)
+        if kind < 0.26:
+            self.savepoints[number] += 1
+            return Op(number, 'SAVEPOINT s%d' % self.savepoints[number])
+        if kind < 0.31 and self.savepoints[number]:
+            level = self.random.randint(1, self.savepoints[number])
+            if self.chance(0.6):
+                self.savepoints[number] = level
+                return Op(number, 'ROLLBACK TO s%d' % level)
+            self.savepoints[number] = level - 1
+            return Op(number, 'RELEASE s%d' % level)
+        if kind < 0.33:
+            return Op(number, 'SET CONSTRAINTS ALL ' + self.choose('DEFERRED', 'IMMEDIATE'), many=True)
+        if kind < 0.45:
+            return self.cursor(number)
+        return self.statement(number)
+
+    def setting(self, number):
+        name, values = self.random.choice(SETTINGS + ([] if self.strict else FREE_SETTINGS + FREE_SETTINGS))
+        return Op(number, 'SET %s = %s' % (name, self.random.choice(values)))
+
+    def statement(self, number):
+        table = self.random.choice(self.tables)
+        kind = self.random.random()
+        if self.focus is not None and self.chance(0.7):
+            return self.one_row(number, self.focus)
+        if kind < 0.64:
+            return self.one_row(number, table)
+        if kind < 0.78:
+            return self.many_rows(number, table)
+        if kind < 0.95:
+            return self.query(number, table)
+        return self.ddl(number, table)
+
+    def one_row(self, number, table):
+        name, i, many = table.name, self.id(), table.many
+        kind = self.random.random()
+        if kind < 0.13:
+            i = self.choose(i, self.fresh(1))
+            return Op(number, 'INSERT INTO %s (%s) VALUES (%s)%s' % (name, self.names(table), self.values(table, str(i)), self.returning()), many=many)
+        if kind < 0.35:
+            condition = ' AND ' + self.condition(table) if self.chance(0.3) else ''
+            return Op(number, 'UPDATE %s SET %s WHERE id = %d%s%s' % (name, self.assignment(table), i, condition, self.returning()), many=many, queues=not many)
+        if kind < 0.40:
+            return Op(number, 'UPDATE %s SET id = %d WHERE id = %d%s' % (name, self.choose(self.id(), self.fresh(1), i), i, self.returning()), many=many)
+        if kind < 0.48:
+            return Op(number, 'DELETE FROM %s WHERE id = %d%s' % (name, i, self.returning()), many=many, queues=not many)
+        if kind < 0.66:
+            return Op(number, 'SELECT * FROM %s WHERE id = %d %s' % (name, i, self.lock()), many=not table.key, queues=table.key)
+        if kind < 0.78 and table.key:
+            action = self.choose('NOTHING', 'UPDATE SET a = %s.a + 1' % name, 'UPDATE SET b = EXCLUDED.b', 'UPDATE SET a = EXCLUDED.a WHERE %s.a < 5' % name)
+            target = ' (id)' if action != 'NOTHING' or self.chance(0.5) else ''
+            return Op(number, 'INSERT INTO %s (%s) VALUES (%s) ON CONFLICT%s DO %s%s' % (
+                name, self.names(table), self.values(table, str(self.choose(i, i, self.fresh(1)))), target, action, self.returning()), many=many)
+        if kind < 0.83 and not table.partitioned:
+            return Op(number, '%s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %s WHERE id = %d))%s' % (
+                self.choose('DELETE FROM ' + name, 'UPDATE %s SET %s' % (name, self.assignment(table))), name, i, self.returning()), many=True)
+        if kind < 0.86:
+            return Op(number, 'DO $$ BEGIN UPDATE %s SET a = 1 WHERE id = %d; BEGIN UPDATE %s SET a = 2 WHERE id IN (%d, %d); RAISE EXCEPTION USING errcode = \'P0001\'; '
+                      'EXCEPTION WHEN raise_exception THEN NULL; END; %s WHERE id = %d; END $$' % (
+                          name, i, name, i, self.id(), self.choose('DELETE FROM ' + name, 'UPDATE %s SET a = 3' % name), self.choose(i, self.id())), many=True)
+        if kind < 0.93:
+            return Op(number, 'MERGE INTO %s t USING (VALUES (%d)) s (id) ON t.id = s.id WHEN MATCHED AND t.a < 6 THEN %s WHEN MATCHED THEN %s WHEN NOT MATCHED THEN %s' % (
+                name, i, self.choose('DELETE', 'UPDATE SET a = t.a + 5', 'DO NOTHING'), self.choose('UPDATE SET ' + self.assignment(table).replace('= a ', '= t.a ').replace('= b ', '= t.b ').replace('(id)', '(t.id)'), 'DELETE'),
+                self.choose('INSERT (id, a) VALUES (s.id, 3)', 'DO NOTHING')), many=many)
+        return self.prepared_statement(number, table)
+
+    def prepared_statement(self, number, table):
+        if self.statements[number] and self.chance(0.8):
+            name, many = self.random.choice(self.statements[number])
+            return Op(number, 'EXECUTE %s(%d)' % (name, self.id()), many=many)
+        self.number += 1
+        name = 'p%d' % self.number
+        self.statements[number].append((name, table.many))
+        return Op(number, 'PREPARE %s(int) AS %s' % (name, self.choose(
+            'UPDATE %s SET %s WHERE id = $1 RETURNING id, a' % (table.name, self.assignment(table)), 'DELETE FROM %s WHERE id = $1' % table.name,
+            'SELECT id, a, b FROM %s WHERE id = $1' % table.name, 'SELECT count(*), sum(a) FROM %s WHERE id > $1' % table.name)))
+
+    def fresh(self, n):
+        self.next += n
+        return self.next - n
+
+    def many_rows(self, number, table):
+        name = table.name
+        kind = self.random.random()
+        n = self.choose(3, 30, 150, 400)
+        first = self.fresh(n) if self.chance(0.6) else self.id()
+        if kind < 0.3:
+            conflict = ''
+            if self.chance(0.4):
+                conflict = ' ON CONFLICT DO NOTHING'
+                if table.key and self.chance(0.6):
+                    conflict = ' ON CONFLICT (id) DO UPDATE SET a = %s.a + EXCLUDED.a' % name
+            sql = 'INSERT INTO %s (%s) SELECT %s FROM generate_series(%d, %d) i%s%s' % (
+                name, self.names(table), self.values(table, 'i'), first, first + n - 1, conflict, self.returning())
+        elif kind < 0.36:
+            sql = "COPY %s (id, a, b) FROM PROGRAM $$seq %d %d | awk '{print $1 \"\\t\" $1 %% 12 \"\\tcopied \" $1 %% 5}'$$" % (name, first, first + n - 1)
+        elif kind < 0.6:
+            sql = 'UPDATE %s SET %s WHERE %s%s' % (name, self.assignment(table), self.some(table), self.returning())
+        elif kind < 0.64:
+            sql = 'UPDATE %s SET id = id + %d WHERE %s' % (name, self.fresh(1000), self.some(table))
+        elif kind < 0.78:
+            sql = 'DELETE FROM %s WHERE %s%s' % (name, self.some(table), self.returning())
+        elif kind < 0.88:
+            sql = 'SELECT id, a FROM %s WHERE %s %s' % (name, self.some(table), self.lock())
+        else:
+            other = self.random.choice(self.tables)
+            sql = self.choose(
+                'UPDATE %s t SET a = coalesce(t.a, 0) + 1 FROM %s o WHERE o.id = t.id AND o.id < %d' % (name, other.name, first),
+                'DELETE FROM %s t USING %s o WHERE o.id = t.id AND o.a = %d' % (name, other.name, self.random.randint(0, 12)),
+                'MERGE INTO %s t USING (SELECT DISTINCT id FROM %s WHERE id < 60) o ON o.id = t.id WHEN MATCHED AND t.a > 3 THEN UPDATE SET a = t.a - 1 '
+                'WHEN MATCHED AND t.a = 0 THEN DELETE WHEN NOT MATCHED THEN INSERT (id, a) VALUES (o.id, 1)' % (name, other.name))
+        return Op(number, sql, many=True)
+
+    def query(self, number, table):
+        name = table.name
+        other = self.random.choice(self.tables).name
+        condition = self.condition(table)
+        kind = self.random.randrange(9)
+        if kind == 0:
+            return Op(number, 'SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C")) FROM %s t' % name)
+        if kind == 1:
+            return Op(number, 'SELECT * FROM %s WHERE id = %d' % (name, self.id()))
+        if kind == 2:
+            return Op(number, 'SELECT id, a, b FROM %s WHERE %s ORDER BY id, a, b LIMIT 20' % (name, condition), ordered=True)
+        if kind == 3:
+            return Op(number, 'SELECT a, count(*), sum(id), max(b COLLATE "C") FROM %s WHERE %s GROUP BY a' % (name, condition))
+        if kind == 4:
+            return Op(number, 'SELECT count(*), sum(t.a), sum(o.a) FROM %s t JOIN %s o USING (id)' % (name, other))
+        if kind == 5:
+            return Op(number, 'SELECT id, a FROM %s t WHERE %s EXISTS (SELECT FROM %s o WHERE o.a = t.a AND o.id < %d) ORDER BY 1, 2' % (name, self.choose('', 'NOT'), other, self.id()), ordered=True)
+        if kind == 6:
+            return Op(number, 'SELECT min(id), max(id), count(*), count(a), sum(a) FROM %s' % name)
+        if kind == 7:
+            return Op(number, 'SELECT id, sum(a) OVER (ORDER BY id, a, b COLLATE "C") FROM %s WHERE %s' % (name, condition))
+        return Op(number, 'SELECT * FROM %s WHERE %s' % (name, condition))
+
+    def cursor(self, number):
+        cursors = self.cursors[number]
+        kind = self.random.random()
+        if not cursors or (kind < 0.2 and len(cursors) < 4):
+            keyed = [t for t in self.tables if t.key]
+            table = self.random.choice(keyed)
+            self.number += 1
+            name = 'c%d' % self.number
+            changes = self.chance(0.5)
+            hold = not changes and self.chance(0.3)
+            cursors.append((name, table, hold))
+            if changes and self.chance(0.3):
+                return Op(number, 'DECLARE %s NO SCROLL CURSOR FOR SELECT * FROM %s WHERE id = %d' % (name, table.name, self.id()))
+            if changes:
+                return Op(number, 'DECLARE %s NO SCROLL CURSOR FOR SELECT * FROM %s WHERE %s ORDER BY id %s' % (
+                    name, table.name, self.some(table), self.choose('FOR UPDATE', 'FOR NO KEY UPDATE', 'FOR SHARE', 'FOR UPDATE NOWAIT')))
+            return Op(number, 'DECLARE %s %sCURSOR %sFOR SELECT * FROM %s WHERE %s ORDER BY id' % (
+                name, self.choose('NO SCROLL ', 'SCROLL '), 'WITH HOLD ' if hold else '', table.name, self.some(table)))
+        name, table, _ = cursor = self.random.choice(cursors)
+        if kind < 0.6:
+            return Op(number, '%s %s FROM %s' % (self.choose('FETCH', 'FETCH', 'MOVE'), self.choose('NEXT', 'NEXT', '3', 'FORWARD 10', 'PRIOR', 'BACKWARD 4', 'ABSOLUTE 2', 'LAST', 'FIRST', 'RELATIVE 0'), name), ordered=True)
+        if kind < 0.8:
+            return Op(number, 'UPDATE %s SET %s WHERE CURRENT OF %s RETURNING *' % (table.name, self.assignment(table), name), many=table.many)
+        if kind < 0.9:
+            return Op(number, 'DELETE FROM %s WHERE CURRENT OF %s RETURNING *' % (table.name, name), many=table.many)
+        cursors.remove(cursor)
+        return Op(number, 'CLOSE ' + name)
+
+    def ddl(self, number, table):
+        name = table.name
+        kind = self.random.random()
+        self.number += 1
+        if kind < 0.12:
+            column = 'x%d' % self.number
+            table.extra.append(column)
+            return Op(number, 'ALTER TABLE %s ADD COLUMN %s %s' % (name, column, self.choose('int', 'int DEFAULT 5', "text DEFAULT 'new'", 'int GENERATED ALWAYS AS (id * 2) STORED')), many=True)
+        if kind < 0.20 and table.extra:
+            return Op(number, 'ALTER TABLE %s DROP COLUMN IF EXISTS %s' % (name, table.extra.pop()), many=True)
+        if kind < 0.26:
+            return Op(number, 'ALTER TABLE %s ALTER COLUMN a TYPE %s' % (name, self.choose('int', 'bigint')), many=True)
+        if kind < 0.40:
+            return Op(number, self.create_index(table, '')[0], many=True)
+        if kind < 0.48:
+            return Op(number, 'DROP INDEX IF EXISTS %s_i%d' % (name, self.random.randint(1, self.number)), many=True)
+        if kind < 0.53:
+            return Op(number, 'TRUNCATE %s' % (name + (' CASCADE' if table.parent else '')), many=True)
+        if kind < 0.60:
+            return Op(number, 'REINDEX TABLE ' + name, many=True)
+        if kind < 0.75:
+            return Op(number, 'LOCK TABLE %s IN %s MODE%s' % (name, self.choose('SHARE', 'ROW EXCLUSIVE', 'ACCESS EXCLUSIVE', 'SHARE ROW EXCLUSIVE', 'EXCLUSIVE'), self.choose('', ' NOWAIT')), many=True)
+        if kind < 0.80 and not table.partitioned:
+            return Op(number, 'CLUSTER %s USING %s_pkey' % (name, name), many=True)
+        if kind < 0.85:
+            return Op(number, 'ALTER TABLE %s ADD CONSTRAINT k%d CHECK (id IS NOT NULL)%s' % (name, self.number, self.choose('', ' NOT VALID')), many=True)
+        if kind < 0.90:
+            return Op(number, 'ALTER TABLE %s %s TRIGGER USER' % (name, self.choose('DISABLE', 'ENABLE', 'ENABLE')), many=True)
+        if kind < 0.93 and table.partitioned:
+            return Op(number, self.choose('ALTER TABLE pt DETACH PARTITION pt1', 'ALTER TABLE pt ATTACH PARTITION pt1 FOR VALUES FROM (20) TO (60)', 'ALTER TABLE pt DETACH PARTITION pt0',
+                                          'ALTER TABLE pt ATTACH PARTITION pt0 FOR VALUES FROM (MINVALUE) TO (20)'), many=True)
+        return Op(number, 'ANALYZE ' + name, many=True)
+
+    def maintenance(self, number):
+        table = self.random.choice(self.tables)
+        kind = self.random.random()
+        if kind < 0.6:
+            return Op(number, 'VACUUM %s%s' % (self.choose('', '', '', '(FREEZE) ', '(INDEX_CLEANUP ON) ', '(DISABLE_PAGE_SKIPPING) ', '(ANALYZE) '), self.choose(table.name, table.name, 'log')), many=True)
+        if kind < 0.7:
+            return Op(number, 'VACUUM FULL ' + table.name, many=True)
+        if kind < 0.8:
+            return Op(number, self.create_index(table, 'CONCURRENTLY ')[0], many=True)
+        if kind < 0.9:
+            return Op(number, 'REINDEX TABLE CONCURRENTLY ' + table.name, many=True)
+        return Op(number, 'CHECKPOINT')

@@ -1,0 +1,514 @@
+"""Runs steps of sessions on a database with retldb tables and on its heap twin.
+
+A Machine sends each step to both, waits until every session is done or waits for
+another one, and raises Difference when the two sides do not agree; torture.py says
+what may differ.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pq
+
+SIDES = ('retldb', 'heap')
+SESSIONS = 4
+SERIALIZATION = ('40001', '40P01')
+# errors of which a command over many rows may meet one or the other first
+ROW_ERRORS = ('23', '40', '55P03', '57014', '21000')
+# how long a command may take (seconds) before it hangs
+PATIENCE = 120
+DEADLOCK_TIMEOUT = 0.01
+
+class Difference(Exception):
+    """The two databases do not agree, or something else is wrong."""
+
+
+class Unjudged(Exception):
+    """The two went apart in a way that is allowed; the round ends."""
+
+
+# ---------------------------------------------------------------- the servers
+
+class Server:
+    """A primary and, if wanted, its standby."""
+
+    def __init__(self, options):
+        self.bin = options.bindir
+        self.dir = options.directory
+        self.data = os.path.join(self.dir, 'data')
+        self.background = options.background
+        self.standby = os.path.join(self.dir, 'standby') if options.standby else None
+        self.port = options.port
+        self.base = 'host=%s user=postgres' % self.dir
+
+    def tool(self, name, *arguments):
+        subprocess.run([os.path.join(self.bin, name), *arguments], check=True, stdout=subprocess.DEVNULL)
+
+    def create(self, settings):
+        self.tool('initdb', '-D', self.data, '-U', 'postgres', '--no-locale', '-E', 'UTF8', '-A', 'trust', '-N')
+        with open(os.path.join(self.data, 'postgresql.conf'), 'a') as conf:
+            conf.write('\n'.join(["listen_addresses = ''", "unix_socket_directories = '%s'" % self.dir, 'port = %d' % self.port] + settings) + '\n')
+        self.start()
+        if self.standby:
+            self.tool('pg_basebackup', '-D', self.standby, '-d', '%s port=%d' % (self.base, self.port), '-R', '-c', 'fast')
+            with open(os.path.join(self.standby, 'postgresql.conf'), 'a') as conf:
+                conf.write('port = %d\n' % (self.port + 1))
+            self.pg_ctl(self.standby, 'start')
+
+    def pg_ctl(self, data, *arguments):
+        subprocess.run([os.path.join(self.bin, 'pg_ctl'), '-D', data, '-l', data + '.log', '-w', '-s', '-t', '300', *arguments],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start(self):
+        try:
+            self.pg_ctl(self.data, 'start')
+        except subprocess.CalledProcessError:
+            with open(self.data + '.log', errors='replace') as log:
+                raise Difference('the server does not start: %s' % ''.join(log.readlines()[-8:])) from None
+
+    def stop(self):
+        for data in filter(None, [self.standby, self.data]):
+            if os.path.exists(os.path.join(data, 'postmaster.pid')):
+                self.pg_ctl(data, '-m', 'immediate', 'stop')
+
+    def kill(self):
+        """Kill the postmaster; the others notice.  Then start again."""
+        with open(os.path.join(self.data, 'postmaster.pid')) as file:
+            pid = int(file.readline())
+        children = [int(child) for child in
+                    open('/proc/%d/task/%d/children' % (pid, pid)).read().split()] if os.path.exists('/proc/%d/task/%d/children' % (pid, pid)) else []
+        os.kill(pid, signal.SIGKILL)
+        for process in [pid] + children:
+            for _ in range(1000):
+                if not os.path.exists('/proc/%d' % process):
+                    break
+                time.sleep(0.02)
+        self.start()
+
+    def connect(self, database, standby=False):
+        return pq.Connection('%s port=%d dbname=%s' % (self.base, self.port + standby, database))
+
+    def complaints(self):
+        """Lines of the logs that must not be there."""
+        lines = []
+        for data in filter(None, [self.data, self.standby]):
+            with open(data + '.log', errors='replace') as log:
+                lines += [line.strip() for line in log
+                          if re.search(r'PANIC|TRAP|inconsistent page|terminated by signal (?!9)|XX00[0-9]', line)]
+        return lines
+
+
+# ---------------------------------------------------------------- running commands
+
+class Op:
+    """A step of a schedule."""
+
+    def __init__(self, session, sql, many=False, ordered=False, queues=False, kind='sql', retldb=None):
+        self.session, self.sql, self.kind = session, sql, kind
+        self.many = many            # locks rows in an order of its own, or waits for several
+        self.ordered = ordered      # its rows come in an order
+        self.queues = queues        # may wait in a queue with others
+        self.retldb = retldb        # SQL of the retldb side, if another
+
+    def text(self, side):
+        return (self.retldb if side == 0 and self.retldb else self.sql).replace('{am}', SIDES[side]).replace('{side}', SIDES[side])
+
+    def __str__(self):
+        if self.kind != 'sql':
+            return '-- %s %s' % (self.kind, self.session if self.kind == 'cancel' else self.sql)
+        return 's%d: %s' % (self.session, self.sql)
+
+
+class Session:
+    """A session on either side."""
+
+    def __init__(self):
+        self.connections = None
+        self.op = None              # what it is waiting in, or just running
+        self.stale = False          # compaction has come since its transaction began
+        self.serializable = False
+        self.kept = False           # ... keeps a snapshot
+
+    def busy(self, side):
+        return self.connections[side].busy
+
+
+class Machine:
+    """Runs a schedule on the two databases and compares."""
+
+    def __init__(self, server, strict):
+        self.server = server
+        self.background = server.background     # compaction may come at any time
+        self.strict = strict        # serialization failures must agree
+        self.databases = ['torture_' + side for side in SIDES]
+        self.sessions = [Session() for _ in range(SESSIONS)]
+        self.settled = None         # who waited for whom when they were looked at last
+        self.done = []
+        self.counts = {}
+
+    def count(self, what):
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def begin(self, setup):
+        control = self.server.connect('postgres')
+        for gid, database in control.rows('SELECT gid, database FROM pg_prepared_xacts'):
+            connection = self.server.connect(database)
+            connection.run("ROLLBACK PREPARED '%s'" % gid)
+            connection.close()
+        for database in self.databases:
+            control.run('SET client_min_messages = warning')
+            control.run('DROP DATABASE IF EXISTS %s WITH (FORCE)' % database)
+            result = control.run('CREATE DATABASE ' + database)[-1]
+            if result.state:
+                raise RuntimeError(str(result))
+        control.close()
+        for side in (0, 1):
+            connection = self.server.connect(self.databases[side])
+            for sql in setup:
+                result = connection.run(Op(0, sql).text(side))[-1]
+                if result.state:
+                    raise Difference('setup on %s: %s: %s' % (SIDES[side], sql, result))
+            connection.close()
+        self.connect()
+
+    def connect(self):
+        self.monitor = self.server.connect('postgres')
+        self.checkers = [self.server.connect(database) for database in self.databases]
+        for checker in self.checkers:
+            checker.run("SET lock_timeout = '100ms'")
+        self.compactor = self.server.connect(self.databases[0])
+        for session in self.sessions:
+            session.connections = [self.server.connect(database) for database in self.databases]
+            session.op = None
+            session.stale = session.serializable = False
+            for connection in session.connections:
+                connection.run("SET client_min_messages = error; SET deadlock_timeout = '%dms'" % (DEADLOCK_TIMEOUT * 1000))
+
+    def disconnect(self):
+        for connection in [self.monitor, self.compactor] + self.checkers + [c for s in self.sessions for c in s.connections]:
+            connection.close()
+
+    # ------------------------------------------------------------ waiting
+
+    def connection_of(self, pid, side):
+        for number, session in enumerate(self.sessions):
+            if session.connections[side].pid == pid:
+                return number
+        return 'prepared' if pid == 0 else 'other'
+
+    def blockers(self, pids):
+        """Who blocks these; empty for those that nobody does."""
+        rows = self.monitor.rows('SELECT p, pg_blocking_pids(p) FROM unnest(ARRAY[%s]) p' % ','.join(map(str, pids)))
+        return {int(pid): [int(b) for b in blocking.strip('{}').split(',') if b] for pid, blocking in rows}
+
+    def settle(self, more=()):
+        """Wait until every session is done or waits for somebody who is idle."""
+        end = time.monotonic() + PATIENCE
+        quiet = 0
+        before = None
+        while True:
+            for session in self.sessions:
+                for connection in session.connections:
+                    connection.poll()
+            for connection in more:
+                connection.poll()
+            busy = [c for s in self.sessions for c in s.connections if c.busy] + [c for c in more if c.busy]
+            if not busy:
+                self.settled = None
+                return {}
+            blocked = self.blockers([c.pid for c in busy])
+            if all(self.by_sessions(blocked[c.pid]) for c in busy) and not self.cycle(blocked) and blocked == before:
+                quiet += 1
+                # deadlock detection of those that have just begun to wait is over then
+                if quiet > 2 + 3 * DEADLOCK_TIMEOUT / 0.005 or (quiet > 1 and blocked == self.settled):
+                    self.settled = blocked
+                    return blocked
+            else:
+                quiet = 0
+            before = blocked
+            if time.monotonic() > end:
+                raise Difference('hangs: %s' % '; '.join('%s on %s' % (s.op, SIDES[i]) for s in self.sessions for i in (0, 1) if s.busy(i)))
+            busy[0].wait(0.005 if quiet or any(blocked.values()) else 0.002)
+
+    def by_sessions(self, pids):
+        """Does somebody wait for sessions of ours, not for what runs in the background?"""
+        ours = {c.pid for s in self.sessions for c in s.connections} | {self.compactor.pid, 0}
+        return bool(pids) and all(pid in ours for pid in pids)
+
+    @staticmethod
+    def cycle(blocked):
+        """Is there a deadlock, which somebody will notice?"""
+        for start in blocked:
+            seen, front = set(), [start]
+            while front:
+                for pid in blocked.get(front.pop(), []):
+                    if pid == start:
+                        return True
+                    if pid in blocked and pid not in seen:
+                        seen.add(pid)
+                        front.append(pid)
+        return False
+
+    def waiting(self):
+        return [s for s in self.sessions if s.op is not None]
+
+    def draining(self):
+        """Is a command over many rows under way, which must end first?"""
+        return any(s.op.many for s in self.waiting())
+
+    # ------------------------------------------------------------ judging
+
+    def judge(self, blocked):
+        """Compare what sessions have done since they were looked at last."""
+        for number, session in enumerate(self.sessions):
+            if session.op is not None and not session.busy(0) and not session.busy(1):
+                op, session.op = session.op, None
+                if self.compare(number, session, op):
+                    return
+        for session in self.waiting():
+            busy = [session.busy(side) for side in (0, 1)]
+            on = [sorted({str(self.connection_of(pid, side)) for pid in blocked.get(session.connections[side].pid, [])}) for side in (0, 1)]
+            if self.draining() or (all(busy) and on[0] == on[1]):
+                continue
+            raise Difference('%s waits for %s on retldb, for %s on heap; %s' % (
+                session.op, on[0] if busy[0] else 'nobody', on[1] if busy[1] else 'nobody', [c.results for c in session.connections if not c.busy]))
+
+    def compare(self, number, session, op):
+        """Compare the results of a command; true if all sessions were judged anew."""
+        results = [connection.results for connection in session.connections]
+        self.count('compared')
+        if '40P01' in [r.state for r in results[0] + results[1]]:
+            self.count('deadlocks')
+        same = len(results[0]) == len(results[1]) and all(self.same(op, *pair) for pair in zip(*results))
+        if same and session.connections[0].status == session.connections[1].status:
+            return False
+        states = [next((r.state for r in side if r.state), None) for side in results]
+        reason = self.may_fail_alone(session, op, states)
+        if reason:
+            self.count(reason)
+            self.end_both(number, session, op, states)
+            return True
+        raise Difference('%s\nretldb: %s, transaction %d\nheap:   %s, transaction %d%s' % (
+            op, results[0], session.connections[0].status, results[1], session.connections[1].status,
+            ''.join(self.rows_that_differ(*pair) for pair in zip(*results))))
+
+    @staticmethod
+    def rows_that_differ(one, other):
+        if sorted(one.rows, key=repr) == sorted(other.rows, key=repr):
+            return '\nrows are in another order: %s' % [pair for pair in zip(one.rows, other.rows) if pair[0] != pair[1]][:3] if one.rows != other.rows else ''
+        return '\nonly in retldb: %s\nonly in heap: %s' % ([row for row in one.rows if row not in other.rows][:5], [row for row in other.rows if row not in one.rows][:5])
+
+    @staticmethod
+    def same(op, one, other):
+        if one.state or other.state:
+            if one.state == other.state and one.constraint == other.constraint:
+                return True
+            return bool(op.many and one.state and other.state and
+                        one.state.startswith(ROW_ERRORS) and other.state.startswith(ROW_ERRORS))
+        if one.tag != other.tag:
+            return False
+        if op.ordered:
+            return one.rows == other.rows
+        return one.rows == other.rows or sorted(one.rows, key=repr) == sorted(other.rows, key=repr)
+
+    def may_fail_alone(self, session, op, states):
+        """Why one side may fail alone, as a name, or None."""
+        if states[0] == '40001' and states[1] is None and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
+            return 'apart by compaction'
+        # an open cursor uses an index that DDL is about, by its plan
+        if '55006' in states:
+            return 'apart by plan'
+        # whom a deadlock takes when many rows are locked in different orders
+        if any(state in SERIALIZATION for state in states) and (op.many or any(s.op is not None and s.op.many for s in self.sessions)):
+            return 'apart by order of rows'
+        if session.serializable and not self.strict and any(state == '40001' for state in states):
+            return 'apart by predicate locks'
+        return None
+
+    @staticmethod
+    def snapshot_is_kept(op, session):
+        """Has the transaction a snapshot from before this command?"""
+        return session.kept or 'CURRENT OF' in op.sql or op.sql.startswith(('FETCH', 'MOVE'))
+
+    def end_both(self, number, session, op, states):
+        """One side has failed alone: roll both back, if that is still possible."""
+        for side in (0, 1):
+            if states[side] is None and session.connections[side].status == pq.IDLE:
+                raise Unjudged('%s was committed on %s only' % (op, SIDES[side]))
+        for connection in session.connections:
+            connection.run('ROLLBACK')
+        session.stale = session.serializable = False
+        self.judge(self.settle())
+
+    # ------------------------------------------------------------ steps
+
+    def allowed(self, op):
+        if op.kind in ('crash', 'check', 'compact'):
+            return not self.draining() or op.kind == 'check'
+        session = self.sessions[op.session]
+        if op.kind == 'cancel':
+            return session.op is not None and session.busy(0) and session.busy(1)
+        if session.op is not None:
+            return False
+        if self.draining():
+            return op.sql in ('COMMIT', 'ROLLBACK') or op.sql.startswith(('COMMIT PREPARED', 'ROLLBACK PREPARED'))
+        return True
+
+    def step(self, op):
+        """Do a step, if it can be done now."""
+        if not self.allowed(op):
+            return False
+        self.done.append(op)
+        try:
+            getattr(self, 'do_' + op.kind)(op)
+        except pq.Lost as lost:
+            raise Difference('the server has gone in %s: %s' % (op, lost))
+        return True
+
+    def do_sql(self, op):
+        session = self.sessions[op.session]
+        if session.connections[0].status == pq.IDLE:
+            session.stale = session.serializable = False
+            session.kept = 'REPEATABLE READ' in op.sql or 'SERIALIZABLE' in op.sql
+        if 'SERIALIZABLE' in op.sql:
+            session.serializable = True
+        session.op = op
+        for side in (0, 1):
+            session.connections[side].send(op.text(side))
+        self.judge(self.settle())
+        self.limit_waits(op.session)
+
+    def limit_waits(self, number):
+        """
+        Who wakes first of several that wait is a matter of chance: let only those
+        wait who queue up for a row.  A deadlock has been resolved by now.
+        """
+        session = self.sessions[number]
+        if session.op is None:
+            return
+        self.count('waits')
+        others = [s for s in self.waiting() if s is not session]
+        if others and not (session.op.queues and all(s.op.queues for s in others)):
+            self.do_cancel(Op(number, '', kind='cancel'))
+
+    def do_cancel(self, op):
+        session = self.sessions[op.session]
+        for connection in session.connections:
+            if connection.busy:
+                connection.cancel()
+        self.judge(self.settle())
+
+    def do_compact(self, op):
+        """Compact a retldb table; it gives way to everybody."""
+        self.compactor.send(op.sql)
+        self.settle([self.compactor])
+        if self.compactor.busy:
+            self.compactor.cancel()
+            while not self.compactor.poll():
+                self.compactor.wait(1)
+        state = self.compactor.results[-1].state if self.compactor.results else None
+        if state not in (None, '57014', '55P03', '42P01', '42809', '40P01'):
+            raise Difference('%s: %s' % (op.sql, self.compactor.results))
+        for session in self.sessions:
+            session.stale = session.connections[0].status != pq.IDLE
+        self.judge(self.settle())
+
+    def do_crash(self, _):
+        self.count('kills')
+        self.disconnect()
+        self.server.kill()
+        self.connect()
+
+    def do_check(self, op):
+        """Compare what is committed; a table that is locked is passed over."""
+        self.compare_contents(self.checkers)
+        if op.sql:
+            self.compare_standby()
+
+    # ------------------------------------------------------------ contents
+
+    @staticmethod
+    def tables(connection):
+        return [row[0] for row in connection.rows(
+            "SELECT quote_ident(relname) FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND relnamespace = 'public'::regnamespace ORDER BY 1")]
+
+    def compare_contents(self, connections, standby=False):
+        tables = [self.tables(c) for c in connections]
+        if tables[0] != tables[1]:
+            raise Difference('tables differ: %s, %s' % tuple(tables))
+        for table in tables[0]:
+            if standby and connections[0].rows("SELECT relpersistence FROM pg_class WHERE relname = '%s'" % table) == [('u',)]:
+                continue
+            sql = 'SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C")) FROM %s t' % table
+            answers = [c.run(sql)[-1] for c in connections]
+            if any(a.state in ('55P03', '40001') for a in answers):
+                if answers[0].state != answers[1].state and not self.draining():
+                    raise Difference('%s: %s, %s' % (sql, answers[0], answers[1]))
+                continue
+            if any(a.state for a in answers):
+                raise Difference('%s%s: %s, %s' % ('standby: ' if standby else '', sql, answers[0], answers[1]))
+            if answers[0].rows != answers[1].rows:
+                rows = [set(r[0] for r in c.rows('SELECT t::text FROM %s t' % table)) for c in connections]
+                raise Difference('%scontents of %s differ: %s, %s; only in retldb %s; only in heap %s' % (
+                    'standby: ' if standby else '', table, answers[0].rows, answers[1].rows, sorted(rows[0] - rows[1])[:5], sorted(rows[1] - rows[0])[:5]))
+
+    def compare_standby(self):
+        if not self.server.standby:
+            return
+        lsn = self.monitor.rows('SELECT pg_current_wal_insert_lsn()')[0][0]
+        connection = self.server.connect('postgres', True)
+        for _ in range(6000):
+            if connection.rows("SELECT pg_last_wal_replay_lsn() >= '%s'" % lsn)[0][0] == 't':
+                break
+            time.sleep(0.02)
+        else:
+            raise Difference('the standby does not catch up')
+        connection.close()
+        connections = [self.server.connect(database, True) for database in self.databases]
+        for connection in connections:
+            connection.run("SET lock_timeout = '100ms'")
+        self.compare_contents(connections, True)
+        for connection in connections:
+            connection.close()
+
+    def finish(self):
+        """End everything, compare all, and verify."""
+        for _ in range(20):
+            for number, session in enumerate(self.sessions):
+                if session.op is None and session.connections[0].status in (pq.IN_TRANSACTION, pq.IN_ERROR):
+                    self.step(Op(number, 'ROLLBACK'))
+            for gid, side_gids in self.in_doubt():
+                idle = next((n for n, s in enumerate(self.sessions) if s.op is None), None)
+                if idle is not None:
+                    self.step(Op(idle, "ROLLBACK PREPARED '%s'" % gid))
+            if not self.waiting() and not self.in_doubt() and all(s.connections[0].status == pq.IDLE for s in self.sessions):
+                break
+        else:
+            raise Difference('still waiting when nobody is left: %s' % [str(s.op) for s in self.waiting()])
+        self.compare_contents(self.checkers)
+        self.compare_standby()
+        checker = self.checkers[0]
+        checker.run('RESET lock_timeout')
+        for sql in ("SELECT c.relname, v.* FROM pg_class c JOIN pg_am a ON a.oid = c.relam CROSS JOIN LATERAL retldb.verify(c.oid) v WHERE a.amname = 'retldb' AND c.relkind IN ('r', 'm')",
+                    "SELECT bt_index_parent_check(indexrelid, true)::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_am a ON a.oid = relam "
+                    "WHERE amname = 'btree' AND c.relkind = 'i' AND indisvalid AND indrelid >= 16384"):
+            result = checker.run(sql)[-1]
+            if result.state or [row for row in result.rows if row != ('',)]:
+                raise Difference('%s: %s' % (sql.split('(')[0], result))
+        complaints = self.server.complaints()
+        if complaints:
+            raise Difference('the log says: %s' % complaints[:3])
+
+    def in_doubt(self):
+        rows = self.monitor.rows('SELECT gid FROM pg_prepared_xacts')
+        names = {}
+        for (gid,) in rows:
+            name, side = gid.rsplit('_', 1)
+            names.setdefault(name + '_{side}', set()).add(side)
+        for name, sides in names.items():
+            if len(sides) != 2:
+                raise Difference('prepared on one side only: %s %s' % (name, sides))
+        return sorted(names.items())
