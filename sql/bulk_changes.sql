@@ -251,7 +251,7 @@ RESET retldb.enable_columnar_scan;
 RESET enable_seqscan;
 RESET enable_bitmapscan;
 -- lock, update, and two index entries
-SELECT wal_records('INSERT INTO w SELECT i, 0, ''w'' FROM generate_series(16, 9000, 20) i ON CONFLICT (id) DO UPDATE SET v = excluded.v') BETWEEN 1800 AND 2400 AS together;
+SELECT wal_records('INSERT INTO w SELECT i, 0, ''w'' FROM generate_series(16, 9000, 20) i ON CONFLICT (id) DO UPDATE SET v = excluded.v') BETWEEN 1350 AND 2400 AS together;
 SET retldb.enable_upsert_batches = off;
 SELECT wal_records('INSERT INTO w SELECT i, 0, ''w'' FROM generate_series(17, 9000, 20) i ON CONFLICT (id) DO UPDATE SET v = excluded.v') >= 2690 AS one_by_one;
 RESET retldb.enable_upsert_batches;
