@@ -258,6 +258,25 @@ IsNeeded(const RetlTupleSlot *slot, int index)
 }
 
 /*
+ * Some of the needed attributes from "first" on are going to be fetched.  Returns the
+ * first one that is not among them, or natts.
+ */
+static int
+Anticipate(RetlTupleSlot *slot, int first, int natts)
+{
+	AttrNumber	attnums[RETLDB_ANTICIPATED_MAX];
+	int			count = 0;
+	int			i;
+
+	for (i = first; i < natts && count < RETLDB_ANTICIPATED_MAX; i++)
+		if (IsNeeded(slot, i))
+			attnums[count++] = i + 1;
+	if (count > 1)
+		RetlFetchAnticipate(attnums, count);
+	return i;
+}
+
+/*
  * Read columns up to natts.  Those before it that nobody will ask for are left
  * out, and look as if they were null.
  */
@@ -266,9 +285,12 @@ FetchValues(RetlTupleSlot *slot, int natts)
 {
 	TupleTableSlot *base = &slot->heap.base.base;
 	bool		readable = OpenFetched(slot);
+	int			anticipated = base->tts_nvalid;
 
 	for (int i = base->tts_nvalid; i < natts; i++)
 	{
+		if (readable && i == anticipated)
+			anticipated = Anticipate(slot, i, natts);
 		if (IsNeeded(slot, i))
 			FetchValue(slot, i, readable);
 		else

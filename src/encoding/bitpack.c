@@ -262,6 +262,25 @@ BitpackFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return true;
 }
 
+/* RetlEncoding.needs: the head, then the value's bits. */
+static bool
+BitpackNeeds(const uint8_t *src, size_t srcSize, RetlPhysType type, uint16_t width,
+			 uint32_t count, uint32_t index, uint32_t step, RetlSpan *span)
+{
+	uint64_t	bit;
+
+	(void) type;
+	(void) count;
+	*span = (RetlSpan) {0, 1 + (uint64_t) width};
+	if (step == 0)
+		return true;
+	if (step > 1 || srcSize < 1)
+		return false;
+	bit = (uint64_t) index * src[0];
+	*span = (RetlSpan) {1 + (uint64_t) width + bit / 8, (bit % 8 + src[0] + 7) / 8};
+	return true;
+}
+
 /* Select by a filter that is no range, block by block of decoded values. */
 static void
 SelectDecoded(const BitpackPiece *piece, uint16_t width, uint32_t count,
@@ -328,5 +347,6 @@ const RetlEncoding RetlBitpackEncoding = {
 	.decode = BitpackDecode,
 	.takesFew = true,
 	.fetch = BitpackFetch,
+	.needs = BitpackNeeds,
 	.filter = BitpackFilter,
 };

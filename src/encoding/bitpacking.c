@@ -474,6 +474,32 @@ RetlPackedSum(const RetlPacked *packed, uint32_t count)
 
 /* See bitpacking.h. */
 bool
+RetlPackedStringNeeds(const uint8_t *src, size_t srcSize, size_t header, uint32_t count,
+					  uint32_t index, uint32_t step, RetlSpan *span)
+{
+	RetlPacked	lengths;
+	const char *error;
+
+	if (step == 0)
+	{
+		*span = (RetlSpan) {0, header + RETLDB_PACKED_HEADER};
+		return true;
+	}
+	if (step > 2 || index >= count || srcSize < header ||
+		!RetlPackedOpen(&lengths, src + header, srcSize - header, count, &error))
+		return false;
+	if (step == 1)
+	{
+		*span = (RetlSpan) {header + RETLDB_PACKED_HEADER, RetlBitsSize((uint64_t) index + 1, lengths.width)};
+		return true;
+	}
+	*span = (RetlSpan) {header + lengths.size + RetlPackedSum(&lengths, index),
+	RetlPackedFetch(&lengths, index)};
+	return true;
+}
+
+/* See bitpacking.h. */
+bool
 RetlPackedFindRun(const RetlPacked *packed, uint64_t index, uint32_t *run)
 {
 	uint32_t	numbers[BLOCK_NUMBERS];

@@ -160,6 +160,14 @@ RetlPackedFetch(const RetlPacked *packed, uint32_t index)
 extern uint64_t RetlPackedSum(const RetlPacked *packed, uint32_t count);
 
 /*
+ * RetlEncoding.needs for a source that begins with "header" bytes and the packed
+ * lengths of strings, the bytes of which follow: the head, then the lengths up to
+ * the string's, then the string.
+ */
+extern bool RetlPackedStringNeeds(const uint8_t *src, size_t srcSize, size_t header,
+								  uint32_t count, uint32_t index, uint32_t step, RetlSpan *span);
+
+/*
  * The numbers are lengths of consecutive runs: which run holds position
  * "index"?  False if the runs end before it.
  */

@@ -18,6 +18,7 @@
  *	peek		the same in a hurry, not for decode (optional)
  *	decode		bytes -> the values of one piece
  *	fetch		bytes -> one value of a piece
+ *	needs		which of the bytes are enough for that (optional)
  *	filter		which values of a piece pass a filter, without decoding them all
  *				(optional, NULL = decode and compare)
  *	excludes	does no value of the chunk pass a filter? (optional)
@@ -85,6 +86,13 @@ typedef struct RetlDecoded
 	bool		hasCodes;		/* it does: value i is entry starts[i] of the
 								 * dictionary, lengths and bytes are not set */
 } RetlDecoded;
+
+/* A part of a source. */
+typedef struct RetlSpan
+{
+	uint64_t	offset;
+	uint64_t	length;
+} RetlSpan;
 
 /* A growing byte string in an arena. */
 typedef struct RetlBytes
@@ -186,6 +194,18 @@ typedef struct RetlEncoding
 						  uint32_t index,
 						  RetlDecoded *result, const RetlArena *arena,
 						  const char **error);
+
+	/*
+	 * Optional: which bytes of the source does fetch of value "index" look at?
+	 * Asked with step 0, 1, 2, ..., it answers with one part after the other, and
+	 * with false when there is no more (or something is damaged, which fetch will
+	 * report).  The bytes named before are there when it is asked again, others
+	 * need not be: their content is undefined.  What is named may reach beyond
+	 * the source's end.
+	 */
+	bool		(*needs) (const uint8_t *src, size_t srcSize,
+						  RetlPhysType type, uint16_t width, uint32_t count,
+						  uint32_t index, uint32_t step, RetlSpan *span);
 
 	/*
 	 * Clear bit i of "selected" for each value i that does not pass the

@@ -423,6 +423,16 @@ FsstFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return result->bytes != NULL || RetlDamaged(error, "codes of byte strings are damaged");
 }
 
+/* RetlEncoding.needs. */
+static bool
+FsstNeeds(const uint8_t *src, size_t srcSize, RetlPhysType type, uint16_t width, uint32_t count,
+		  uint32_t index, uint32_t step, RetlSpan *span)
+{
+	(void) type;
+	(void) width;
+	return RetlPackedStringNeeds(src, srcSize, PIECE_HEADER, count, index, step, span);
+}
+
 /* ---------------------------------------------------------------------
  * Filtering
  * ---------------------------------------------------------------------
@@ -776,5 +786,6 @@ const RetlEncoding RetlFsstEncoding = {
 	.open = FsstOpen,
 	.decode = FsstDecode,
 	.fetch = FsstFetch,
+	.needs = FsstNeeds,
 	.filter = FsstFilter,
 };

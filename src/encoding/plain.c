@@ -208,6 +208,17 @@ PlainFetch(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	return true;
 }
 
+/* RetlEncoding.needs. */
+static bool
+PlainNeeds(const uint8_t *src, size_t srcSize, RetlPhysType type, uint16_t width, uint32_t count,
+		   uint32_t index, uint32_t step, RetlSpan *span)
+{
+	if (type == RETL_PHYS_BYTES)
+		return RetlPackedStringNeeds(src, srcSize, 0, count, index, step, span);
+	*span = (RetlSpan) {(uint64_t) index * width, width};
+	return step == 0;
+}
+
 /* RetlEncoding.filter: the values are compared where they are. */
 static bool
 PlainFilter(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
@@ -250,5 +261,6 @@ const RetlEncoding RetlPlainEncoding = {
 	.encode = PlainEncode,
 	.decode = PlainDecode,
 	.fetch = PlainFetch,
+	.needs = PlainNeeds,
 	.filter = PlainFilter,
 };

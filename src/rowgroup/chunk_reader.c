@@ -25,8 +25,6 @@
  * several GB/s, or, if they have to be decompressed, at half as much, and new
  * memory may cost far more than that: they must be needed more often.
  */
-#define LOOKUPS_OPENED			2
-#define LOOKUPS_SINGLE			1	/* headers, for those who come back for single rows */
 #define LOOKUPS_COMPRESSED		4
 #define LOOKUPS_UNCOMPRESSED	8
 
@@ -38,6 +36,14 @@
 #define PEEK_MIN_LENGTH			1024
 #define PEEKED_FETCHES_MAX		32
 #define LOOKUPS_PEEKED			8
+
+/*
+ * A piece of so many bytes or more, of which a single value is wanted, is not read as
+ * a whole where the encoding knows what it takes; PIECE_HEAD bytes of it are read to
+ * begin with.  To find another page costs about as much as to copy 2 kB.
+ */
+#define PARTIAL_MIN_LENGTH		4096
+#define PIECE_HEAD				64
 
 /* Arena callback: memory of a memory context. */
 static void *
@@ -69,7 +75,7 @@ InitChunk(RetlChunkReader *chunk, RetlBytesReader *bytes, const RetlFooterHeader
 	chunk->buffers = &chunk->ownBuffers;
 	chunk->ownBuffers.context = context;
 	chunk->unitIndex = UINT32_MAX;
-	chunk->prefetchDistance = RetlPrefetchDistance(bytes->rel);
+	chunk->prefetchDistance = bytes->prefetchDistance;
 	chunk->overflow.bytes = bytes;
 	chunk->overflow.offset = footer->overflowOffset;
 	chunk->overflow.columnName = columnName;
@@ -128,34 +134,21 @@ RetlChunkUseBuffers(RetlChunkReader *chunk, RetlChunkBuffers *buffers)
  * ---------------------------------------------------------------------
  */
 
-/* Where pieces begin in units that were read and checked once. */
-typedef struct RetlPieceMap
-{
-	bool	   *known;			/* [view.unitCount] */
-	uint32	   *starts;			/* [view.pieceCount], within the unit */
-} RetlPieceMap;
-
-/* An opened chunk. */
-typedef struct CachedHeader
-{
-	RetlFooterColumn column;
-	RetlChunkView view;
-	RetlPieceMap pieceMap;		/* which readers fill in */
-} CachedHeader;
-
 /* A dictionary. */
 typedef struct CachedDictionary
 {
 	const RetlEncodingState *state;
 } CachedDictionary;
 
-/* A unit; pieceStarts and bytes follow. */
-typedef struct CachedUnit
+/* What the header in the cache knows of a part of the chunk; NULL: nothing. */
+static RetlCachedPart *
+KnownPart(RetlChunkReader *chunk, uint64 part)
 {
-	uint32		length;
-	const uint8 *bytes;
-	uint32		pieceStarts[FLEXIBLE_ARRAY_MEMBER];
-} CachedUnit;
+	if (chunk->known == NULL)
+		return NULL;
+	return part == RETLDB_CACHE_DICTIONARY ? &chunk->known->dictionary :
+		&chunk->known->units[part - RETLDB_CACHE_FIRST_UNIT];
+}
 
 /* The entry of a part of the chunk, or NULL. */
 static RetlCacheEntry *
@@ -164,7 +157,27 @@ LookUp(RetlChunkReader *chunk, uint64 part)
 	if (chunk->pins == NULL)
 		return NULL;
 	chunk->cacheKey.part = part;
-	return RetlCacheLookup(&chunk->cacheKey);
+	return RetlCachedPartFind(KnownPart(chunk, part), &chunk->cacheKey);
+}
+
+/* The same before it is put there. */
+static RetlCacheEntry *
+LookUpAgain(RetlChunkReader *chunk, uint64 part)
+{
+	chunk->cacheKey.part = part;
+	return RetlCachedPartRecheck(KnownPart(chunk, part), &chunk->cacheKey);
+}
+
+/* Put a part into the cache. */
+static RetlCacheEntry *
+Insert(RetlChunkReader *chunk, uint64 part, MemoryContext context, const void *data)
+{
+	RetlCacheEntry *entry;
+
+	chunk->cacheKey.part = part;
+	entry = RetlCacheInsert(&chunk->cacheKey, context, data);
+	RetlCachedPartSet(KnownPart(chunk, part), entry);
+	return entry;
 }
 
 /*
@@ -183,66 +196,37 @@ ContextToCache(RetlChunkReader *chunk, uint64 part, Size size, int lookups)
 }
 
 /* See chunk_reader.h. */
-bool
+void
 RetlChunkOpenCached(RetlChunkReader *chunk, RetlBytesReader *bytes,
-					const RetlFooterHeader *footer, const RetlCacheKey *key, bool admit,
+					const RetlFooterHeader *footer, RetlCachedChunk *known,
+					const RetlCacheKey *key, bool admit, RetlCachePins *pins,
 					const char *columnName, RetlReadStats *stats, MemoryContext context)
 {
-	RetlCacheKey headerKey = *key;
-	RetlCacheEntry *entry;
-	const CachedHeader *cached;
-
-	headerKey.part = RETLDB_CACHE_HEADER;
-	entry = RetlCacheLookup(&headerKey);
-	if (entry == NULL)
-		return false;
 	InitChunk(chunk, bytes, footer, columnName, stats, context);
-	chunk->pins = RetlCachePinsCreate(context);
-	RetlCachePin(&chunk->pins->header, entry);
+	chunk->pins = pins;
 	chunk->cacheKey = *key;
 	chunk->admit = admit;
-
-	cached = RetlCacheData(entry);
-	SetColumn(chunk, footer, &cached->column);
-	chunk->view = cached->view;
-	chunk->pieceMap = unconstify(RetlPieceMap *, &cached->pieceMap);
-	return true;
+	SetColumn(chunk, footer, &known->column);
+	chunk->view = known->view;
+	chunk->known = known;
 }
 
 /* See chunk_reader.h. */
 void
-RetlChunkUseCache(RetlChunkReader *chunk, const RetlCacheKey *key, bool admit)
+RetlChunkUseCache(RetlChunkReader *chunk, RetlCacheEntry *group, const RetlCacheKey *key,
+				  bool admit, RetlCachePins *pins)
 {
-	Size		unitsLength;
-	Size		zonesLength;
-	CachedHeader *cached;
-	MemoryContext context;
-
-	chunk->pins = RetlCachePinsCreate(chunk->context);
+	chunk->pins = pins;
 	chunk->cacheKey = *key;
 	chunk->admit = admit;
-
-	context = ContextToCache(chunk, RETLDB_CACHE_HEADER, chunk->column.chunkHeaderLength,
-							 chunk->single ? LOOKUPS_SINGLE : LOOKUPS_OPENED);
-	if (context == NULL)
+	if (group == NULL || !admit)
 		return;
-	unitsLength = (chunk->view.dictionaryUnits + chunk->view.unitCount +
-				   chunk->view.bloomUnits) * sizeof(RetlUnit);
-	zonesLength = chunk->view.zones != NULL ? chunk->view.vectorCount * sizeof(RetlZone) : 0;
-	cached = MemoryContextAlloc(context, MAXALIGN(sizeof(CachedHeader)) + unitsLength + zonesLength);
-	cached->column = chunk->column;
-	cached->view = chunk->view;
-	cached->view.units = memcpy((char *) cached + MAXALIGN(sizeof(CachedHeader)),
-								chunk->view.units, unitsLength);
-	if (zonesLength > 0)
-		cached->view.zones = memcpy((char *) cached + MAXALIGN(sizeof(CachedHeader)) + unitsLength,
-									chunk->view.zones, zonesLength);
-	cached->pieceMap.known = MemoryContextAllocZero(context, Max(chunk->view.unitCount, 1));
-	cached->pieceMap.starts = MemoryContextAlloc(context,
-												 Max(chunk->view.pieceCount, 1) * sizeof(uint32));
-	RetlCachePin(&chunk->pins->header, RetlCacheInsert(&chunk->cacheKey, context, cached));
-	chunk->view = cached->view;
-	chunk->pieceMap = &cached->pieceMap;
+	chunk->cacheKey.part = RETLDB_CACHE_HEADER;
+	if (!RetlCacheAdmits(&chunk->cacheKey, chunk->column.chunkHeaderLength,
+						 chunk->single ? RETLDB_LOOKUPS_SINGLE : RETLDB_LOOKUPS_OPENED))
+		return;
+	chunk->known = RetlCachedGroupAddChunk(group, &chunk->column, &chunk->view);
+	chunk->view = chunk->known->view;
 }
 
 /* ---------------------------------------------------------------------
@@ -354,17 +338,22 @@ ReadDictionary(RetlChunkReader *chunk, MemoryContext context)
 	return NULL;
 }
 
-/* Is the opened dictionary in the cache?  Then it is used. */
+/* Use the dictionary of the cache, if there is one. */
 static bool
-UseCachedDictionary(RetlChunkReader *chunk)
+UseDictionary(RetlChunkReader *chunk, RetlCacheEntry *entry)
 {
-	RetlCacheEntry *entry = LookUp(chunk, RETLDB_CACHE_DICTIONARY);
-
 	if (entry == NULL)
 		return false;
 	RetlCachePin(&chunk->pins->dictionary, entry);
 	chunk->state = ((const CachedDictionary *) RetlCacheData(entry))->state;
 	return true;
+}
+
+/* Is the opened dictionary in the cache?  Then it is used. */
+static bool
+UseCachedDictionary(RetlChunkReader *chunk)
+{
+	return UseDictionary(chunk, LookUp(chunk, RETLDB_CACHE_DICTIONARY));
 }
 
 /* Find the dictionary in the cache, or read it. */
@@ -378,15 +367,17 @@ LoadDictionary(RetlChunkReader *chunk)
 	if (UseCachedDictionary(chunk))
 		return NULL;
 	context = ContextToCache(chunk, RETLDB_CACHE_DICTIONARY, chunk->view.units[0].rawLength,
-							 LOOKUPS_OPENED);
+							 RETLDB_LOOKUPS_OPENED);
+	if (context != NULL && UseDictionary(chunk, LookUpAgain(chunk, RETLDB_CACHE_DICTIONARY)))
+		return NULL;
 	problem = ReadDictionary(chunk, context != NULL ? context : chunk->context);
 	if (problem != NULL || context == NULL)
 		return problem;
 
 	cached = MemoryContextAlloc(context, sizeof(CachedDictionary));
 	cached->state = chunk->state;
-	chunk->cacheKey.part = RETLDB_CACHE_DICTIONARY;
-	RetlCachePin(&chunk->pins->dictionary, RetlCacheInsert(&chunk->cacheKey, context, cached));
+	RetlCachePin(&chunk->pins->dictionary,
+				 Insert(chunk, RETLDB_CACHE_DICTIONARY, context, cached));
 	return NULL;
 }
 
@@ -528,22 +519,23 @@ FindPieces(RetlChunkReader *chunk, uint32 unitIndex, const uint8 *unit, uint32 u
 	}
 	if (position != unitLength)
 		return "unit has bytes after its last piece";
-	if (chunk->pieceMap != NULL && !chunk->pieceMap->known[unitIndex])
+	if (chunk->known != NULL && !chunk->known->units[unitIndex].checked)
 	{
-		memcpy(chunk->pieceMap->starts + firstPiece, starts, pieceCount * sizeof(uint32));
-		chunk->pieceMap->known[unitIndex] = true;
+		memcpy(chunk->known->pieceStarts + firstPiece, starts, pieceCount * sizeof(uint32));
+		chunk->known->units[unitIndex].checked = true;
 	}
 	return NULL;
 }
 
 /* Make a unit of the cache the current one. */
 static void
-UseCachedUnit(RetlChunkReader *chunk, RetlCacheEntry *entry)
+UseCachedUnit(RetlChunkReader *chunk, uint32 unitIndex, RetlCacheEntry *entry)
 {
-	const CachedUnit *cached = RetlCacheData(entry);
+	const RetlCachedUnit *cached = RetlCacheData(entry);
 
 	RetlCachePin(&chunk->pins->unit, entry);
-	chunk->unit = cached->bytes;
+	chunk->unit = (const uint8 *) cached +
+		RetlCachedUnitHead(RetlUnitPieceCount(&chunk->view, unitIndex));
 	chunk->unitLength = cached->length;
 	chunk->pieceStarts = cached->pieceStarts;
 }
@@ -553,9 +545,8 @@ static const char *
 ReadUnitToCache(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit,
 				MemoryContext context)
 {
-	Size		headLength = offsetof(CachedUnit, pieceStarts) +
-		RetlUnitPieceCount(&chunk->view, unitIndex) * sizeof(uint32);
-	CachedUnit *cached = MemoryContextAlloc(context, headLength + unit->rawLength);
+	Size		headLength = RetlCachedUnitHead(RetlUnitPieceCount(&chunk->view, unitIndex));
+	RetlCachedUnit *cached = MemoryContextAlloc(context, headLength + unit->rawLength);
 	uint8	   *bytes = (uint8 *) cached + headLength;
 	const char *problem = ReadUnit(chunk, unit, bytes);
 
@@ -564,9 +555,8 @@ ReadUnitToCache(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit,
 	if (problem != NULL)
 		return problem;
 	cached->length = unit->rawLength;
-	cached->bytes = bytes;
-	chunk->cacheKey.part = RETLDB_CACHE_FIRST_UNIT + unitIndex;
-	UseCachedUnit(chunk, RetlCacheInsert(&chunk->cacheKey, context, cached));
+	UseCachedUnit(chunk, unitIndex,
+				  Insert(chunk, RETLDB_CACHE_FIRST_UNIT + unitIndex, context, cached));
 	return NULL;
 }
 
@@ -627,22 +617,108 @@ PrefetchForUnit(RetlChunkReader *chunk, const RetlUnit *unit, bool isNext)
 	}
 }
 
-/* Leave the current unit; if the cache has this one, make it the current unit. */
+/* If the cache has this unit, make it the current one. */
 static bool
-UseUnitOfCache(RetlChunkReader *chunk, uint32 unitIndex)
+UseUnitOfCache(RetlChunkReader *chunk, uint32 unitIndex, RetlCacheEntry *entry)
 {
-	RetlCacheEntry *entry;
-
-	chunk->unitIndex = UINT32_MAX;
-	if (chunk->pins != NULL)
-		RetlCachePin(&chunk->pins->unit, NULL);
-	entry = LookUp(chunk, RETLDB_CACHE_FIRST_UNIT + unitIndex);
 	if (entry == NULL)
 		return false;
-	UseCachedUnit(chunk, entry);
+	UseCachedUnit(chunk, unitIndex, entry);
 	chunk->stats->cacheHits++;
 	chunk->unitIndex = unitIndex;
 	return true;
+}
+
+/* Leave the current unit for this one, if the cache has that. */
+static bool
+TurnToUnitOfCache(RetlChunkReader *chunk, uint32 unitIndex)
+{
+	chunk->unitIndex = UINT32_MAX;
+	if (chunk->pins != NULL)
+		RetlCachePin(&chunk->pins->unit, NULL);
+	return UseUnitOfCache(chunk, unitIndex, LookUp(chunk, RETLDB_CACHE_FIRST_UNIT + unitIndex));
+}
+
+/*
+ * Read the beginning of a piece, which is longer than that, of a unit that was
+ * checked before and is not compressed.  Parts of the payload are read when it is
+ * known which; all of it at once if there is something else between.
+ */
+static const char *
+ReadPieceHead(RetlChunkReader *chunk, uint32 pieceIndex, uint64 offset, uint32 length,
+			  RetlPieceView *piece)
+{
+	uint8	   *bytes = chunk->buffers->raw;
+	RetlPieceHeader header;
+	const char *problem;
+
+	RetlBytesReaderRead(chunk->bytes, offset, PIECE_HEAD, bytes);
+	memcpy(&header, bytes, sizeof(header));
+	if (header.flags != 0)
+		RetlBytesReaderRead(chunk->bytes, offset + PIECE_HEAD, length - PIECE_HEAD,
+							bytes + PIECE_HEAD);
+	chunk->stats->bytesRead += header.flags != 0 ? length : PIECE_HEAD;
+	problem = RetlPieceParse(bytes, length, RetlPieceRowCount(&chunk->view, pieceIndex),
+							 chunk->overflowLength, piece);
+	if (problem == NULL && header.flags == 0)
+	{
+		chunk->partial = unconstify(uint8 *, piece->payload);
+		chunk->partialOffset = offset + (piece->payload - bytes);
+		chunk->partialLoaded = Min(PIECE_HEAD - (uint32) (piece->payload - bytes),
+								   piece->payloadLength);
+	}
+	return problem;
+}
+
+/* See to it that a part of the payload is in memory; it may reach beyond the end. */
+static void
+LoadPayload(RetlChunkReader *chunk, const RetlPieceView *piece, RetlSpan span)
+{
+	uint64		offset = Max(span.offset, chunk->partialLoaded);
+	uint64		end;
+
+	if (span.length > piece->payloadLength)
+		span.length = piece->payloadLength;
+	if (span.offset >= piece->payloadLength)
+		return;
+	end = Min(span.offset + span.length, piece->payloadLength);
+	if (offset >= end)
+		return;
+	RetlBytesReaderRead(chunk->bytes, chunk->partialOffset + offset, end - offset,
+						chunk->partial + offset);
+	chunk->stats->bytesRead += end - offset;
+	if (span.offset <= chunk->partialLoaded)
+		chunk->partialLoaded = (uint32) end;
+}
+
+/* See to it that all of the payload is in memory. */
+static void
+LoadWholePayload(RetlChunkReader *chunk, const RetlPieceView *piece)
+{
+	if (chunk->partial == NULL || chunk->partial != piece->payload)
+		return;
+	LoadPayload(chunk, piece, (RetlSpan) {0, piece->payloadLength});
+	chunk->partial = NULL;
+}
+
+/* See to it that what fetching a value looks at is in memory. */
+static void
+LoadForFetch(RetlChunkReader *chunk, const RetlPieceView *piece, const RetlEncoding *encoding,
+			 uint32 valueIndex)
+{
+	RetlSpan	span;
+	uint32		step = 0;
+
+	if (chunk->partial == NULL || chunk->partial != piece->payload)
+		return;
+	if (encoding->needs == NULL)
+	{
+		LoadWholePayload(chunk, piece);
+		return;
+	}
+	while (encoding->needs(piece->payload, piece->payloadLength, chunk->column.physType,
+						   chunk->column.width, piece->valueCount, valueIndex, step++, &span))
+		LoadPayload(chunk, piece, span);
 }
 
 /*
@@ -655,20 +731,18 @@ ReadPiece(RetlChunkReader *chunk, uint32 pieceIndex, const RetlUnit *unit, RetlP
 	uint32		unitIndex = pieceIndex / chunk->view.piecesPerUnit;
 	uint32		next = pieceIndex + 1;
 	uint64		offset = chunk->column.chunkOffset + unit->offset;
-	uint32		start = chunk->pieceMap->starts[pieceIndex];
+	uint32		start = chunk->known->pieceStarts[pieceIndex];
 	uint32		end = unit->rawLength;
 	const uint8 *bytes;
 
 	if (next < unitIndex * chunk->view.piecesPerUnit + RetlUnitPieceCount(&chunk->view, unitIndex))
-		end = chunk->pieceMap->starts[next];
+		end = chunk->known->pieceStarts[next];
 	if (unit->storedLength == unit->rawLength)
 	{
-		/* to ask for one or two pages beforehand would cost as much as to find them */
 		EnsureRaw(chunk, end - start);
-		if (end - start <= RETLDB_PAYLOAD_SIZE)
-			RetlBytesReaderReadPrefetched(chunk->bytes, offset + start, end - start, chunk->buffers->raw);
-		else
-			RetlBytesReaderRead(chunk->bytes, offset + start, end - start, chunk->buffers->raw);
+		if (end - start >= PARTIAL_MIN_LENGTH)
+			return ReadPieceHead(chunk, pieceIndex, offset + start, end - start, piece);
+		RetlBytesReaderRead(chunk->bytes, offset + start, end - start, chunk->buffers->raw);
 		chunk->stats->bytesRead += end - start;
 		bytes = chunk->buffers->raw;
 	}
@@ -703,34 +777,51 @@ LoadUnit(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit, bool is
 	return problem;
 }
 
+/*
+ * Have the unit of a piece read, as a whole, and make it the current one, or read no
+ * more than the piece for a single row (*isPiece).
+ */
+static const char *
+ReadUnitOrPiece(RetlChunkReader *chunk, uint32 pieceIndex, bool isNext, RetlPieceView *piece,
+				bool *isPiece)
+{
+	uint32		unitIndex = pieceIndex / chunk->view.piecesPerUnit;
+	const RetlUnit *unit = &chunk->view.units[chunk->view.dictionaryUnits + unitIndex];
+	uint64		part = RETLDB_CACHE_FIRST_UNIT + unitIndex;
+	bool		single = chunk->single && chunk->known != NULL &&
+		chunk->known->units[unitIndex].checked;
+	MemoryContext context = NULL;
+
+	/* for one row it is not worth while to take room from other entries */
+	if (!single || RetlCacheHasRoom(unit->rawLength))
+		context = ContextToCache(chunk, part, unit->rawLength,
+								 unit->storedLength < unit->rawLength ?
+								 LOOKUPS_COMPRESSED : LOOKUPS_UNCOMPRESSED);
+	if (context != NULL && UseUnitOfCache(chunk, unitIndex, LookUpAgain(chunk, part)))
+		return NULL;
+	*isPiece = context == NULL && single;
+	if (*isPiece)
+		return ReadPiece(chunk, pieceIndex, unit, piece);
+	return LoadUnit(chunk, unitIndex, unit, isNext, context);
+}
+
 /* See chunk_reader.h. */
 const char *
 RetlChunkGetPiece(RetlChunkReader *chunk, uint32 pieceIndex, RetlPieceView *piece)
 {
 	uint32		unitIndex = pieceIndex / chunk->view.piecesPerUnit;
-	const RetlUnit *unit = &chunk->view.units[chunk->view.dictionaryUnits + unitIndex];
 	bool		isNext = chunk->unitIndex != UINT32_MAX && unitIndex == chunk->unitIndex + 1;
 	uint32		start;
 
 	Assert(pieceIndex < chunk->view.pieceCount);
 
-	if (chunk->unitIndex != unitIndex && !UseUnitOfCache(chunk, unitIndex))
+	chunk->partial = NULL;
+	if (chunk->unitIndex != unitIndex && !TurnToUnitOfCache(chunk, unitIndex))
 	{
-		bool		single = chunk->single && chunk->pieceMap != NULL &&
-			chunk->pieceMap->known[unitIndex];
-		MemoryContext context = NULL;
-		const char *problem;
+		bool		isPiece = false;
+		const char *problem = ReadUnitOrPiece(chunk, pieceIndex, isNext, piece, &isPiece);
 
-		/* for one row it is not worth while to take room from other entries */
-		if (!single || RetlCacheHasRoom(unit->rawLength))
-			context = ContextToCache(chunk, RETLDB_CACHE_FIRST_UNIT + unitIndex,
-									 unit->rawLength,
-									 unit->storedLength < unit->rawLength ?
-									 LOOKUPS_COMPRESSED : LOOKUPS_UNCOMPRESSED);
-		if (context == NULL && single)
-			return ReadPiece(chunk, pieceIndex, unit, piece);
-		problem = LoadUnit(chunk, unitIndex, unit, isNext, context);
-		if (problem != NULL)
+		if (problem != NULL || isPiece)
 			return problem;
 	}
 	start = chunk->pieceStarts[pieceIndex % chunk->view.piecesPerUnit];
@@ -789,6 +880,7 @@ RetlChunkDecodePiece(RetlChunkReader *chunk, const RetlPieceView *piece,
 
 	if (problem != NULL || piece->valueCount == 0)
 		return problem;
+	LoadWholePayload(chunk, piece);
 	if (!encoding->decode(state, piece->payload, piece->payloadLength,
 						  chunk->column.physType, chunk->column.width, piece->valueCount,
 						  decoded, arena, &problem))
@@ -811,6 +903,7 @@ RetlChunkFetchValue(RetlChunkReader *chunk, const RetlPieceView *piece, uint32 v
 		problem = FindEncoding(chunk, piece, true, &encoding, &state);
 	if (problem != NULL)
 		return problem;
+	LoadForFetch(chunk, piece, encoding, valueIndex);
 	if (!encoding->fetch(state, piece->payload, piece->payloadLength,
 						 chunk->column.physType, chunk->column.width, piece->valueCount,
 						 valueIndex, decoded, arena, &problem))
@@ -833,6 +926,7 @@ FilterPiece(RetlChunkReader *chunk, const RetlPieceView *piece, bool mayPeek,
 	*answered = false;
 	if (problem != NULL || encoding->filter == NULL)
 		return problem;
+	LoadWholePayload(chunk, piece);
 
 	/* what is kept from piece to piece belongs to the chunk's encoding */
 	*answered = true;

@@ -15,6 +15,7 @@
 
 #include "encoding/encoding.h"
 #include "rowgroup/chunk_format.h"
+#include "rowgroup/group_cache.h"
 #include "rowgroup/group_reader.h"
 #include "rowgroup/overflow.h"
 #include "rowgroup/read_cache.h"
@@ -41,17 +42,17 @@ typedef struct RetlChunkReader
 	MemoryContext context;		/* lives as long as the chunk is open */
 
 	/* the cache of what was read */
-	RetlCachePins *pins;		/* NULL: it is not used */
+	RetlCachePins *pins;		/* the caller's; NULL: it is not used */
 	bool		admit;			/* may entries be added? */
 	RetlCacheKey cacheKey;		/* all but the part */
 
+	RetlCachedChunk *known;		/* the header there; NULL: it is not */
+
 	/*
 	 * Whoever wants single rows: of units that were checked before, no more than
-	 * the piece is read.  Where pieces begin is kept with the header in the cache;
-	 * NULL: it is not there.
+	 * the piece is read.
 	 */
 	bool		single;
-	struct RetlPieceMap *pieceMap;
 
 	/* the header */
 	RetlChunkView view;
@@ -69,6 +70,14 @@ typedef struct RetlChunkReader
 	const uint8 *unit;			/* decompressed */
 	uint32		unitLength;
 	const uint32 *pieceStarts;	/* where its pieces begin */
+
+	/*
+	 * If only a part of the payload of the piece found last is in memory, at
+	 * "partial": where it begins in the group, and how many bytes of it are there.
+	 */
+	uint8	   *partial;		/* NULL: all of it is there */
+	uint64		partialOffset;
+	uint32		partialLoaded;
 
 	/* prefetching, see LoadUnit */
 	uint64		prefetchDistance;
@@ -90,13 +99,15 @@ extern const char *RetlChunkOpen(RetlChunkReader *chunk, RetlBytesReader *bytes,
 								 RetlReadStats *stats, MemoryContext context);
 
 /*
- * Open a chunk whose header is in the cache; false if it is not.  The key's
- * part is of no meaning here and below.  "admit" says whether other parts may be
- * added to the cache.
+ * Open a chunk whose header is in the cache.  The key's part is of no meaning here and
+ * below.  "admit" says whether other parts may be added to the cache.  The caller has
+ * pinned the group; what else the chunk needs of the cache is pinned by "pins", whose
+ * owner releases them when the chunk is not used any more.
  */
-extern bool RetlChunkOpenCached(RetlChunkReader *chunk, RetlBytesReader *bytes,
-								const RetlFooterHeader *footer, const RetlCacheKey *key,
-								bool admit, const char *columnName, RetlReadStats *stats,
+extern void RetlChunkOpenCached(RetlChunkReader *chunk, RetlBytesReader *bytes,
+								const RetlFooterHeader *footer, RetlCachedChunk *known,
+								const RetlCacheKey *key, bool admit, RetlCachePins *pins,
+								const char *columnName, RetlReadStats *stats,
 								MemoryContext context);
 
 /*
@@ -105,8 +116,12 @@ extern bool RetlChunkOpenCached(RetlChunkReader *chunk, RetlBytesReader *bytes,
  */
 extern void RetlChunkUseBuffers(RetlChunkReader *chunk, RetlChunkBuffers *buffers);
 
-/* After RetlChunkOpen: use the cache from now on. */
-extern void RetlChunkUseCache(RetlChunkReader *chunk, const RetlCacheKey *key, bool admit);
+/*
+ * After RetlChunkOpen: use the cache from now on.  "group" is the group's entry, pinned
+ * by the caller, or NULL if it has none.
+ */
+extern void RetlChunkUseCache(RetlChunkReader *chunk, RetlCacheEntry *group,
+							  const RetlCacheKey *key, bool admit, RetlCachePins *pins);
 
 /*
  * Find piece "pieceIndex" of the chunk, reading its unit if need be.  The piece

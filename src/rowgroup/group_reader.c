@@ -86,10 +86,14 @@ CloseGroup(RetlGroupReader *reader)
 		if (column != NULL)
 		{
 			column->opened = false;
+			if (column->pins != NULL)
+				RetlCachePinsRelease(column->pins);
 			RetlVectorBuilderForget(&column->builder);
 			MemoryContextReset(column->context);
 		}
 	}
+	if (reader->pins != NULL)
+		RetlCachePinsRelease(reader->pins);
 	MemoryContextReset(reader->groupContext);
 }
 
@@ -111,6 +115,8 @@ RetlGroupReaderUseCache(RetlGroupReader *reader, const uint8 incarnation[16], bo
 	memcpy(reader->cacheKey.incarnation, incarnation, sizeof(reader->cacheKey.incarnation));
 	reader->cached = true;
 	reader->admit = admit;
+	if (reader->pins == NULL)
+		reader->pins = RetlCachePinsCreate(reader->context);
 }
 
 /* See group_reader.h. */
@@ -118,6 +124,37 @@ void
 RetlGroupReaderSetSingle(RetlGroupReader *reader, bool single)
 {
 	reader->single = single;
+}
+
+/* The footer's header from the cache; false if the group is not there. */
+static bool
+FindCachedGroup(RetlGroupReader *reader)
+{
+	RetlCacheEntry *cached;
+
+	if (!reader->cached || !RetlCacheIsEnabled())
+		return false;
+	reader->cacheKey.groupId = reader->entry.groupId;
+	reader->cacheKey.columnId = RETLDB_CACHE_GROUP;
+	reader->cacheKey.part = RETLDB_CACHE_HEADER;
+	cached = RetlCacheLookup(&reader->cacheKey);
+	if (cached == NULL)
+		return false;
+	RetlCachePin(&reader->pins->group, cached);
+	reader->footer = *RetlCachedGroupFooter(cached);
+	return true;
+}
+
+/* After FindCachedGroup in vain: put the group into the cache, if it may enter. */
+static void
+CacheGroup(RetlGroupReader *reader)
+{
+	if (reader->cached && reader->admit &&
+		RetlCacheAdmits(&reader->cacheKey, sizeof(RetlFooterHeader),
+						reader->single ? RETLDB_LOOKUPS_SINGLE : RETLDB_LOOKUPS_OPENED))
+		RetlCachePin(&reader->pins->group,
+					 RetlCachedGroupCreate(&reader->cacheKey, &reader->footer,
+										   reader->groupContext));
 }
 
 /* See group_reader.h. */
@@ -128,6 +165,7 @@ RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 	MemoryContext oldContext;
 	const char *problem;
 	bool		unsupported;
+	bool		found;
 
 	if (reader->open && memcmp(&reader->entry, entry, sizeof(*entry)) == 0)
 		return;
@@ -141,14 +179,18 @@ RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 	RetlReadContextPush(&readContext, reader->rel, entry->groupId, NULL);
 	oldContext = MemoryContextSwitchTo(reader->groupContext);
 	RetlBytesReaderInit(&reader->bytes, reader->rel, entry, reader->strategy);
-	RetlBytesReaderRead(&reader->bytes, entry->footerOffset, sizeof(reader->footer),
-						&reader->footer);
+	found = FindCachedGroup(reader);
+	if (!found)
+		RetlBytesReaderRead(&reader->bytes, entry->footerOffset, sizeof(reader->footer),
+							&reader->footer);
 	MemoryContextSwitchTo(oldContext);
 	RetlReadContextPop(&readContext);
 
 	problem = RetlFooterHeaderProblem(&reader->footer, entry, &unsupported);
 	if (problem != NULL)
 		ReportProblem(reader, NULL, problem, unsupported);
+	if (!found)
+		CacheGroup(reader);
 	reader->open = true;
 }
 
@@ -271,6 +313,7 @@ GetColumn(RetlGroupReader *reader, AttrNumber attnum)
 						   TupleDescAttr(reader->tupdesc, attnum - 1));
 		column->context = AllocSetContextCreate(reader->context, "retldb column",
 												ALLOCSET_SMALL_SIZES);
+		column->name = MemoryContextStrdup(reader->context, ColumnName(reader, attnum));
 		column->buffers.context = reader->context;
 		column->builderContext = AllocSetContextCreate(reader->context, "retldb vector builder",
 													   ALLOCSET_SMALL_SIZES);
@@ -303,22 +346,33 @@ OpenMissing(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 
 /* Open the column's chunk from the cache.  False if its header is not there. */
 static bool
-OpenCached(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum,
-		   const char *name)
+OpenCached(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 {
+	RetlCachedChunk *known;
+
 	if (!reader->cached || !RetlCacheIsEnabled())
 		return false;
+	if (column->pins == NULL)
+		column->pins = RetlCachePinsCreate(reader->context);
 	reader->cacheKey.groupId = reader->entry.groupId;
 	reader->cacheKey.columnId = (uint32) attnum;
-	return RetlChunkOpenCached(&column->chunk, &reader->bytes, &reader->footer,
-							   &reader->cacheKey, reader->admit, name, reader->stats,
-							   column->context);
+	known = reader->pins->group == NULL ? NULL :
+		RetlCachedGroupChunk(reader->pins->group, (uint32) attnum);
+	if (known == NULL)
+	{
+		RetlCacheCountMiss();
+		return false;
+	}
+	RetlCacheCountHit();
+	RetlChunkOpenCached(&column->chunk, &reader->bytes, &reader->footer, known,
+						&reader->cacheKey, reader->admit, column->pins, column->name,
+						reader->stats, column->context);
+	return true;
 }
 
 /* Find the column in the group and read its chunk header. */
 static const char *
-OpenChunk(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum,
-		  const char *name)
+OpenChunk(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 {
 	RetlFooterColumn entry;
 	const char *problem;
@@ -327,14 +381,15 @@ OpenChunk(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum,
 	column->present = RetlGroupReaderFindColumn(reader, (uint32) attnum, &entry, &problem,
 												&unsupported);
 	if (problem != NULL)
-		ReportProblem(reader, name, problem, unsupported);
+		ReportProblem(reader, column->name, problem, unsupported);
 	if (!column->present)
 		return NULL;
-	problem = RetlChunkOpen(&column->chunk, &reader->bytes, &reader->footer, &entry, name,
+	problem = RetlChunkOpen(&column->chunk, &reader->bytes, &reader->footer, &entry, column->name,
 							reader->stats, column->context);
 	column->chunk.single = reader->single;
 	if (problem == NULL && reader->cached && RetlCacheIsEnabled())
-		RetlChunkUseCache(&column->chunk, &reader->cacheKey, reader->admit);
+		RetlChunkUseCache(&column->chunk, reader->pins->group, &reader->cacheKey,
+						  reader->admit, column->pins);
 	return problem;
 }
 
@@ -342,11 +397,11 @@ OpenChunk(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum,
 static void
 OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 {
-	const char *name;
 	const char *problem = NULL;
 
 	MemoryContextReset(column->context);
-	name = MemoryContextStrdup(column->context, ColumnName(reader, attnum));
+	if (column->pins != NULL)
+		RetlCachePinsRelease(column->pins);
 	column->builderReady = false;
 	column->vectorIndex = UINT32_MAX;
 	column->memos = NULL;
@@ -354,8 +409,8 @@ OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 	if (!TupleDescAttr(reader->tupdesc, attnum - 1)->attisdropped)
 	{
 		column->present = true;
-		if (!OpenCached(reader, column, attnum, name))
-			problem = OpenChunk(reader, column, attnum, name);
+		if (!OpenCached(reader, column, attnum))
+			problem = OpenChunk(reader, column, attnum);
 	}
 	if (!column->present)
 		OpenMissing(reader, column, attnum);
@@ -364,7 +419,7 @@ OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 			  column->chunk.column.width != column->type.width))
 		problem = "stored type does not match the column's type";
 	if (problem != NULL)
-		ReportProblem(reader, name, problem, false);
+		ReportProblem(reader, column->name, problem, false);
 	if (column->present)
 		RetlChunkUseBuffers(&column->chunk, &column->buffers);
 	column->opened = true;
@@ -400,7 +455,7 @@ void
 RetlGroupReaderPrefetch(RetlGroupReader *reader, AttrNumber attnum)
 {
 	RetlColumnReader *column = GetColumn(reader, attnum);
-	uint64		distance = RetlPrefetchDistance(reader->rel);
+	uint64		distance = reader->bytes.prefetchDistance;
 	RetlReadContext readContext;
 	RetlFooterColumn entry;
 	const char *problem;

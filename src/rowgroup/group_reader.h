@@ -72,6 +72,14 @@ extern void RetlGroupReaderUseCache(RetlGroupReader *reader, const uint8 incarna
  */
 extern void RetlGroupReaderSetSingle(RetlGroupReader *reader, bool single);
 
+/*
+ * Of the group that is open, these columns of a single row will be asked for: have the
+ * processor bring what is in memory of them.
+ */
+#define RETLDB_ANTICIPATED_MAX	32
+extern void RetlGroupReaderAnticipate(RetlGroupReader *reader, const AttrNumber *attnums,
+									  int count, uint32 row);
+
 /* Turn to a COMPLETE group: reads and checks its footer (header part only). */
 extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry);
 

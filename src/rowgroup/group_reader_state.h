@@ -23,7 +23,9 @@ typedef struct RetlColumnReader
 {
 	/* fixed */
 	RetlColumnType type;
+	const char *name;
 	MemoryContext context;		/* reset when the group changes */
+	RetlCachePins *pins;		/* of the current group; NULL: there were none yet */
 
 	/* room that serves one group after the other */
 	RetlChunkBuffers buffers;
@@ -59,6 +61,7 @@ struct RetlGroupReader
 	bool		cached;			/* is it used? */
 	bool		admit;			/* may we add to it? */
 	RetlCacheKey cacheKey;		/* all but group, column and part */
+	RetlCachePins *pins;		/* of the group; if cached */
 	bool		single;			/* see RetlGroupReaderSetSingle */
 
 	/* the group */

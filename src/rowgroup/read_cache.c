@@ -3,7 +3,8 @@
  * read_cache.c
  *	  What this backend has read of row groups and may soon need again.
  *
- * Entries are found by a hash table and stand in a list by their last use.
+ * Entries are found by a hash table and stand in a list, about by their last use:
+ * not each use moves an entry to the list's head, for that costs more than the use.
  * Time is a counter of lookups.  Of keys that are not cached, a table of fixed
  * size remembers how often they were asked for, and when; two keys may fall
  * into the same place of it, which then forgets the older one.
@@ -38,7 +39,9 @@ struct RetlCacheEntry
 	const void *data;
 	Size		size;
 	uint64		lastUse;
+	uint64		moved;			/* to the head of the list */
 	int			pins;
+	RetlCacheEntry **place;		/* see RetlCacheSetPlace */
 };
 
 typedef struct Ghost
@@ -85,6 +88,7 @@ static void
 Evict(RetlCacheEntry *entry)
 {
 	Assert(entry->pins == 0);
+	RetlCacheForgetPlace(entry);
 	dlist_delete(&entry->node);
 	statistics.bytes -= entry->size;
 	statistics.entries--;
@@ -93,9 +97,18 @@ Evict(RetlCacheEntry *entry)
 	hash_search(entries, &entry->key, HASH_REMOVE, NULL);
 }
 
+/* Let an entry be the last one to be evicted. */
+static void
+MoveToHead(RetlCacheEntry *entry)
+{
+	dlist_move_head(&used, &entry->node);
+	entry->moved = now;
+}
+
 /*
  * Evict entries that were not used since "since" until there are at most
- * "bytes".  False if there are not enough of them.
+ * "bytes".  False if there are not enough of them.  Entries that were used after
+ * they were moved last are moved now.
  */
 static bool
 ShrinkTo(uint64 bytes, uint64 since)
@@ -108,8 +121,12 @@ ShrinkTo(uint64 bytes, uint64 since)
 
 		node = dlist_has_prev(&used, node) ? dlist_prev_node(&used, node) : NULL;
 		if (entry->lastUse >= since)
-			return false;
-		if (entry->pins == 0)
+		{
+			if (entry->moved >= entry->lastUse)
+				return false;
+			MoveToHead(entry);
+		}
+		else if (entry->pins == 0)
 			Evict(entry);
 	}
 	return statistics.bytes <= bytes;
@@ -146,18 +163,42 @@ RetlCacheLookup(const RetlCacheKey *key)
 	if (!RetlCacheIsEnabled())
 		return NULL;
 	Initialise();
-	now++;
 	entry = hash_search(entries, key, HASH_FIND, NULL);
 	if (entry == NULL)
 	{
-		statistics.misses++;
+		RetlCacheCountMiss();
 		return NULL;
 	}
+	return RetlCacheUse(entry);
+}
+
+/* See read_cache.h. */
+RetlCacheEntry *
+RetlCacheUse(RetlCacheEntry *entry)
+{
+	now++;
 	statistics.hits++;
 	entry->lastUse = now;
-	dlist_move_head(&used, &entry->node);
+	if (now - entry->moved > statistics.entries)
+		MoveToHead(entry);
 	entry->pins++;
 	return entry;
+}
+
+/* See read_cache.h. */
+void
+RetlCachePrefetch(const RetlCacheEntry *entry)
+{
+	/* from the context to the place */
+	__builtin_prefetch(&entry->context);
+	__builtin_prefetch(&entry->pins);
+}
+
+/* See read_cache.h. */
+void
+RetlCacheCountHit(void)
+{
+	statistics.hits++;
 }
 
 /* See read_cache.h. */
@@ -190,6 +231,14 @@ RetlCacheHasRoom(Size size)
 }
 
 /* See read_cache.h. */
+void
+RetlCacheCountMiss(void)
+{
+	now++;
+	statistics.misses++;
+}
+
+/* See read_cache.h. */
 RetlCacheEntry *
 RetlCacheInsert(const RetlCacheKey *key, MemoryContext context, const void *data)
 {
@@ -203,7 +252,9 @@ RetlCacheInsert(const RetlCacheKey *key, MemoryContext context, const void *data
 	entry->data = data;
 	entry->size = MemoryContextMemAllocated(context, true) + sizeof(RetlCacheEntry);
 	entry->lastUse = now;
+	entry->moved = now;
 	entry->pins = 1;
+	entry->place = NULL;
 	dlist_push_head(&used, &entry->node);
 	MemoryContextSetParent(context, cacheContext);
 	statistics.bytes += entry->size;
@@ -221,6 +272,35 @@ RetlCacheData(const RetlCacheEntry *entry)
 
 /* See read_cache.h. */
 void
+RetlCacheGrew(RetlCacheEntry *entry)
+{
+	statistics.bytes -= entry->size;
+	entry->size = MemoryContextMemAllocated(entry->context, true) + sizeof(RetlCacheEntry);
+	statistics.bytes += entry->size;
+}
+
+/* See read_cache.h. */
+void
+RetlCacheForgetPlace(RetlCacheEntry *entry)
+{
+	if (entry->place != NULL)
+		*entry->place = NULL;
+	entry->place = NULL;
+}
+
+/* See read_cache.h. */
+void
+RetlCacheSetPlace(RetlCacheEntry *entry, RetlCacheEntry **place)
+{
+	if (entry->place == place)
+		return;
+	RetlCacheForgetPlace(entry);
+	entry->place = place;
+	*place = entry;
+}
+
+/* See read_cache.h. */
+void
 RetlCachePin(RetlCacheEntry **pin, RetlCacheEntry *entry)
 {
 	if (*pin != NULL)
@@ -231,15 +311,20 @@ RetlCachePin(RetlCacheEntry **pin, RetlCacheEntry *entry)
 	*pin = entry;
 }
 
-/* Memory context callback: the reader is gone, or turns to something else. */
+/* See read_cache.h. */
+void
+RetlCachePinsRelease(RetlCachePins *pins)
+{
+	RetlCachePin(&pins->group, NULL);
+	RetlCachePin(&pins->dictionary, NULL);
+	RetlCachePin(&pins->unit, NULL);
+}
+
+/* Memory context callback: the reader is gone. */
 static void
 ReleasePins(void *arg)
 {
-	RetlCachePins *pins = arg;
-
-	RetlCachePin(&pins->header, NULL);
-	RetlCachePin(&pins->dictionary, NULL);
-	RetlCachePin(&pins->unit, NULL);
+	RetlCachePinsRelease(arg);
 }
 
 /* See read_cache.h. */

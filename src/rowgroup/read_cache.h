@@ -7,8 +7,9 @@
  * of a table are used twice, so an entry is never wrong: what belongs to a
  * dropped table is not asked for any more and ages out.
  *
- * An entry is a memory context with data that its maker knows.  It stays while
- * it is pinned; otherwise it goes when others need its room
+ * An entry is a memory context with data that its maker knows.  Whoever can refer
+ * to it may keep a pointer that is cleared when the entry goes, instead of looking
+ * it up each time.  It stays while it is pinned; otherwise it goes when others need its room
  * (retldb.cache_size).  Room is made only for what is asked for repeatedly, and
  * only if the time before was after the last use of the entry that has to go:
  * scans of a table that does not fit leave in the cache what is there.
@@ -22,7 +23,13 @@
 
 #include "base/compat.h"
 
-/* Parts of a chunk that are cached; units follow. */
+/* Instead of a column id: what is cached is the group itself. */
+#define RETLDB_CACHE_GROUP			0
+
+/*
+ * Parts of a chunk that are cached; units follow.  Headers are not entries, they are
+ * in that of their group; the key serves to count how often they are asked for.
+ */
 #define RETLDB_CACHE_HEADER			0
 #define RETLDB_CACHE_DICTIONARY		1
 #define RETLDB_CACHE_FIRST_UNIT		2
@@ -49,11 +56,28 @@ typedef struct RetlCacheStats
 	uint64		bytes;			/* now */
 } RetlCacheStats;
 
+/*
+ * The how-manieth lookup lets in what takes time to open, and the same for those who
+ * come back for single rows.
+ */
+#define RETLDB_LOOKUPS_OPENED		2
+#define RETLDB_LOOKUPS_SINGLE		1
+
 /* Is there a cache at all? */
 extern bool RetlCacheIsEnabled(void);
 
 /* The entry, pinned, or NULL. */
 extern RetlCacheEntry *RetlCacheLookup(const RetlCacheKey *key);
+
+/* Instead of a lookup: an entry that is known.  It is pinned. */
+extern RetlCacheEntry *RetlCacheUse(RetlCacheEntry *entry);
+
+/* An entry that is known will be used: have the processor bring it. */
+extern void RetlCachePrefetch(const RetlCacheEntry *entry);
+
+/* What is part of an entry that is pinned is used, or is known to be missing. */
+extern void RetlCacheCountHit(void);
+extern void RetlCacheCountMiss(void);
 
 /*
  * After a lookup in vain, which was the "lookups"th one or a later one: may an
@@ -73,16 +97,31 @@ extern RetlCacheEntry *RetlCacheInsert(const RetlCacheKey *key, MemoryContext co
 
 extern const void *RetlCacheData(const RetlCacheEntry *entry);
 
-/* Pins that end with a memory context, at the latest. */
+/* More was allocated in an entry's context. */
+extern void RetlCacheGrew(RetlCacheEntry *entry);
+
+/*
+ * Let *place be the entry as long as it is there, and NULL afterwards.  Of several
+ * places of an entry only the last one counts, the others become NULL.
+ */
+extern void RetlCacheSetPlace(RetlCacheEntry *entry, RetlCacheEntry **place);
+
+/* A place of the entry will be no more. */
+extern void RetlCacheForgetPlace(RetlCacheEntry *entry);
+
+/* Pins of a reader, which end with a memory context at the latest. */
 typedef struct RetlCachePins
 {
-	RetlCacheEntry *header;
+	RetlCacheEntry *group;
 	RetlCacheEntry *dictionary;
 	RetlCacheEntry *unit;
 	MemoryContextCallback callback;
 } RetlCachePins;
 
 extern RetlCachePins *RetlCachePinsCreate(MemoryContext context);
+
+/* Give up all of them. */
+extern void RetlCachePinsRelease(RetlCachePins *pins);
 
 /* Give up a pin, if there is one, and take another. */
 extern void RetlCachePin(RetlCacheEntry **pin, RetlCacheEntry *entry);

@@ -25,6 +25,7 @@
 #include "storage/column_page.h"
 #include "storage/group_bytes.h"
 #include "storage/page_alloc.h"
+#include "storage/recent_pages.h"
 
 /* Pages collected before they are written: 2 MB. */
 #define WRITER_PAGES	256
@@ -233,7 +234,7 @@ RetlBytesReaderInit(RetlBytesReader *reader, Relation rel, const RetlGroupEntry 
 	reader->strategy = strategy;
 	reader->groupId = entry->groupId;
 	reader->dataLength = entry->dataLength;
-	reader->prefetches = RetlPrefetchDistance(rel) > 0;
+	reader->prefetchDistance = RetlPrefetchDistance(rel);
 	reader->runs = RetlGroupGetRuns(rel, entry, &reader->runCount);
 	for (int i = 0; i < reader->runCount; i++)
 		pages += reader->runs[i].length;
@@ -319,24 +320,38 @@ RetlGroupPrefetchFooter(Relation rel, const RetlGroupEntry *entry)
 }
 
 /*
- * Copy bytes [offset, offset + length) to dst.  Pages are asked for by name
- * first: the kernel would take a read of pages one after the other, or of one
- * after others that it has, for the beginning of a longer one, and read on far
+ * The page that has some bytes, pinned; "rest" more bytes will be wanted, counted from
+ * these.  Pages that are not where they were last time are asked for by name first,
+ * if *ask says so: the kernel would take a read of pages one after the other, or of
+ * one after others that it has, for the beginning of a longer one, and read on far
  * into the next column.
  */
-void
-RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
+static Buffer
+PinPage(RetlBytesReader *reader, BlockNumber block, uint64 offset, Size rest, bool *ask)
 {
-	if (reader->prefetches)
-		RetlBytesReaderPrefetch(reader, offset, length);
-	RetlBytesReaderReadPrefetched(reader, offset, length, dst);
+	bool		recent = reader->strategy == NULL;
+	Buffer		buffer = recent ? RetlRecentBuffer(reader->rel, block) : InvalidBuffer;
+
+	if (BufferIsValid(buffer))
+	{
+		RetlPrefetchRecentPage(reader->rel, block, offset % RETLDB_PAYLOAD_SIZE);
+		if (RetlPinRecentBuffer(reader->rel, block, buffer))
+			return buffer;
+	}
+	if (*ask)
+		RetlBytesReaderPrefetch(reader, offset, rest);
+	*ask = false;
+	buffer = ReadBufferExtended(reader->rel, MAIN_FORKNUM, block, RBM_NORMAL, reader->strategy);
+	if (recent)
+		RetlRememberBuffer(reader->rel, block, buffer);
+	return buffer;
 }
 
 /*
- * Same for pages that were asked for already.
+ * Copy bytes [offset, offset + length) to dst; "ask": PinPage has to ask for pages.
  */
-void
-RetlBytesReaderReadPrefetched(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
+static void
+ReadBytes(RetlBytesReader *reader, uint64 offset, Size length, void *dst, bool ask)
 {
 	char	   *to = dst;
 
@@ -347,8 +362,7 @@ RetlBytesReaderReadPrefetched(RetlBytesReader *reader, uint64 offset, Size lengt
 		uint32		within = offset % RETLDB_PAYLOAD_SIZE;
 		Size		n = Min(length, RETLDB_PAYLOAD_SIZE - within);
 		BlockNumber block = RetlBytesReaderBlock(reader, index);
-		Buffer		buffer = ReadBufferExtended(reader->rel, MAIN_FORKNUM, block,
-												RBM_NORMAL, reader->strategy);
+		Buffer		buffer = PinPage(reader, block, offset, length, &ask);
 		Page		page;
 		const char *problem;
 
@@ -367,4 +381,22 @@ RetlBytesReaderReadPrefetched(RetlBytesReader *reader, uint64 offset, Size lengt
 		offset += n;
 		length -= n;
 	}
+}
+
+/*
+ * Copy bytes [offset, offset + length) to dst.
+ */
+void
+RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
+{
+	ReadBytes(reader, offset, length, dst, reader->prefetchDistance > 0);
+}
+
+/*
+ * Same for pages that were asked for already.
+ */
+void
+RetlBytesReaderReadPrefetched(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
+{
+	ReadBytes(reader, offset, length, dst, false);
 }

@@ -38,7 +38,7 @@ typedef struct RetlBytesReader
 	uint64		dataLength;
 	int			runCount;
 	RetlRun    *runs;
-	bool		prefetches;		/* is prefetching wanted where the table is? */
+	uint64		prefetchDistance;	/* RetlPrefetchDistance where the table is */
 } RetlBytesReader;
 
 extern void RetlBytesReaderInit(RetlBytesReader *reader, Relation rel,

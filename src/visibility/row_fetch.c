@@ -375,6 +375,7 @@ RetlFetchOpen(Relation rel, ItemPointer tid)
 	if (table->openGroup != group->entry.groupId)
 	{
 		table->openGroup = 0;
+		RetlGroupReaderSetSingle(table->reader, true);
 		RetlGroupReaderOpen(table->reader, &group->entry);
 		table->openGroup = group->entry.groupId;
 		table->vector = PG_UINT32_MAX;
@@ -393,6 +394,16 @@ RetlFetchOpen(Relation rel, ItemPointer tid)
 	openRow.whole = table->vectorFetches > SINGLE_ROWS;
 	RetlGroupReaderSetSingle(table->reader, !openRow.whole);
 	return RETL_FETCHED_ROW;
+}
+
+/*
+ * Columns that are going to be asked for.
+ */
+void
+RetlFetchAnticipate(const AttrNumber *attnums, int count)
+{
+	if (!openRow.whole)
+		RetlGroupReaderAnticipate(openRow.table->reader, attnums, count, openRow.row);
 }
 
 /*

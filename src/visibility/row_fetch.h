@@ -74,6 +74,11 @@ extern bool RetlFetchAnyRow(Relation rel, ItemPointer tid, HeapTupleHeader ancho
  */
 extern RetlFetched RetlFetchOpen(Relation rel, ItemPointer tid);
 
+/*
+ * These columns of the row, up to RETLDB_ANTICIPATED_MAX, are going to be asked for.
+ */
+extern void RetlFetchAnticipate(const AttrNumber *attnums, int count);
+
 /* A column of the row, which is not a dropped one. */
 extern Datum RetlFetchColumn(AttrNumber attnum, bool *isnull);
 

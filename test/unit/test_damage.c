@@ -110,6 +110,14 @@ ReadSome(const Subject *subject, const RetlEncodingState *state, const uint8_t *
 	{
 		const char *error = NULL;
 
+		uint32_t	step = 0;
+		RetlSpan	span;
+
+		while (encoding->needs != NULL && step < 10 &&
+			   encoding->needs(src, srcSize, values->type, values->width, values->count, i,
+							   step, &span))
+			step++;
+		assert_true(step < 10);
 		if (encoding->fetch(state, src, srcSize, values->type, values->width, values->count, i,
 							&decoded, arena, &error))
 			Touch(&decoded, values->type, values->width, 1);

@@ -124,6 +124,47 @@ CheckDecode(const Round *round, const RetlValues *piece, const uint8_t *src, siz
 	CheckCodes(round, piece, src, srcSize);
 }
 
+/*
+ * A copy of the piece in which nothing is right but the bytes that fetching the
+ * value needs.
+ */
+static uint8_t *
+CopyNeeded(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize,
+		   uint32_t index)
+{
+	uint8_t    *copy = memset(RetlArenaAlloc(round->arena, srcSize + 1), 0xA5, srcSize + 1);
+	uint32_t	step = 0;
+	RetlSpan	span;
+
+	while (round->encoding->needs(copy, srcSize, piece->type, piece->width, piece->count, index,
+								  step++, &span))
+	{
+		if (span.offset < srcSize)
+			memcpy(copy + span.offset, src + span.offset,
+				   span.length < srcSize - span.offset ? span.length : srcSize - span.offset);
+		if (step > 10)
+			FAIL_ROUND(round, "there is no end of what a value needs");
+	}
+	return copy;
+}
+
+/* Fetch a value from nothing but the bytes it needs. */
+static void
+CheckNeeds(const Round *round, const RetlEncodingState *state, const RetlValues *piece,
+		   const uint8_t *src, size_t srcSize, uint32_t index)
+{
+	const uint8_t *copy = CopyNeeded(round, piece, src, srcSize, index);
+	RetlDecoded decoded;
+	const char *error = NULL;
+
+	TestDecodedInit(&decoded, piece->type, piece->width, 1, round->arena);
+	if (!round->encoding->fetch(state, copy, srcSize, piece->type, piece->width, piece->count,
+								index, &decoded, round->arena, &error))
+		FAIL_ROUND(round, error);
+	if (!Same(piece, index, &decoded, 0))
+		FAIL_ROUND(round, "value fetched from what it needs differs");
+}
+
 /* Fetch all values of a small piece, and some of a large one, with a state. */
 static void
 CheckFetchWith(const Round *round, const RetlEncodingState *state, const RetlValues *piece,
@@ -142,6 +183,8 @@ CheckFetchWith(const Round *round, const RetlEncodingState *state, const RetlVal
 			FAIL_ROUND(round, error);
 		if (!Same(piece, i, &decoded, 0))
 			FAIL_ROUND(round, "fetched value differs");
+		if (round->encoding->needs != NULL)
+			CheckNeeds(round, state, piece, src, srcSize, i);
 	}
 	if (round->encoding->fetch(state, src, srcSize, piece->type, piece->width,
 							   piece->count, piece->count, &decoded, round->arena, &error))
