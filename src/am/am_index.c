@@ -16,7 +16,7 @@
  *
  * A scan with a dirty snapshot may have read the index before compaction made its
  * entries, and look at the row when it has been moved: it finds the row where the
- * link leads.  It may meet it twice, which does no harm to those who look for
+ * links lead.  It may meet it twice, which does no harm to those who look for
  * conflicts, or for one row.
  *
  *-------------------------------------------------------------------------
@@ -33,6 +33,7 @@
 #include "am/slot.h"
 #include "am/write_buffer.h"
 #include "visibility/anchor.h"
+#include "visibility/group_move.h"
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
 #include "visibility/row_move.h"
@@ -133,6 +134,23 @@ FetchColumnarRow(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlo
 	return true;
 }
 
+/*
+ * A dirty snapshot has not found a row of a row group: fetch it where it has been
+ * moved, if it was.
+ */
+static bool
+FetchMovedRow(Relation rel, const ItemPointerData *tid, Snapshot snapshot, TupleTableSlot *slot)
+{
+	ItemPointerData place = *tid;
+
+	while (RetlFindMovedGroupRow(rel, &place, &place))
+	{
+		if (FetchColumnarRow(rel, &place, snapshot, slot, NULL))
+			return true;
+	}
+	return false;
+}
+
 bool
 retldb_index_fetch_tuple(struct IndexFetchTableData *data, ItemPointer tid, Snapshot snapshot,
 						 TupleTableSlot *slot, bool *call_again, bool *all_dead)
@@ -149,8 +167,11 @@ retldb_index_fetch_tuple(struct IndexFetchTableData *data, ItemPointer tid, Snap
 		/* the index entry is that of the old place, so all_dead is, too */
 		return first && snapshot->snapshot_type == SNAPSHOT_DIRTY &&
 			RetlFindMovedRow(fetch->base.rel, fetch->buffer, tid, &moved) &&
-			FetchColumnarRow(fetch->base.rel, &moved, snapshot, slot, NULL);
+			(FetchColumnarRow(fetch->base.rel, &moved, snapshot, slot, NULL) ||
+			 FetchMovedRow(fetch->base.rel, &moved, snapshot, slot));
 	}
 	*call_again = false;
-	return FetchColumnarRow(fetch->base.rel, tid, snapshot, slot, all_dead);
+	return FetchColumnarRow(fetch->base.rel, tid, snapshot, slot, all_dead) ||
+		(snapshot->snapshot_type == SNAPSHOT_DIRTY &&
+		 FetchMovedRow(fetch->base.rel, tid, snapshot, slot));
 }

@@ -6,7 +6,9 @@
  * Rows of the row store are heap's.  A row of a row group is changed or locked
  * through its stub (visibility/stub.h), which is made when that first happens.
  * The stub knows nothing of who inserted the row; so the group's anchor is asked
- * first whether the row may be touched at all.
+ * first whether the row may be touched at all.  Compaction may be moving the row
+ * meanwhile, or have moved it since our snapshot was taken: a row that has a stub has
+ * the same one in both places, others look as if they had been updated.
  *
  * A new version of a row always goes to the row store, and the stub's t_ctid
  * leads to it, so from there on chains of versions are heap's.
@@ -23,6 +25,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/predicate.h"
 #include "storage/procarray.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
@@ -34,6 +37,7 @@
 #include "am/write_buffer.h"
 #include "base/compat.h"
 #include "visibility/anchor.h"
+#include "visibility/group_move.h"
 #include "visibility/row_fetch.h"
 #include "visibility/row_move.h"
 #include "visibility/stub.h"
@@ -83,52 +87,150 @@ UnlessMoved(Relation rel, TM_Result result, const TM_FailureData *tmfd)
 }
 
 /*
- * Get ready to change or lock a row of a row group: see that its group may be
- * touched by this command, and that the row has a stub.  On TM_Ok the place of
- * the stub is in change->stub.
- *
- * A group that is being removed, or was, has been rewritten under a lock that
- * keeps writers out; only a transaction whose snapshot is older can get here.
+ * Wait for the transaction that is changing or moving a row, as the policy says.
+ * False if it is not to be waited for.
+ */
+static bool
+WaitForUpdater(Relation rel, LockWaitPolicy policy, TransactionId xid, ItemPointer tid)
+{
+	switch (policy)
+	{
+		case LockWaitBlock:
+			XactLockTableWait(xid, rel, tid, XLTW_FetchUpdated);
+			break;
+		case LockWaitSkip:
+			return RetlXactLockTableTry(xid, false);
+		case LockWaitError:
+			if (!RetlXactLockTableTry(xid, true))
+				ereport(ERROR,
+						(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+						 errmsg("could not obtain lock on row in relation \"%s\"",
+								RelationGetRelationName(rel))));
+			break;
+	}
+	return true;
+}
+
+/*
+ * Set the failure data of a row that compaction has moved, or is moving, while it had
+ * no stub.  To whoever looks for its latest version it has been updated.
  */
 static TM_Result
-TouchRow(RetlStubChange *change)
+RowIsMoved(RetlStubChange *change, TransactionId mover, TM_Result result)
+{
+	change->tmfd->ctid = change->row;
+	change->tmfd->xmax = mover;
+	change->tmfd->cmax = InvalidCommandId;
+	/* if its group was copied by VACUUM FULL, it has no links */
+	if (result == TM_Updated &&
+		!RetlFindMovedGroupRow(change->rel, &change->row, &change->tmfd->ctid))
+		ReportMoved(change->rel);
+	return result;
+}
+
+/*
+ * Find the group of a row, and see that it may be touched by this command.  A group
+ * that is being taken away, or was, is one whose rows are moved: those that have
+ * stubs can be touched here as well as where they are now.
+ */
+static TM_Result
+FindTouchableGroup(RetlStubChange *change, RetlGroup *group, uint32 *row,
+				   RetlAnchorLeaving *leaving)
 {
 	Relation	rel = change->rel;
-	RetlGroup	group;
-	uint32		row;
-	TM_Result	result;
 
-	if (IsInParallelMode())
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 errmsg("cannot change or lock rows during a parallel operation")));
-	RetlWriteFlushForRead(rel);
-	if (change->crosscheck == InvalidSnapshot &&
-		RetlTouchIsKnown(rel, &change->row, change->cid, &change->stub))
-		return TM_Ok;
-	if (!RetlFindRowGroup(rel, &change->row, &group, &row))
-		result = TM_Deleted;
-	else
-		result = RetlAnchorSatisfiesUpdate(rel, &group.entry, change->cid);
-
-	switch (result)
+	if (!RetlFindRowGroup(rel, &change->row, group, row))
+		ReportMoved(rel);
+	switch (RetlAnchorSatisfiesUpdate(rel, &group->entry, change->cid, leaving))
 	{
 		case TM_Ok:
 			break;
 		case TM_Invisible:
 			return TM_Invisible;
 		default:
-			ReportMoved(rel);
+			/* only a snapshot that VACUUM FULL does not wait for gets here then */
+			if (!TransactionIdIsValid(leaving->xid))
+				ReportMoved(rel);
 	}
 	if (change->crosscheck != InvalidSnapshot &&
-		!RetlAnchorIsVisible(rel, &group.entry, change->crosscheck, NULL))
+		!RetlAnchorIsVisible(rel, &group->entry, change->crosscheck, NULL))
 	{
 		(void) RowIsDead(&change->row, change->tmfd);
 		return TM_Updated;
 	}
-	if (RetlTouchRow(rel, &group, row, change->cid, &change->stub) == RETL_ROW_DEAD)
-		return RowIsDead(&change->row, change->tmfd);
 	return TM_Ok;
+}
+
+/*
+ * Get ready to change or lock a row of a row group: see that its group may be
+ * touched by this command, and that the row has a stub.  On TM_Ok the stub is in
+ * change.
+ *
+ * If it has none and the group is being taken away, wait for whoever does that, as
+ * for any updater.
+ */
+static TM_Result
+TouchRow(RetlStubChange *change, LockWaitPolicy policy)
+{
+	Relation	rel = change->rel;
+	RetlStubEntry stub;
+
+	if (IsInParallelMode())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				 errmsg("cannot change or lock rows during a parallel operation")));
+	RetlWriteFlushForRead(rel);
+	if (change->crosscheck != InvalidSnapshot ||
+		!RetlTouchIsKnown(rel, &change->row, change->cid, &stub))
+	{
+		RetlTouch	touch = RETL_ROW_UNTOUCHED;
+
+		while (touch == RETL_ROW_UNTOUCHED)
+		{
+			RetlGroup	group;
+			uint32		row;
+			RetlAnchorLeaving leaving;
+			TM_Result	result = FindTouchableGroup(change, &group, &row, &leaving);
+
+			if (result != TM_Ok)
+				return result;
+			touch = RetlTouchRow(rel, &group, row, change->cid, &stub);
+			if (touch == RETL_ROW_DEAD)
+				return RowIsDead(&change->row, change->tmfd);
+			/* if nobody was at it when we looked, we look again */
+			if (touch != RETL_ROW_UNTOUCHED || !TransactionIdIsValid(leaving.xid))
+				continue;
+			if (TransactionIdIsInProgress(leaving.xid))
+			{
+				if (!change->wait)
+					return RowIsMoved(change, leaving.xid, TM_BeingModified);
+				if (!WaitForUpdater(rel, policy, leaving.xid, &change->row))
+					return TM_WouldBlock;
+			}
+			else if (TransactionIdDidCommit(leaving.xid))
+				return RowIsMoved(change, leaving.xid, TM_Updated);
+			CHECK_FOR_INTERRUPTS();
+		}
+	}
+	change->stub = stub.stub;
+	change->number = stub.number;
+	return TM_Ok;
+}
+
+/*
+ * A row was changed through its stub, which compaction may have let a new group
+ * have.  A serializable transaction that has read it there has locked it there.
+ * Those that will see what we have done.
+ */
+static void
+CheckConflictWhereMoved(Relation rel, const ItemPointerData *tid)
+{
+	ItemPointerData place = *tid;
+
+	if (!IsolationIsSerializable())
+		return;
+	while (RetlFindMovedGroupRow(rel, &place, &place))
+		CheckForSerializableConflictIn(rel, &place, ItemPointerGetBlockNumber(&place));
 }
 
 /*
@@ -268,14 +370,17 @@ retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snaps
 		return UnlessMoved(rel, result, tmfd);
 	}
 	change.row = *tid;
-	result = TouchRow(&change);
+	result = TouchRow(&change, LockWaitBlock);
 	if (result == TM_Invisible)
 		ReportInvisible("delete");
 	if (result != TM_Ok)
 		return result;
 	if (HasReplicaIdentity(rel))
 		change.oldKey = ReplicaIdentity(rel, FormOldTuple(rel, tid, NULL), true);
-	return RetlStubDelete(&change, changingPart);
+	result = RetlStubDelete(&change, changingPart);
+	if (result == TM_Ok)
+		CheckConflictWhereMoved(rel, tid);
+	return result;
 }
 
 /* ---------------------------------------------------------------------
@@ -312,7 +417,7 @@ CompareVersions(RetlStubChange *change, HeapTuple new)
 static TM_Result
 UpdateColumnarRow(RetlStubChange *change, HeapTuple new, LockTupleMode *lockmode)
 {
-	TM_Result	result = TouchRow(change);
+	TM_Result	result = TouchRow(change, LockWaitBlock);
 
 	if (result == TM_Invisible)
 		ReportInvisible("update");
@@ -320,7 +425,10 @@ UpdateColumnarRow(RetlStubChange *change, HeapTuple new, LockTupleMode *lockmode
 	if (result != TM_Ok)
 		return result;
 	*lockmode = CompareVersions(change, new);
-	return RetlStubUpdate(change, new, *lockmode);
+	result = RetlStubUpdate(change, new, *lockmode);
+	if (result == TM_Ok)
+		CheckConflictWhereMoved(change->rel, &change->row);
+	return result;
 }
 
 TM_Result
@@ -400,7 +508,7 @@ LockColumnarRow(const LockRequest *request, ItemPointer tid)
 {
 	RetlStubChange change = {.rel = request->rel, .row = *tid, .cid = request->cid,
 	.crosscheck = InvalidSnapshot, .wait = true, .tmfd = request->tmfd};
-	TM_Result	result = TouchRow(&change);
+	TM_Result	result = TouchRow(&change, request->waitPolicy);
 
 	if (result == TM_Ok)
 		result = RetlStubLockRow(&change, request->mode, request->waitPolicy,
@@ -409,31 +517,6 @@ LockColumnarRow(const LockRequest *request, ItemPointer tid)
 	if (result == TM_Ok || result == TM_Invisible)
 		StoreColumnarRow(request->rel, tid, request->slot);
 	return result;
-}
-
-/*
- * Wait for the transaction that is changing or moving a row, as the policy says.
- * False if it is not to be waited for.
- */
-static bool
-WaitForUpdater(const LockRequest *request, TransactionId xid, ItemPointer tid)
-{
-	switch (request->waitPolicy)
-	{
-		case LockWaitBlock:
-			XactLockTableWait(xid, request->rel, tid, XLTW_FetchUpdated);
-			break;
-		case LockWaitSkip:
-			return RetlXactLockTableTry(xid, false);
-		case LockWaitError:
-			if (!RetlXactLockTableTry(xid, true))
-				ereport(ERROR,
-						(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-						 errmsg("could not obtain lock on row in relation \"%s\"",
-								RelationGetRelationName(request->rel))));
-			break;
-	}
-	return true;
 }
 
 /*
@@ -475,7 +558,7 @@ LockHeapRow(const LockRequest *request, ItemPointer tid)
 
 	while (TransactionIdIsValid(mover = MoverInProgress(pin, tid)))
 	{
-		if (!WaitForUpdater(request, mover, tid))
+		if (!WaitForUpdater(request->rel, request->waitPolicy, mover, tid))
 		{
 			ReleaseBuffer(pin);
 			return TM_WouldBlock;
@@ -536,7 +619,7 @@ FindLastVersion(const LockRequest *request, ItemPointer tid, TransactionId prior
 			if (TransactionIdIsValid(dirty.xmax))
 			{
 				ReleaseBuffer(buffer);
-				if (!WaitForUpdater(request, dirty.xmax, tid))
+				if (!WaitForUpdater(rel, request->waitPolicy, dirty.xmax, tid))
 					return TM_WouldBlock;
 				continue;
 			}
@@ -666,7 +749,7 @@ LookAtColumnarVersion(Relation rel, ItemPointer tid, Snapshot snapshot, Version 
 	HeapTupleHeaderData anchor;
 	RetlGroup	group;
 	uint32		row;
-	ItemPointerData stub;
+	RetlStubEntry stub;
 	Buffer		buffer;
 	HeapTupleData tuple;
 
@@ -676,17 +759,19 @@ LookAtColumnarVersion(Relation rel, ItemPointer tid, Snapshot snapshot, Version 
 		RETL_FETCHED_NONE;
 	ItemPointerSetInvalid(&version->next);
 	if (RetlStubMapLookup(rel, &group.entry, row, &stub) == RETL_ROW_HAS_STUB &&
-		RetlStubLock(rel, &stub, RetlTidGetRowNumber(tid), BUFFER_LOCK_SHARE, &buffer, &tuple))
+		RetlStubLock(rel, &stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
 	{
 		FindNext(&tuple, version);
 		UnlockReleaseBuffer(buffer);
 	}
+	/* it was moved, and is in no other version than there */
+	if (!ItemPointerIsValid(&version->next))
+		(void) RetlFindMovedGroupRow(rel, tid, &version->next);
 	return true;
 }
 
 /*
- * Rows of a group that was rewritten have no later version that we could find, and
- * those that VACUUM FULL has copied have lost it.
+ * Rows that were moved before VACUUM FULL copied them have lost where they have gone.
  */
 static void
 CheckNotMoved(Relation rel, ItemPointer tid)
@@ -696,11 +781,13 @@ CheckNotMoved(Relation rel, ItemPointer tid)
 	TransactionId xmax = InvalidTransactionId;
 	RetlGroup	group;
 	uint32		row;
+	RetlAnchorLeaving leaving;
 
 	if (RetlTidIsColumnar(tid))
 	{
 		if (RetlFindRowGroup(rel, tid, &group, &row) &&
-			RetlAnchorSatisfiesUpdate(rel, &group.entry, GetCurrentCommandId(false)) == TM_Deleted)
+			RetlAnchorSatisfiesUpdate(rel, &group.entry, GetCurrentCommandId(false),
+									  &leaving) == TM_Deleted)
 			ReportMoved(rel);
 		return;
 	}

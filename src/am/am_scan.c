@@ -368,7 +368,8 @@ retldb_tuple_fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot,
 			FetchHeapRow(rel, tid, snapshot, slot);
 
 	RetlWriteFlushForRead(rel);
-	if (RetlFetchRow(rel, tid, snapshot, &anchor, NULL) != RETL_FETCHED_ROW)
+	if (RetlFetchRow(rel, tid, snapshot, &anchor, NULL) != RETL_FETCHED_ROW &&
+		!(snapshot->snapshot_type == SNAPSHOT_ANY && RetlFetchLostRow(rel, tid, &anchor)))
 		return false;
 	RetlSlotStoreFetchedRow(slot, rel, tid, &anchor);
 	return true;

@@ -24,6 +24,7 @@
 #include "base/options.h"
 #include "base/settings.h"
 #include "visibility/anchor.h"
+#include "visibility/group_move.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
 
@@ -292,16 +293,44 @@ KeepTouchedRow(RetlRewrite *rewrite, HeapTupleHeader stub, ItemPointer tid,
 }
 
 /*
+ * A row was moved to another group while somebody was deleting it: snapshots tell the
+ * move from the deletion, but a tuple has one xmax only.
+ */
+static void
+CheckNotShared(RetlRewrite *rewrite, const RetlGroup *group, const RetlStubEntry *entry)
+{
+	ItemPointerData tid;
+	RetlGroup	newGroup;
+	uint32		newRow;
+	RetlStubEntry newEntry;
+
+	RetlTidFromRowNumber(&tid, group->entry.rowBase + entry->row);
+	if (RetlFindMovedGroupRow(rewrite->old, &tid, &tid) &&
+		RetlFindRowGroup(rewrite->old, &tid, &newGroup, &newRow) &&
+		RetlStubMapLookup(rewrite->old, &newGroup.entry, newRow, &newEntry) == RETL_ROW_HAS_STUB &&
+		newEntry.shared && ItemPointerEquals(&newEntry.stub, unconstify(ItemPointerData *, &entry->stub)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot rewrite table \"%s\" now", RelationGetRelationName(rewrite->old)),
+				 errdetail("A transaction that is still running may see a row as it was before the table was compacted, and before the row was deleted."),
+				 errhint("Try again when older transactions have ended.")));
+}
+
+/*
  * Copy those touched rows of a group that are dead, but not for everybody.
  */
 static void
 KeepTouchedRows(RetlRewrite *rewrite, RetlGroupReader *reader, const RetlGroup *group)
 {
 	HeapTupleHeaderData anchor;
+	bool		own;
 	int			count;
 	RetlStubEntry *entries = RetlStubMapRead(rewrite->old, &group->entry, &count);
 
-	if (!RetlAnchorIsVisible(rewrite->old, &group->entry, SnapshotAny, &anchor))
+	/* what was moved for everybody is where it is now */
+	if (!RetlAnchorIsVisible(rewrite->old, &group->entry, SnapshotAny, &anchor) ||
+		RetlAnchorVacuumState(rewrite->old, &group->entry, rewrite->oldestXmin,
+							  &own) == HEAPTUPLE_DEAD)
 		return;
 	RetlGroupReaderOpen(reader, &group->entry);
 	for (int i = 0; i < count; i++)
@@ -317,14 +346,14 @@ KeepTouchedRows(RetlRewrite *rewrite, RetlGroupReader *reader, const RetlGroup *
 
 		CHECK_FOR_INTERRUPTS();
 		if (entries[i].dead ||
-			!RetlStubLock(rewrite->old, &entries[i].stub, group->entry.rowBase + entries[i].row,
-						  BUFFER_LOCK_SHARE, &buffer, &tuple))
+			!RetlStubLock(rewrite->old, &entries[i], BUFFER_LOCK_SHARE, &buffer, &tuple))
 			continue;
 		state = HeapTupleSatisfiesVacuum(&tuple, rewrite->oldestXmin, buffer);
 		memcpy(stub.bytes, tuple.t_data, RETLDB_STUB_LENGTH);
 		UnlockReleaseBuffer(buffer);
 		if (state != HEAPTUPLE_RECENTLY_DEAD && state != HEAPTUPLE_DELETE_IN_PROGRESS)
 			continue;
+		CheckNotShared(rewrite, group, &entries[i]);
 		RetlRewriteReadGroupRow(rewrite, reader, entries[i].row);
 		KeepTouchedRow(rewrite, &stub.header, &tuple.t_self, &anchor);
 	}

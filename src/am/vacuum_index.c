@@ -29,6 +29,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
+#include "storage/procarray.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -125,6 +126,19 @@ AddLostGroup(DeadGroups *dead, RetlGroup *group)
 	added->endRow = group->entry.state == RETL_GROUP_COMPLETE ?
 		group->entry.rowCount : group->entry.rowCapacity;
 	dead->rows += added->endRow;
+}
+
+/*
+ * May somebody still come for rows of a group whose anchor is gone?  Who has deleted
+ * or updated a row before compaction moved it has triggers' events that name it by its
+ * old place, until he ends.  Others have snapshots, for which the anchor would stand.
+ */
+static bool
+IsWanted(Relation rel, const RetlGroup *group)
+{
+	return group->entry.state == RETL_GROUP_COMPLETE &&
+		group->entry.stubMapRoot != RETLDB_NO_BLOCK &&
+		RetlStubsAreInUse(rel, &group->entry, GetOldestNonRemovableTransactionId(rel));
 }
 
 /*
@@ -394,7 +408,11 @@ RetlVacuumRowGroups(Relation rel, const VacuumParams *params, BufferAccessStrate
 		if (group->entry.state == RETL_GROUP_FREE)
 			continue;
 		if (!RetlAnchorExists(rel, &group->entry))
+		{
+			if (IsWanted(rel, group))
+				continue;
 			AddLostGroup(&vacuum.dead, group);
+		}
 		else if (group->entry.state == RETL_GROUP_COMPLETE)
 			vacuum.liveRows += group->entry.rowCount - AddGoneRows(rel, &vacuum.dead, group);
 		deadRows += vacuum.dead.rows - before;

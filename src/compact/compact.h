@@ -20,15 +20,14 @@
 
 #include "rowgroup/group_writer.h"
 #include "storage/directory.h"
+#include "visibility/group_move.h"
 #include "visibility/row_move.h"
 
 /*
- * The locks that a step may hold on a table.  Rows of the row store are moved next
- * to writers, who follow the links that moved rows leave.  Row groups are rewritten
- * while there are only readers.
+ * The lock that a step holds on a table.  Rows are moved next to readers and writers,
+ * who follow the links that moved rows leave.
  */
-#define RETLDB_MOVE_LOCK		ShareUpdateExclusiveLock
-#define RETLDB_REWRITE_LOCK		ExclusiveLock
+#define RETLDB_COMPACT_LOCK		ShareUpdateExclusiveLock
 
 /* Compaction of one table, over all its steps. */
 typedef struct RetlCompaction
@@ -44,13 +43,15 @@ typedef struct RetlCompaction
 								 * with an order */
 
 	/* of the current step */
-	LOCKMODE	lockMode;		/* held on the table, one of the two above */
 	TransactionId oldestXmin;	/* what is older is visible to everybody */
 
 	/* between steps */
-	BlockNumber nextBlock;		/* of the row store: those before are done */
-	bool		crowded;		/* writers were there: move only */
-	bool		mustRewrite;	/* nothing is left to move, but groups to rewrite */
+	BlockNumber nextBlock;		/* of the row store: those before are done, */
+	BlockNumber endBlock;		/* and those from this one on are for another time */
+	uint64		endGroupId;		/* so are groups from this id on, but for those that we have */
+	int			ownCount;		/* written */
+	uint64	   *ownGroups;		/* [ownCount] */
+	MemoryContext context;		/* lives as long as the compaction */
 	bool		mayYield;		/* give up a step for those who wait */
 	bool		noClustering;	/* it does not get better */
 	bool		unfinished;		/* other tables' turn, unless "full" */
@@ -68,8 +69,8 @@ typedef struct RetlCompaction
 /* What a step is about; in the step's memory context. */
 typedef struct RetlCompactPlan
 {
+	const struct RetlCompaction *compaction;
 	TransactionId oldestXmin;	/* what is older is visible to everybody */
-	RetlOthers	others;			/* who is there besides us */
 	RetlWriteOptions options;
 	int			groupCount;		/* groups to be rewritten, in order */
 	RetlGroup **groups;
@@ -78,7 +79,7 @@ typedef struct RetlCompactPlan
 	uint64		rowStoreRows;	/* in them */
 	bool		clustering;		/* the groups overlap */
 	uint32		wantedPages;	/* of the new group, 0 if that is not known */
-	RetlGroupStubs *stubs;		/* of each group, once it was read */
+	RetlMove	move;			/* what has become of the groups' rows */
 	BlockNumber nextBlock;		/* where to go on */
 } RetlCompactPlan;
 

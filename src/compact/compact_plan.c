@@ -72,8 +72,7 @@ static void
 AddBlock(RetlCompactPlan *plan, Relation rel, BlockNumber block, BufferAccessStrategy strategy)
 {
 	OffsetNumber offsets[MaxHeapTuplesPerPage];
-	int			count = RetlRowStoreSettledRows(rel, block, plan->oldestXmin, plan->others,
-												strategy, offsets);
+	int			count = RetlRowStoreSettledRows(rel, block, plan->oldestXmin, strategy, offsets);
 	RetlPageRows *page;
 
 	if (count == 0)
@@ -103,7 +102,7 @@ static void
 CollectRows(RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
 			RetlCompactPlan *plan)
 {
-	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+	BlockNumber nblocks = Min(RelationGetNumberOfBlocks(rel), compaction->endBlock);
 	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
 	int			runCount;
 	RetlRun    *runs = RetlRowStoreRuns(rel, directory, nblocks, &runCount);
@@ -135,35 +134,40 @@ CollectRows(RetlCompaction *compaction, Relation rel, const RetlDirectory *direc
  */
 
 /*
- * How many rows of a group are dead; -1 if somebody is at one of the others.
+ * How many rows of a group will be dead for who sees it written anew.
  */
-static int64
+static uint32
 CountDeadRows(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
 {
 	MemoryContext context;
 	MemoryContext oldContext;
-	RetlGroupStubs stubs;
-	bool		settled;
+	RetlHiddenRows dead;
 
 	if (group->entry.stubMapRoot == RETLDB_NO_BLOCK)
 		return 0;
 	context = AllocSetContextCreate(CurrentMemoryContext, "retldb stubs", ALLOCSET_DEFAULT_SIZES);
 	oldContext = MemoryContextSwitchTo(context);
-	settled = RetlGroupStubsRead(&stubs, rel, &group->entry, plan->oldestXmin);
+	RetlHiddenRowsInit(&dead, context);
+	RetlHiddenRowsDead(&dead, rel, &group->entry, plan->oldestXmin);
 	MemoryContextSwitchTo(oldContext);
 	MemoryContextDelete(context);
-	return settled ? (int64) stubs.dead.count : -1;
+	return dead.count;
 }
 
 /*
- * May the group be rewritten at all?
+ * May the group be rewritten at all?  Those that others have made since we began are
+ * for another time: there may always be more of them.
  */
 static bool
 IsCandidate(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
 {
-	return plan->others == RETL_OTHERS_READ && group->entry.state == RETL_GROUP_COMPLETE &&
-		RetlAnchorIsSettled(rel, &group->entry, plan->oldestXmin) &&
-		CountDeadRows(rel, group, plan) >= 0;
+	const RetlCompaction *compaction = plan->compaction;
+	bool		known = group->entry.groupId < compaction->endGroupId;
+
+	for (int i = 0; i < compaction->ownCount && !known; i++)
+		known = compaction->ownGroups[i] == group->entry.groupId;
+	return known && group->entry.state == RETL_GROUP_COMPLETE &&
+		RetlAnchorIsSettled(rel, &group->entry, plan->oldestXmin);
 }
 
 /*
@@ -310,9 +314,9 @@ PlanShrinking(const RetlCompaction *compaction, Relation rel, const RetlDirector
 		RetlGroup  *group = &directory->groups[i];
 
 		CHECK_FOR_INTERRUPTS();
-		if (group->entry.state != RETL_GROUP_COMPLETE ||
-			group->entry.stubMapRoot == RETLDB_NO_BLOCK ||
-			!RetlAnchorIsSettled(rel, &group->entry, plan->oldestXmin) ||
+		if (group->entry.stubMapRoot == RETLDB_NO_BLOCK ||
+			group->entry.groupId >= compaction->endGroupId ||
+			!IsCandidate(rel, group, plan) ||
 			CountDeadRows(rel, group, plan) < share * group->entry.rowCount)
 			continue;
 		plan->groups = palloc(sizeof(RetlGroup *));
@@ -616,25 +620,19 @@ RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *p
 	RetlDirectory *directory;
 
 	memset(plan, 0, sizeof(*plan));
+	plan->compaction = compaction;
 	plan->oldestXmin = compaction->oldestXmin;
-	plan->others = compaction->lockMode == RETLDB_MOVE_LOCK ? RETL_OTHERS_WRITE : RETL_OTHERS_READ;
 	RetlWriteOptionsFill(rel, &plan->options);
 	plan->options.compacted = true;
 	directory = RetlDirectoryRead(rel);
-	CollectRows(compaction, rel, directory, plan);
-	if (PlanMerge(compaction, rel, directory, plan))
-		return true;
-	if (plan->others == RETL_OTHERS_WRITE)
+	if (compaction->endGroupId == 0)
 	{
-		/* would there be more to do without them? */
-		plan->others = RETL_OTHERS_READ;
-		compaction->mustRewrite = PlanMerge(compaction, rel, directory, plan) ||
-			PlanShrinking(compaction, rel, directory, plan) ||
-			PlanOrder(compaction, rel, directory, plan) ||
-			PlanRelocation(rel, directory, plan);
-		return false;
+		compaction->endGroupId = directory->header->nextGroupId;
+		compaction->endBlock = RelationGetNumberOfBlocks(rel);
 	}
-	return PlanShrinking(compaction, rel, directory, plan) ||
+	CollectRows(compaction, rel, directory, plan);
+	return PlanMerge(compaction, rel, directory, plan) ||
+		PlanShrinking(compaction, rel, directory, plan) ||
 		PlanOrder(compaction, rel, directory, plan) ||
 		PlanRelocation(rel, directory, plan);
 }

@@ -9,11 +9,15 @@
  * rolled back: the new groups' anchors are then dead, and the old rows as they
  * were.
  *
+ * Others may change rows all the time.  What has become of the rows of old groups is
+ * found out at the very end (group_move.h); from then on some have to wait for us.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -43,14 +47,24 @@ typedef struct Sink
 	RetlGroupWriter *writer;
 	RetlWriteMemory memory;
 	Tuplesortstate *sort;		/* NULL if rows stay in order */
-	TupleTableSlot *slot;		/* of the row on its way */
+	TupleTableSlot *slot;		/* of the row on its way; with "sort", its source is the last column */
 	FullTransactionId newestXid;	/* of those that inserted the rows */
 	uint64		rows;
-	uint64		groups;			/* written */
-	RetlGroup	lastGroup;		/* the last of them, which has all rows of the row store, */
-	uint32	   *lastOrder;		/* and which row has come to each of its places; or NULL */
+	uint64	   *sources;		/* of the rows that the writer has, Source() */
+	uint32		sourceCapacity;
+	RetlMove   *move;			/* where rows of old groups have gone, and the groups written, */
+	uint32	   *lastOrder;		/* and which row has come to each place of the last one; or NULL */
 	bool		yielded;		/* somebody waits: all is in vain */
 } Sink;
+
+/* Where a row comes from: a group of the plan and its row there, or the row store. */
+#define SOURCE_ROW_STORE	PG_UINT64_MAX
+
+static inline uint64
+Source(int group, uint32 row)
+{
+	return (uint64) group << 32 | row;
+}
 
 /* ---------------------------------------------------------------------
  * Writing
@@ -58,11 +72,25 @@ typedef struct Sink
  */
 
 /*
+ * The columns of a table, and one for where a row comes from.
+ */
+static TupleDesc
+DescriptorWithSource(TupleDesc tupdesc)
+{
+	TupleDesc	result = CreateTemplateTupleDesc(tupdesc->natts + 1);
+
+	for (int i = 1; i <= tupdesc->natts; i++)
+		TupleDescCopyEntry(result, i, tupdesc, i);
+	TupleDescInitEntry(result, tupdesc->natts + 1, "source", INT8OID, -1, 0);
+	return result;
+}
+
+/*
  * Prepare to take rows.  They are sorted here, rather than by the writer, if
  * they are more than a group.
  */
 static void
-BeginSink(Sink *sink, RetlCompaction *compaction, Relation rel, const RetlCompactPlan *plan)
+BeginSink(Sink *sink, RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
 {
 	TupleDesc	tupdesc = RelationGetDescr(rel);
 	int			keyCount = plan->options.sortKeyCount;
@@ -71,8 +99,11 @@ BeginSink(Sink *sink, RetlCompaction *compaction, Relation rel, const RetlCompac
 	sink->compaction = compaction;
 	sink->rel = rel;
 	sink->plan = plan;
+	sink->move = &plan->move;
 	sink->writer = RetlGroupWriterCreate(tupdesc, &plan->options, CurrentMemoryContext);
 	RetlWriteMemoryInit(&sink->memory, CurrentMemoryContext);
+	if (plan->clustering)
+		tupdesc = DescriptorWithSource(tupdesc);
 	sink->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsVirtual);
 	if (plan->clustering)
 	{
@@ -97,6 +128,49 @@ BeginSink(Sink *sink, RetlCompaction *compaction, Relation rel, const RetlCompac
 }
 
 /*
+ * A group is to be written: a place for it among those that were.
+ */
+static RetlGroup *
+NextGroup(RetlMove *move)
+{
+	if ((move->newCount & (move->newCount - 1)) == 0)
+	{
+		Size		size = sizeof(RetlGroup) * Max(move->newCount * 2, 4);
+
+		move->new = move->new == NULL ? palloc(size) : repalloc(move->new, size);
+	}
+	return &move->new[move->newCount];
+}
+
+/*
+ * A group has got these row numbers: note which rows of old groups have gone to
+ * which of them.  They are not far from each other, unless billions of rows are
+ * loaded meanwhile.
+ */
+static void
+NotePlaces(Sink *sink, uint64 rowBase, uint32 rows)
+{
+	RetlMove   *move = sink->move;
+	uint64		first;
+
+	if (move->newCount == 0)
+		move->base = rowBase;
+	first = rowBase - move->base;
+	if (first + rows >= RETLDB_NO_LINK)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows were added to table \"%s\" while it was compacted",
+						RelationGetRelationName(sink->rel))));
+	for (uint32 place = 0; place < rows; place++)
+	{
+		uint64		source = sink->sources[sink->lastOrder != NULL ? sink->lastOrder[place] : place];
+
+		if (source != SOURCE_ROW_STORE)
+			move->old[source >> 32].places[(uint32) source] = first + place;
+	}
+}
+
+/*
  * Write what the writer has as a row group.
  */
 static void
@@ -105,6 +179,7 @@ WriteGroup(Sink *sink)
 	uint64		groupId;
 	uint64		rowBase;
 	ItemPointerData anchor;
+	RetlGroup  *group;
 	uint32		rows = RetlGroupWriterRowCount(sink->writer);
 
 	if (rows == 0 || sink->yielded)
@@ -118,25 +193,38 @@ WriteGroup(Sink *sink)
 	if (sink->plan->options.sortKeyCount > 0 && sink->sort == NULL)
 		RetlGroupWriterSort(sink->writer, &sink->lastOrder);
 	RetlDirectoryReserve(sink->rel, rows, &groupId, &rowBase);
+	NotePlaces(sink, rowBase, rows);
+	group = NextGroup(sink->move);
 	anchor = RetlAnchorInsert(sink->rel, groupId, GetCurrentCommandId(true), false);
 	RetlDirectoryAddGroup(sink->rel, groupId, rowBase, rows, &anchor,
-						  U64FromFullTransactionId(sink->newestXid), sink->plan->wantedPages, &sink->lastGroup);
-	RetlGroupWriterWrite(sink->writer, sink->rel, &sink->lastGroup, &sink->memory);
+						  U64FromFullTransactionId(sink->newestXid), sink->plan->wantedPages, group);
+	RetlGroupWriterWrite(sink->writer, sink->rel, group, &sink->memory);
 	RetlGroupWriterReset(sink->writer);
-	RetlCompactMakeEntries(sink->rel, &sink->lastGroup);
-	sink->groups++;
+	RetlCompactMakeEntries(sink->rel, group);
+	sink->move->newCount++;
 }
 
 /*
  * Hand the row in the slot to the writer.
  */
 static void
-WriteRow(Sink *sink)
+WriteRow(Sink *sink, uint64 source)
 {
+	uint32		row;
+
 	if (RetlGroupWriterIsFull(sink->writer))
 		WriteGroup(sink);
 	if (sink->yielded)
 		return;
+	row = RetlGroupWriterRowCount(sink->writer);
+	if (row >= sink->sourceCapacity)
+	{
+		sink->sourceCapacity = Max(sink->sourceCapacity * 2, 1024);
+		sink->sources = sink->sources == NULL ?
+			palloc(sizeof(uint64) * sink->sourceCapacity) :
+			repalloc_huge(sink->sources, sizeof(uint64) * sink->sourceCapacity);
+	}
+	sink->sources[row] = source;
 	RetlGroupWriterAppend(sink->writer, sink->slot->tts_values, sink->slot->tts_isnull);
 }
 
@@ -144,7 +232,7 @@ WriteRow(Sink *sink)
  * Take the row whose values are in the slot.
  */
 static void
-PutRow(Sink *sink)
+PutRow(Sink *sink, uint64 source)
 {
 	if (++sink->rows % YIELD_ROWS == 0)
 	{
@@ -154,9 +242,11 @@ PutRow(Sink *sink)
 			sink->yielded = true;
 	}
 	if (sink->sort == NULL)
-		WriteRow(sink);
+		WriteRow(sink, source);
 	else
 	{
+		sink->slot->tts_values[RelationGetDescr(sink->rel)->natts] = Int64GetDatum(source);
+		sink->slot->tts_isnull[RelationGetDescr(sink->rel)->natts] = false;
 		ExecStoreVirtualTuple(sink->slot);
 		tuplesort_puttupleslot(sink->sort, sink->slot);
 		ExecClearTuple(sink->slot);
@@ -171,15 +261,17 @@ FinishSink(Sink *sink)
 {
 	if (sink->sort != NULL && !sink->yielded)
 	{
+		TupleDesc	tupdesc = CreateTupleDescCopy(sink->slot->tts_tupleDescriptor);
+
 		ExecDropSingleTupleTableSlot(sink->slot);
-		sink->slot = MakeSingleTupleTableSlot(RelationGetDescr(sink->rel), &TTSOpsMinimalTuple);
+		sink->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsMinimalTuple);
 		tuplesort_performsort(sink->sort);
 		while (!sink->yielded &&
 			   tuplesort_gettupleslot(sink->sort, true, false, sink->slot, NULL))
 		{
 			CHECK_FOR_INTERRUPTS();
 			slot_getallattrs(sink->slot);
-			WriteRow(sink);
+			WriteRow(sink, DatumGetInt64(sink->slot->tts_values[tupdesc->natts - 1]));
 		}
 	}
 	if (!sink->yielded)
@@ -214,10 +306,10 @@ NoteWriter(Sink *sink, FullTransactionId xid)
 }
 
 /*
- * Read the rows of a vector, but for dead ones.
+ * Read the rows of a vector of a group of the plan, but for dead ones.
  */
 static void
-PutVector(Sink *sink, RetlGroupReader *reader, const RetlHiddenRows *dead, uint32 index)
+PutVector(Sink *sink, RetlGroupReader *reader, const RetlHiddenRows *dead, int group, uint32 index)
 {
 	TupleDesc	tupdesc = RelationGetDescr(sink->rel);
 	const RetlVector **vectors = palloc0(sizeof(RetlVector *) * Max(tupdesc->natts, 1));
@@ -239,44 +331,51 @@ PutVector(Sink *sink, RetlGroupReader *reader, const RetlHiddenRows *dead, uint3
 				sink->slot->tts_values[i] = RetlVectorGetDatum(vectors[i], row,
 															   &sink->slot->tts_isnull[i]);
 		}
-		PutRow(sink);
+		PutRow(sink, Source(group, index * vectorRows + row));
 	}
 	pfree(vectors);
 }
 
 /*
- * What was to be taken away was changed although we hold a lock.
+ * Begin to note where the rows of a group of the plan go.
  */
 static void
-ReportChanged(Relation rel)
+InitMoved(RetlMovedGroup *moved, RetlGroup *group)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not compact table \"%s\" due to concurrent changes",
-					RelationGetRelationName(rel))));
+	uint32		rows = group->entry.rowCount;
+
+	moved->group = group;
+	moved->links = RETLDB_NO_BLOCK;
+	moved->places = palloc_extended(sizeof(uint32) * Max(rows, 1), MCXT_ALLOC_HUGE);
+	memset(moved->places, 0xFF, sizeof(uint32) * rows);
 }
 
 /*
- * Read the groups of the plan.
+ * Read the groups of the plan.  Rows that are dead now are so for whoever sees the
+ * new groups.
  */
 static void
 PutGroups(Sink *sink, RetlCompactPlan *plan)
 {
 	RetlGroupReader *reader = RetlGroupReaderCreate(sink->rel, NULL, NULL);
+	RetlHiddenRows dead;
 
-	plan->stubs = palloc0(sizeof(RetlGroupStubs) * Max(plan->groupCount, 1));
+	RetlHiddenRowsInit(&dead, CurrentMemoryContext);
+	plan->move.old = palloc_extended(sizeof(RetlMovedGroup) * Max(plan->groupCount, 1),
+									 MCXT_ALLOC_HUGE);
+	plan->move.oldCount = plan->groupCount;
+	for (int i = 0; i < plan->groupCount; i++)
+		InitMoved(&plan->move.old[i], plan->groups[i]);
 	for (int i = 0; i < plan->groupCount && !sink->yielded; i++)
 	{
 		const RetlGroupEntry *entry = &plan->groups[i]->entry;
 
-		if (entry->stubMapRoot != RETLDB_NO_BLOCK &&
-			!RetlGroupStubsRead(&plan->stubs[i], sink->rel, entry, plan->oldestXmin))
-			ReportChanged(sink->rel);
+		RetlHiddenRowsDead(&dead, sink->rel, entry, plan->oldestXmin);
 		NoteWriter(sink, FullTransactionIdFromU64(entry->writerXid));
 		RetlGroupReaderOpen(reader, entry);
 		for (uint32 index = 0; index < RetlGroupReaderVectorCount(reader) && !sink->yielded; index++)
-			PutVector(sink, reader, &plan->stubs[i].dead, index);
-		sink->compaction->rowsRewritten += entry->rowCount - plan->stubs[i].dead.count;
+			PutVector(sink, reader, &dead, i, index);
+		sink->compaction->rowsRewritten += entry->rowCount - dead.count;
 	}
 	RetlGroupReaderFree(reader);
 }
@@ -291,7 +390,7 @@ PutTuple(Sink *sink, HeapTuple tuple)
 	NoteWriter(sink, RetlFullXid(HeapTupleHeaderGetRawXmin(tuple->t_data)));
 	heap_deform_tuple(tuple, RelationGetDescr(sink->rel), sink->slot->tts_values,
 					  sink->slot->tts_isnull);
-	PutRow(sink);
+	PutRow(sink, SOURCE_ROW_STORE);
 }
 
 /*
@@ -367,68 +466,13 @@ PutRowStore(Sink *sink, RetlCompactPlan *plan)
  * ---------------------------------------------------------------------
  */
 
-static int
-CompareAnchors(const void *one, const void *other)
-{
-	const RetlGroupEntry *left = &(*(RetlGroup *const *) one)->entry;
-	const RetlGroupEntry *right = &(*(RetlGroup *const *) other)->entry;
-
-	if (left->anchorBlock != right->anchorBlock)
-		return left->anchorBlock < right->anchorBlock ? -1 : 1;
-	return left->anchorOffset < right->anchorOffset ? -1 : left->anchorOffset > right->anchorOffset;
-}
-
 /*
- * Take tuples of a page away that nobody else can have changed.
+ * The last group written, which has all rows of the row store.
  */
-static void
-TakePage(Relation rel, RetlCompactPlan *plan, RetlPageRows *page)
+static RetlGroup *
+LastGroup(const Sink *sink)
 {
-	CHECK_FOR_INTERRUPTS();
-	if (RetlTuplesTakeAway(rel, page, RETL_MOVED_NOWHERE, plan->others, plan->oldestXmin) <
-		page->count)
-		ReportChanged(rel);
-}
-
-/*
- * Take the stubs of the rewritten groups' living rows away; those of dead ones go
- * by themselves.  Returns how many.
- */
-static uint64
-TakeStubsAway(Relation rel, RetlCompactPlan *plan)
-{
-	uint64		taken = 0;
-
-	for (int i = 0; i < plan->groupCount; i++)
-		for (int j = 0; j < plan->stubs[i].pageCount; j++)
-		{
-			TakePage(rel, plan, plan->stubs[i].pages[j]);
-			taken += plan->stubs[i].pages[j]->count;
-		}
-	return taken;
-}
-
-/*
- * Take the anchors of the rewritten groups away, page by page.
- */
-static void
-TakeGroupsAway(Relation rel, RetlCompactPlan *plan)
-{
-	RetlPageRows *anchors = palloc0(RetlPageRowsSize(MaxHeapTuplesPerPage));
-
-	qsort(plan->groups, plan->groupCount, sizeof(RetlGroup *), CompareAnchors);
-	for (int i = 0; i < plan->groupCount; i++)
-	{
-		const RetlGroupEntry *entry = &plan->groups[i]->entry;
-
-		anchors->block = entry->anchorBlock;
-		anchors->rows[anchors->count++].offset = entry->anchorOffset;
-		if (i + 1 < plan->groupCount && plan->groups[i + 1]->entry.anchorBlock == entry->anchorBlock)
-			continue;
-		TakePage(rel, plan, anchors);
-		anchors->count = 0;
-	}
-	pfree(anchors);
+	return &sink->move->new[sink->move->newCount - 1];
 }
 
 /*
@@ -437,11 +481,12 @@ TakeGroupsAway(Relation rel, RetlCompactPlan *plan)
 static void
 FollowOrder(const RetlCompactPlan *plan, const Sink *sink)
 {
-	uint32		count = sink->lastGroup.entry.rowCount;
+	uint32		count;
 	uint32	   *places;
 
 	if (sink->lastOrder == NULL || plan->pageCount == 0)
 		return;
+	count = LastGroup(sink)->entry.rowCount;
 	places = palloc_extended(sizeof(uint32) * count, MCXT_ALLOC_HUGE);
 	for (uint32 i = 0; i < count; i++)
 		places[sink->lastOrder[i]] = i;
@@ -464,19 +509,14 @@ TakeRowsAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 	for (int i = 0; i < plan->pageCount; i++)
 	{
 		RetlPageRows *page = plan->pages[i];
-		int			count;
+		RetlGroup  *group = LastGroup(sink);
 
 		CHECK_FOR_INTERRUPTS();
-		count = RetlTuplesTakeAway(rel, page, sink->lastGroup.entry.rowBase, plan->others,
-								   plan->oldestXmin);
-		taken += count;
-		if (count == page->count)
-			continue;
-		if (plan->others == RETL_OTHERS_READ)
-			ReportChanged(rel);
+		taken += RetlTuplesTakeAway(rel, page, RETL_LEAVING_ROWS, group->entry.rowBase,
+									plan->oldestXmin);
 		for (int j = 0; j < page->count; j++)
 			if (!page->rows[j].taken)
-				RetlRowSetDead(rel, &sink->lastGroup, page->rows[j].newRow);
+				RetlRowSetDead(rel, group, page->rows[j].newRow);
 	}
 	return taken;
 }
@@ -492,13 +532,14 @@ TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 	uint64		taken;
 
 	FollowOrder(plan, sink);
+	RetlMoveWriteLinks(rel, &plan->move);
+	/* from here on some wait for us: nothing may take long any more */
 	taken = TakeRowsAway(rel, plan, sink);
 	/* not again and again, for rows may go on changing as fast as we write */
 	if (sink->compaction->mayYield && plan->groupCount == 0 && taken < plan->rowStoreRows / 2)
 		return false;
 	sink->compaction->rowsMoved += taken;
-	taken += TakeStubsAway(rel, plan);
-	TakeGroupsAway(rel, plan);
+	RetlMoveTakeAway(rel, &plan->move, plan->oldestXmin);
 	RetlCountDeadTuples(rel, plan->groupCount + taken);
 	return true;
 }
@@ -512,7 +553,7 @@ TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 bool
 RetlCompactMustYield(RetlCompaction *compaction, Relation rel)
 {
-	return compaction->mayYield && LockHasWaitersRelation(rel, compaction->lockMode);
+	return compaction->mayYield && LockHasWaitersRelation(rel, RETLDB_COMPACT_LOCK);
 }
 
 /*
@@ -527,6 +568,23 @@ ReportPlan(const RetlCompactPlan *plan)
 		rows += plan->groups[i]->entry.rowCount;
 	RetlCompactProgressSet(RETL_PROGRESS_STEP_ROWS, rows);
 	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_READING);
+}
+
+/*
+ * Remember which groups are ours.
+ */
+static void
+RememberGroups(RetlCompaction *compaction, const RetlMove *move)
+{
+	Size		size = sizeof(uint64) * (compaction->ownCount + move->newCount);
+
+	if (move->newCount == 0)
+		return;
+	compaction->ownGroups = compaction->ownGroups == NULL ?
+		MemoryContextAllocHuge(compaction->context, size) :
+		repalloc_huge(compaction->ownGroups, size);
+	for (int i = 0; i < move->newCount; i++)
+		compaction->ownGroups[compaction->ownCount++] = move->new[i].entry.groupId;
 }
 
 /*
@@ -557,12 +615,13 @@ CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
 	TransferPredicateLocksToHeapRelation(rel);
 	compaction->lastXid = GetCurrentTransactionId();
 	compaction->groupsMerged += plan->groupCount;
-	compaction->groupsWritten += sink.groups;
+	compaction->groupsWritten += plan->move.newCount;
+	RememberGroups(compaction, &plan->move);
 	compaction->nextBlock = plan->nextBlock;
 	if (plan->clustering)
 	{
 		compaction->unfinished = !compaction->full;
-		if (sink.groups > plan->groupCount)
+		if (plan->move.newCount > plan->groupCount)
 			compaction->noClustering = true;
 	}
 	return true;

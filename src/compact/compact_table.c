@@ -14,6 +14,7 @@
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -21,38 +22,6 @@
 #include "base/compat.h"
 #include "compact/compact.h"
 #include "compact/compact_stats.h"
-
-/*
- * Lock the table: if no writer is there, to do everything, else to move rows; once
- * these have been moved, writers have to be waited for.  False if it is locked by
- * others.
- */
-static bool
-LockTable(RetlCompaction *compaction)
-{
-	compaction->lockMode = RETLDB_REWRITE_LOCK;
-	if ((!compaction->crowded || (compaction->mustRewrite && !compaction->wait)) &&
-		ConditionalLockRelationOid(compaction->relid, RETLDB_REWRITE_LOCK))
-		return true;
-	if (!compaction->mustRewrite)
-	{
-		compaction->lockMode = RETLDB_MOVE_LOCK;
-		if (ConditionalLockRelationOid(compaction->relid, RETLDB_MOVE_LOCK))
-			return true;
-	}
-	if (!compaction->wait)
-		return false;
-
-	/*
-	 * A VACUUM may wait for a page that a cursor has pinned, and whoever has the
-	 * cursor for a lock that we would keep from him if we queued behind that
-	 * VACUUM: nobody would notice the deadlock.  So see first that there is none.
-	 */
-	if (compaction->lockMode == RETLDB_REWRITE_LOCK)
-		LockRelationOid(compaction->relid, RETLDB_MOVE_LOCK);
-	LockRelationOid(compaction->relid, compaction->lockMode);
-	return true;
-}
 
 /*
  * Open the table; NULL if it is gone, locked by others, or none that can be
@@ -63,7 +32,9 @@ OpenTable(RetlCompaction *compaction)
 {
 	Relation	rel;
 
-	if (!LockTable(compaction))
+	if (compaction->wait)
+		LockRelationOid(compaction->relid, RETLDB_COMPACT_LOCK);
+	else if (!ConditionalLockRelationOid(compaction->relid, RETLDB_COMPACT_LOCK))
 		return NULL;
 	rel = try_relation_open(compaction->relid, NoLock);
 	if (rel == NULL)
@@ -99,9 +70,11 @@ StepAsOwner(RetlCompaction *compaction, Relation rel)
 	return result;
 }
 
-/* See compact.h. */
-bool
-RetlCompactTable(RetlCompaction *compaction, const RetlCompactTransactions *transactions)
+/*
+ * Do steps until nothing is left; false if the table was passed over.
+ */
+static bool
+RunSteps(RetlCompaction *compaction, const RetlCompactTransactions *transactions)
 {
 	compaction->mayYield = true;
 	for (;;)
@@ -137,23 +110,25 @@ RetlCompactTable(RetlCompaction *compaction, const RetlCompactTransactions *tran
 		}
 		transactions->rollback();
 		if (result == RETL_STEP_NOTHING)
-		{
-			if (compaction->lockMode == RETLDB_REWRITE_LOCK || !compaction->mustRewrite)
-				return true;
-			/* and what could not be moved because it was in use */
-			compaction->nextBlock = 0;
-			continue;
-		}
+			return true;
 		compaction->yields++;
-		if (compaction->lockMode == RETLDB_REWRITE_LOCK && !compaction->mustRewrite)
-		{
-			/* next to those who wait, then */
-			compaction->crowded = true;
-			continue;
-		}
 		if (!compaction->wait)
 			return true;
 		/* two that yield to each other would never get anywhere */
 		compaction->mayYield = false;
 	}
+}
+
+/* See compact.h. */
+bool
+RetlCompactTable(RetlCompaction *compaction, const RetlCompactTransactions *transactions)
+{
+	bool		done;
+
+	compaction->context = AllocSetContextCreate(PortalContext, "retldb compaction of a table",
+												ALLOCSET_SMALL_SIZES);
+	done = RunSteps(compaction, transactions);
+	MemoryContextDelete(compaction->context);
+	compaction->ownGroups = NULL;
+	return done;
 }

@@ -76,7 +76,9 @@ typedef enum RetlPageKind
 	RETL_PAGE_DATA = 4,			/* a stretch of a row group's byte string */
 	RETL_PAGE_RUN_LIST = 5,		/* RetlRunListPage: page runs of a row group */
 	RETL_PAGE_STUB_MAP = 6,		/* RetlStubMapPage: rows that were touched */
-	RETL_PAGE_DELETE_VERSION = 7	/* reserved: versions of deletions */
+	RETL_PAGE_DELETE_VERSION = 7,	/* reserved: versions of deletions */
+	RETL_PAGE_LINKS = 8,		/* RetlLinkPage: where the rows of a group have gone */
+	RETL_PAGE_STUB_NUMBERS = 9	/* RetlStubNumberPage: what shared stubs carry */
 } RetlPageKind;
 
 #define RETLDB_PAGE_MAGIC		0x4C52	/* "RL" */
@@ -97,7 +99,7 @@ typedef struct RetlPageHeader
 	uint8_t		version;		/* RETLDB_PAGE_VERSION */
 	uint32_t	checksum;
 	uint64_t	groupId;		/* owner; 0 on header, directory and zone pages */
-	uint32_t	sequence;		/* DATA, RUN_LIST: position in the group;
+	uint32_t	sequence;		/* DATA, RUN_LIST, LINKS, STUB_NUMBERS: position in the group;
 								 * DIRECTORY: index of the directory page;
 								 * ZONE_MAP: directory page index << 16 | zone
 								 * page index; else 0 */
@@ -124,6 +126,11 @@ typedef struct RetlRun
 
 #define RETLDB_MAX_DIRECTORY_PAGES	1900
 
+typedef enum RetlIncompatFlags
+{
+	RETL_INCOMPAT_SHARED_STUBS = 0x0001 /* stub maps may have entries with RETL_STUB_SHARED */
+} RetlIncompatFlags;
+
 typedef struct RetlFileHeader
 {
 	char		magic[RETLDB_MAGIC_LENGTH];
@@ -131,7 +138,7 @@ typedef struct RetlFileHeader
 	uint32_t	headerLength;	/* offsetof(RetlFileHeader, directoryBlocks) */
 	uint32_t	byteOrder;		/* RETLDB_BYTE_ORDER_MARK */
 	uint32_t	pageSize;		/* RETLDB_PAGE_SIZE */
-	uint32_t	incompatFlags;	/* a reader refuses bits it does not know */
+	uint32_t	incompatFlags;	/* RetlIncompatFlags; a reader refuses bits it does not know */
 	uint32_t	compatFlags;	/* a reader ignores bits it does not know */
 	int64_t		createdAt;		/* microseconds since 2000-01-01 00:00 UTC */
 	uint8_t		incarnation[16];	/* random; new after each truncation or rewrite */
@@ -260,6 +267,13 @@ typedef enum RetlStubMapKind
 #define RETL_STUB_OFFSET_BITS		9
 #define RETL_STUB_DEAD				(UINT64_C(1) << 60)
 
+/*
+ * The stub was made when the row was in another group, which compaction has
+ * written anew: it carries the row's number there, which the group's stub number
+ * pages tell.
+ */
+#define RETL_STUB_SHARED			(UINT64_C(1) << 61)
+
 typedef struct RetlStubMapPage
 {
 	uint8_t		kind;			/* RetlStubMapKind */
@@ -268,13 +282,63 @@ typedef struct RetlStubMapPage
 	uint16_t	firstSegment;	/* leaf: whose rows it has entries for; */
 	uint16_t	segmentCount;	/* root: 0 and the number of all segments */
 	uint32_t	spareBlock;		/* root: pages of the map that are not in use yet; */
-	uint32_t	spareCount;		/* leaf: zero */
+	uint32_t	spareCount;		/* leaf: the group's stub number pages; 0, 0: none */
 	union
 	{
 		uint64_t	entries[RETLDB_STUB_LEAF_CAPACITY];
 		uint32_t	leaves[RETLDB_STUB_MAX_SEGMENTS];	/* by segment; never NO_BLOCK */
 	}			u;
 } RetlStubMapPage;
+
+/*
+ * Stub number pages: consecutive ones, with an entry for each row whose stub is
+ * shared, rising by row: bits 0 to 19 are the row, 20 to 59 the row number that
+ * the stub carries.  All but the last page are full.
+ */
+#define RETLDB_STUB_NUMBERS_CAPACITY	1017
+
+typedef struct RetlStubNumberPage
+{
+	uint32_t	count;			/* entries */
+	uint32_t	reserved;		/* zero */
+	uint64_t	entries[RETLDB_STUB_NUMBERS_CAPACITY];
+} RetlStubNumberPage;
+
+/* ---------------------------------------------------------------------
+ * Link pages of a group that compaction has written anew: where its rows are now.
+ * Consecutive ones, the first of which the anchor's t_ctid names, among the
+ * group's runs.  A place is a row number less "base".
+ * ---------------------------------------------------------------------
+ */
+typedef enum RetlLinkKind
+{
+	RETL_LINKS_RUNS = 1,		/* one page: rows that have stayed together */
+	RETL_LINKS_ROWS = 2			/* a place for each row */
+} RetlLinkKind;
+
+#define RETLDB_LINK_RUNS_CAPACITY	677
+#define RETLDB_LINK_ROWS_CAPACITY	2032
+#define RETLDB_NO_LINK				UINT32_C(0xFFFFFFFF)	/* the row was dead */
+
+typedef struct RetlLinkRun
+{
+	uint32_t	row;			/* the first one, rising */
+	uint32_t	length;			/* rows, > 0 */
+	uint32_t	place;			/* of the first one */
+} RetlLinkRun;
+
+typedef struct RetlLinkPage
+{
+	uint8_t		kind;			/* RetlLinkKind */
+	uint8_t		reserved[3];	/* zero */
+	uint32_t	count;			/* runs, or rows, of this page */
+	uint64_t	base;
+	union
+	{
+		RetlLinkRun runs[RETLDB_LINK_RUNS_CAPACITY];
+		uint32_t	places[RETLDB_LINK_ROWS_CAPACITY];	/* all pages but the last are full */
+	}			u;
+} RetlLinkPage;
 
 /* ---------------------------------------------------------------------
  * Zone maps
@@ -559,6 +623,9 @@ RETLDB_ASSERT_SIZE(RetlOverflowRef, 24);
 RETLDB_ASSERT_SIZE(RetlOverflowFrame, 16);
 RETLDB_ASSERT_SIZE(RetlAnchorPayload, 16);
 RETLDB_ASSERT_SIZE(RetlStubMapPage, RETLDB_PAYLOAD_SIZE);
+RETLDB_ASSERT_SIZE(RetlStubNumberPage, RETLDB_PAYLOAD_SIZE);
+RETLDB_ASSERT_SIZE(RetlLinkRun, 12);
+RETLDB_ASSERT_SIZE(RetlLinkPage, RETLDB_PAYLOAD_SIZE);
 _Static_assert(RETLDB_STUB_MAX_SEGMENTS * RETLDB_STUB_SEGMENT_ROWS >= RETLDB_MAX_GROUP_ROWS,
 			   "segments cover all rows");
 _Static_assert(RETLDB_MAX_GROUP_ROWS <= 1 << RETL_STUB_ROW_BITS, "rows fit stub map entries");

@@ -523,6 +523,40 @@ RetlDirectoryAddRun(Relation rel, RetlGroup *group, RetlRun run)
 	pfree(runs);
 }
 
+/*
+ * Append a run to a COMPLETE group.
+ */
+RetlRun
+RetlDirectoryAppendPages(Relation rel, RetlGroup *group, char *images, uint32 count)
+{
+	RetlRun		run;
+
+	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	RetlDirectoryRefresh(rel, group);
+	run = RetlPagesAppend(rel, images, count, NULL);
+	RetlDirectoryAddRun(rel, group, run);
+	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	return run;
+}
+
+/*
+ * Note in the header that the table has something which libraries without it
+ * would misread.
+ */
+void
+RetlDirectorySetIncompat(Relation rel, uint32 flags)
+{
+	RetlFileHeader current;
+	DirectoryChange change;
+
+	RetlHeaderRead(rel, &current);
+	if ((current.incompatFlags & flags) == flags)
+		return;
+	BeginChange(&change, rel);
+	ChangeHeader(&change)->incompatFlags |= flags;
+	FinishChange(&change);
+}
+
 /* ---------------------------------------------------------------------
  * Completion and release
  * ---------------------------------------------------------------------

@@ -110,6 +110,16 @@ extern void RetlDirectoryAddGroup(Relation rel, uint64 groupId, uint64 rowBase,
 extern void RetlDirectoryAddRun(Relation rel, RetlGroup *group, RetlRun run);
 
 /*
+ * Append pages, given as images, to the end of the file and to a COMPLETE group,
+ * past those of its byte string.  Takes the header's page lock.
+ */
+extern RetlRun RetlDirectoryAppendPages(Relation rel, RetlGroup *group, char *images,
+										uint32 count);
+
+/* Set incompatFlags of the table's header. */
+extern void RetlDirectorySetIncompat(Relation rel, uint32 flags);
+
+/*
  * Read the entry of a group once more.  The caller holds the header's page lock,
  * so a COMPLETE entry does not change after that.  It is an error if the group
  * is not there any more.

@@ -34,6 +34,7 @@
 #include "storage/page_alloc.h"
 #include "storage/page_patch.h"
 #include "storage/stub_map.h"
+#include "storage/stub_numbers.h"
 
 /* Pages that are taken at once, as a share of the leaves in use, and at most. */
 #define SPARE_SHARE		4
@@ -53,6 +54,10 @@
 #define PAGE_HEADER_LENGTH	offsetof(RetlStubMapPage, u)
 
 StaticAssertDecl(RETL_STUB_ROW_BITS <= 32, "the low half of an entry has the row");
+/* Stub number pages of a group, at most. */
+#define MAX_NUMBER_PAGES	\
+	((RETLDB_MAX_GROUP_ROWS + RETLDB_STUB_NUMBERS_CAPACITY - 1) / RETLDB_STUB_NUMBERS_CAPACITY)
+
 StaticAssertDecl(MaxHeapTuplesPerPage < (1 << RETL_STUB_OFFSET_BITS),
 				 "line pointers fit stub map entries");
 
@@ -78,16 +83,21 @@ PackEntry(const RetlStubEntry *entry)
 {
 	if (entry->dead)
 		return entry->row | RETL_STUB_DEAD;
-	return entry->row |
+	return entry->row | (entry->shared ? RETL_STUB_SHARED : 0) |
 		(uint64) ItemPointerGetBlockNumber(&entry->stub) << RETL_STUB_ROW_BITS |
 		(uint64) ItemPointerGetOffsetNumber(&entry->stub) << OFFSET_SHIFT;
 }
 
+/*
+ * What a shared stub carries is to be found out then: see FindNumbers.
+ */
 static void
-UnpackEntry(uint64 packed, RetlStubEntry *entry)
+UnpackEntry(uint64 packed, const RetlGroupEntry *group, RetlStubEntry *entry)
 {
 	entry->row = packed & ROW_MASK;
 	entry->dead = (packed & RETL_STUB_DEAD) != 0;
+	entry->shared = (packed & RETL_STUB_SHARED) != 0;
+	entry->number = group->rowBase + entry->row;
 	if (entry->dead)
 		ItemPointerSetInvalid(&entry->stub);
 	else
@@ -120,7 +130,7 @@ ContentProblem(const RetlStubMapPage *content, const RetlGroupEntry *entry)
 		return "an invalid stub map";
 	if (content->kind == RETL_STUB_MAP_ROOT
 		? content->segmentCount != segments
-		: content->count > RETLDB_STUB_LEAF_CAPACITY)
+		: content->count > RETLDB_STUB_LEAF_CAPACITY || content->spareCount > MAX_NUMBER_PAGES)
 		return "an invalid stub map";
 	return NULL;
 }
@@ -290,26 +300,67 @@ FindEntryAgain(Relation rel, const RetlGroupEntry *entry, Buffer buffer, uint32 
  */
 
 /*
+ * Where a leaf says that the group's stub numbers are.
+ */
+static RetlRun
+NumberPages(const RetlStubMapPage *leaf)
+{
+	return (RetlRun) {leaf->spareBlock, leaf->spareCount};
+}
+
+/*
+ * Find out what stubs carry that are shared; no page is locked by the caller.
+ */
+static void
+FindNumbers(Relation rel, const RetlGroupEntry *entry, RetlRun pages, RetlStubEntry *entries,
+			int count)
+{
+	for (int i = 0; i < count; i++)
+		if (entries[i].shared)
+			entries[i].number = RetlStubNumberFind(rel, entry, pages, entries[i].row);
+}
+
+/*
+ * The same for many entries.
+ */
+static void
+FindAllNumbers(Relation rel, const RetlGroupEntry *entry, RetlRun pages, RetlStubEntry *entries,
+			   int count)
+{
+	uint32		numberCount;
+	RetlStubNumber *numbers = RetlStubNumbersRead(rel, entry, pages, &numberCount);
+
+	for (int i = 0; i < count; i++)
+		if (entries[i].shared)
+			entries[i].number = RetlStubNumberAmong(rel, entry, numbers, numberCount,
+													entries[i].row);
+	pfree(numbers);
+}
+
+/*
  * Look up a row.
  */
 RetlTouch
-RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row, ItemPointer stub)
+RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row, RetlStubEntry *stub)
 {
-	RetlStubEntry found = {.row = row};
 	Buffer		buffer;
+	RetlRun		numbers;
 	int			position;
 
+	memset(stub, 0, sizeof(*stub));
+	stub->row = row;
 	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
 		return RETL_ROW_UNTOUCHED;
 	buffer = ReadLeaf(rel, entry, SegmentOf(row), BUFFER_LOCK_SHARE);
 	position = FindEntryAgain(rel, entry, buffer, row);
 	if (position >= 0)
-		UnpackEntry(ContentOf(buffer)->u.entries[position], &found);
+		UnpackEntry(ContentOf(buffer)->u.entries[position], entry, stub);
+	numbers = NumberPages(ContentOf(buffer));
 	UnlockReleaseBuffer(buffer);
 	if (position < 0)
 		return RETL_ROW_UNTOUCHED;
-	*stub = found.stub;
-	return found.dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
+	FindNumbers(rel, entry, numbers, stub, 1);
+	return stub->dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
 }
 
 /*
@@ -350,7 +401,7 @@ FindEach(Relation rel, const RetlGroupEntry *entry, Buffer buffer, RetlStubEntry
 
 		if (position < 0)
 			continue;
-		UnpackEntry(leaf->u.entries[position], &rows[i]);
+		UnpackEntry(leaf->u.entries[position], entry, &rows[i]);
 		touches[i] = rows[i].dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
 	}
 }
@@ -359,7 +410,8 @@ FindEach(Relation rel, const RetlGroupEntry *entry, Buffer buffer, RetlStubEntry
  * Look up rows, rising, in a leaf: each of its entries is looked for among them.
  */
 static void
-FindAll(const RetlStubMapPage *leaf, RetlStubEntry *rows, RetlTouch *touches, int count)
+FindAll(const RetlStubMapPage *leaf, const RetlGroupEntry *entry, RetlStubEntry *rows,
+		RetlTouch *touches, int count)
 {
 	for (int i = 0; i < leaf->count; i++)
 	{
@@ -367,7 +419,7 @@ FindAll(const RetlStubMapPage *leaf, RetlStubEntry *rows, RetlTouch *touches, in
 
 		if (found < 0)
 			continue;
-		UnpackEntry(leaf->u.entries[i], &rows[found]);
+		UnpackEntry(leaf->u.entries[i], entry, &rows[found]);
 		touches[found] = rows[found].dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
 	}
 }
@@ -381,10 +433,14 @@ RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *
 {
 	Buffer		buffer;
 	RetlStubMapPage *leaf;
+	RetlRun		numbers;
 	int			inLeaf;
 
 	for (int i = 0; i < count; i++)
+	{
 		touches[i] = RETL_ROW_UNTOUCHED;
+		rows[i].shared = false;
+	}
 	*room = 0;
 	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
 		return 1;
@@ -398,9 +454,11 @@ RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *
 	if (inLeaf < SEARCHED_ROWS)
 		FindEach(rel, entry, buffer, rows, touches, inLeaf);
 	else
-		FindAll(leaf, rows, touches, inLeaf);
+		FindAll(leaf, entry, rows, touches, inLeaf);
 	*room = RETLDB_STUB_LEAF_CAPACITY - leaf->count;
+	numbers = NumberPages(leaf);
 	UnlockReleaseBuffer(buffer);
+	FindNumbers(rel, entry, numbers, rows, inLeaf);
 	return inLeaf;
 }
 
@@ -412,6 +470,8 @@ RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count)
 {
 	int			capacity = RETLDB_STUB_LEAF_CAPACITY;
 	RetlStubEntry *entries;
+	RetlRun		numbers = {0, 0};
+	bool		shared = false;
 	uint32		segment = 0;
 
 	*count = 0;
@@ -433,15 +493,19 @@ RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count)
 		{
 			RetlStubEntry *to = &entries[*count];
 
-			UnpackEntry(leaf->u.entries[i], to);
+			UnpackEntry(leaf->u.entries[i], entry, to);
+			shared |= to->shared;
 			if (to->row >= entry->rowCount)
 				RetlReportDamagedGroup(rel, entry->groupId, NULL, "its stub map has invalid rows");
 			if (SegmentOf(to->row) >= segment)
 				(*count)++;
 		}
 		segment = leaf->firstSegment + leaf->segmentCount;
+		numbers = NumberPages(leaf);
 		UnlockReleaseBuffer(buffer);
 	}
+	if (shared)
+		FindAllNumbers(rel, entry, numbers, entries, *count);
 	return entries;
 }
 
@@ -565,6 +629,8 @@ CopyRange(RetlStubMapPage *to, const RetlStubMapPage *from, uint32 firstSegment,
 	to->kind = RETL_STUB_MAP_LEAF;
 	to->firstSegment = firstSegment;
 	to->segmentCount = segmentCount;
+	to->spareBlock = from->spareBlock;
+	to->spareCount = from->spareCount;
 	for (int i = 0; i < from->count; i++)
 	{
 		uint32		segment = SegmentOf(from->u.entries[i] & ROW_MASK);
@@ -825,6 +891,82 @@ SetDeadInLeaf(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *en
 	UnlockReleaseBuffer(buffer);
 }
 
+/*
+ * Tell all leaves of a group's map where its stub numbers are.
+ */
+static void
+SetNumberPages(Relation rel, const RetlGroupEntry *entry, RetlRun pages)
+{
+	uint32		values[2] = {pages.start, pages.length};
+	uint32		segment = 0;
+
+	while (segment < SegmentCount(entry))
+	{
+		Buffer		buffer = ReadLeaf(rel, entry, segment, BUFFER_LOCK_EXCLUSIVE);
+		RetlPatch	patch;
+
+		segment = ContentOf(buffer)->firstSegment + ContentOf(buffer)->segmentCount;
+		RetlPatchBegin(&patch, rel);
+		RetlPatchWrite(&patch, RetlPatchAddPage(&patch, buffer),
+					   offsetof(RetlStubMapPage, spareBlock), values, sizeof(values));
+		RetlPatchFinish(&patch);
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+/*
+ * Write the numbers that the shared ones of some stubs carry.
+ */
+static void
+WriteNumbers(Relation rel, RetlGroup *group, const RetlStubEntry *entries, int count)
+{
+	RetlStubNumber *numbers = palloc_extended(sizeof(RetlStubNumber) * count, MCXT_ALLOC_HUGE);
+	uint32		shared = 0;
+
+	for (int i = 0; i < count; i++)
+		if (entries[i].shared)
+			numbers[shared++] = (RetlStubNumber) {entries[i].row, entries[i].number};
+	if (shared > 0)
+	{
+		RetlDirectorySetIncompat(rel, RETL_INCOMPAT_SHARED_STUBS);
+		SetNumberPages(rel, &group->entry, RetlStubNumbersWrite(rel, group, numbers, shared));
+	}
+	pfree(numbers);
+}
+
+/*
+ * See stub_map.h.  The entries go to leaves as many at once as these have room for.
+ */
+void
+RetlStubMapInherit(Relation rel, RetlGroup *group, RetlStubEntry *entries, int count)
+{
+	RetlStubEntry *rows = palloc(sizeof(RetlStubEntry) * RETLDB_STUB_LEAF_CAPACITY);
+	RetlTouch  *touches = palloc(sizeof(RetlTouch) * RETLDB_STUB_LEAF_CAPACITY);
+
+	if (count > 0)
+	{
+		RetlStubMapReserve(rel, group, entries[0].row);
+		WriteNumbers(rel, group, entries, count);
+	}
+	for (int done = 0; done < count;)
+	{
+		int			wanted = Min(count - done, RETLDB_STUB_LEAF_CAPACITY);
+		int			room;
+		int			inLeaf;
+
+		CHECK_FOR_INTERRUPTS();
+		RetlStubMapReserve(rel, group, entries[done].row);
+		memcpy(rows, entries + done, sizeof(RetlStubEntry) * wanted);
+		RetlStubMapLock(rel, &group->entry);
+		inLeaf = RetlStubMapLookupRows(rel, &group->entry, rows, touches, wanted, &room);
+		RetlStubMapAdd(rel, &group->entry, entries + done, Min(inLeaf, room));
+		RetlStubMapUnlock(rel, &group->entry);
+		done += Min(inLeaf, room);
+	}
+	pfree(rows);
+	pfree(touches);
+}
+
 static int
 CompareRows(const void *a, const void *b)
 {
@@ -876,8 +1018,8 @@ LeafProblem(const RetlStubMapPage *leaf, const RetlGroupEntry *entry, bool *seen
 				return "stub map has data past its entries";
 			continue;
 		}
-		UnpackEntry(leaf->u.entries[i], &found);
-		if (leaf->u.entries[i] >> 61 != 0 ||
+		UnpackEntry(leaf->u.entries[i], entry, &found);
+		if (leaf->u.entries[i] >> 62 != 0 || (found.shared && leaf->spareCount == 0) ||
 			(found.dead && leaf->u.entries[i] != (found.row | RETL_STUB_DEAD)) ||
 			(!found.dead && (ItemPointerGetBlockNumberNoCheck(&found.stub) == RETLDB_HEADER_BLOCK ||
 							 ItemPointerGetOffsetNumberNoCheck(&found.stub) == 0)))

@@ -35,12 +35,14 @@ typedef struct RetlStubEntry
 {
 	uint32		row;			/* within the group */
 	bool		dead;
+	bool		shared;			/* the stub was made when the row was in another group */
 	ItemPointerData stub;		/* invalid if dead */
+	uint64		number;			/* row number that the stub carries */
 } RetlStubEntry;
 
 /* Look up a row. */
 extern RetlTouch RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row,
-								   ItemPointer stub);
+								   RetlStubEntry *stub);
 
 /*
  * Look up rows, rising, in the leaf of the first one: fills touches[] and the rest
@@ -76,6 +78,13 @@ extern int	RetlStubMapRoom(Relation rel, const RetlGroupEntry *entry, uint32 row
  */
 extern void RetlStubMapAdd(Relation rel, const RetlGroupEntry *entry,
 						   const RetlStubEntry *entries, int count);
+
+/*
+ * Add entries, which rise by row, to the map of a group that only the current
+ * transaction knows; "number" of shared ones is kept.  Called once for a group, before
+ * which its map may have got entries that are not shared.
+ */
+extern void RetlStubMapInherit(Relation rel, RetlGroup *group, RetlStubEntry *entries, int count);
 
 /*
  * Say of rows whose stubs are gone that they are dead for everybody (VACUUM).  No

@@ -148,7 +148,7 @@ RetlHeaderProblem(const RetlFileHeader *header, bool *unsupported)
 	*unsupported = true;
 	if (header->formatVersion != RETLDB_FORMAT_VERSION)
 		return "an unsupported format version";
-	if (header->incompatFlags != 0)
+	if ((header->incompatFlags & ~(uint32) RETL_INCOMPAT_SHARED_STUBS) != 0)
 		return "unsupported incompatible features";
 	if (header->directoryLevels != 1)
 		return "an unsupported directory depth";

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
@@ -20,6 +21,7 @@
 #include "storage/bufmgr.h"
 #include "storage/freespace.h"
 #include "storage/predicate.h"
+#include "storage/procarray.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -247,20 +249,75 @@ RetlAnchorSetInserter(HeapTupleHeader header, const RetlGroupEntry *entry)
 }
 
 /*
+ * Who takes an anchor away, and where the links are; its page is locked.
+ */
+static void
+FillLeaving(const HeapTupleData *tuple, RetlAnchorLeaving *leaving)
+{
+	HeapTupleHeader header = tuple->t_data;
+
+	leaving->xid = InvalidTransactionId;
+	leaving->links = RETLDB_NO_BLOCK;
+	if ((header->t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) != 0 ||
+		HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
+		return;
+	leaving->xid = HeapTupleHeaderGetRawXmax(header);
+	if (!ItemPointerEquals(&header->t_ctid, unconstify(ItemPointerData *, &tuple->t_self)))
+		leaving->links = ItemPointerGetBlockNumberNoCheck(&header->t_ctid);
+}
+
+/*
  * May the command change rows of the group?
  */
 TM_Result
-RetlAnchorSatisfiesUpdate(Relation rel, const RetlGroupEntry *entry, CommandId cid)
+RetlAnchorSatisfiesUpdate(Relation rel, const RetlGroupEntry *entry, CommandId cid,
+						  RetlAnchorLeaving *leaving)
 {
 	Buffer		buffer;
 	HeapTupleData tuple;
 	TM_Result	result;
 
+	leaving->xid = InvalidTransactionId;
+	leaving->links = RETLDB_NO_BLOCK;
 	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
 		return TM_Deleted;
 	result = HeapTupleSatisfiesUpdate(&tuple, cid, buffer);
+	FillLeaving(&tuple, leaving);
 	UnlockReleaseBuffer(buffer);
 	return result;
+}
+
+/* See anchor.h. */
+bool
+RetlAnchorStays(Relation rel, const RetlGroupEntry *entry)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+	RetlAnchorLeaving leaving;
+
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
+		return false;
+	FillLeaving(&tuple, &leaving);
+	UnlockReleaseBuffer(buffer);
+	return !TransactionIdIsValid(leaving.xid) ||
+		(!TransactionIdIsInProgress(leaving.xid) && !TransactionIdDidCommit(leaving.xid));
+}
+
+/* See anchor.h. */
+bool
+RetlAnchorHasLeft(Relation rel, const RetlGroupEntry *entry, BlockNumber *links)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+	RetlAnchorLeaving leaving;
+
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
+		return false;
+	FillLeaving(&tuple, &leaving);
+	UnlockReleaseBuffer(buffer);
+	*links = leaving.links;
+	return TransactionIdIsValid(leaving.xid) && !TransactionIdIsInProgress(leaving.xid) &&
+		TransactionIdDidCommit(leaving.xid);
 }
 
 /*

@@ -65,12 +65,28 @@ extern bool RetlAnchorIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry,
  */
 extern void RetlAnchorSetInserter(HeapTupleHeader header, const RetlGroupEntry *entry);
 
+/* Who is taking the anchor of a group away, or has done so. */
+typedef struct RetlAnchorLeaving
+{
+	TransactionId xid;			/* InvalidTransactionId: nobody, or it is gone */
+	BlockNumber links;			/* where the rows have gone; RETLDB_NO_BLOCK: not known */
+} RetlAnchorLeaving;
+
 /*
  * May the command change rows of the group, as far as their insertion goes?  As
  * HeapTupleSatisfiesUpdate says of the anchor; TM_Deleted if it is gone.
  */
 extern TM_Result RetlAnchorSatisfiesUpdate(Relation rel, const RetlGroupEntry *entry,
-										   CommandId cid);
+										   CommandId cid, RetlAnchorLeaving *leaving);
+
+/* Is nobody taking the anchor away, or has done so? */
+extern bool RetlAnchorStays(Relation rel, const RetlGroupEntry *entry);
+
+/*
+ * Has a transaction that has committed taken the anchor away, which still stands?
+ * If so, where are the links (or RETLDB_NO_BLOCK)?
+ */
+extern bool RetlAnchorHasLeft(Relation rel, const RetlGroupEntry *entry, BlockNumber *links);
 
 /*
  * Find a group's anchor.  If it is there, returns true with its page share-locked

@@ -68,8 +68,8 @@ WaitedFor(const RetlIndexRows *rows, Relation rel, TransactionId xid, uint64 row
  * The state of a touched row, and who is deleting it.
  */
 static HTSV_Result
-TouchedRowState(const RetlIndexRows *rows, Relation rel, const RetlGroupEntry *entry,
-				const RetlStubEntry *stub, TransactionId *xid)
+TouchedRowState(const RetlIndexRows *rows, Relation rel, const RetlStubEntry *stub,
+				TransactionId *xid)
 {
 	Buffer		buffer;
 	HeapTupleData tuple;
@@ -77,8 +77,7 @@ TouchedRowState(const RetlIndexRows *rows, Relation rel, const RetlGroupEntry *e
 
 	*xid = InvalidTransactionId;
 	if (stub->dead ||
-		!RetlStubLock(rel, &stub->stub, entry->rowBase + stub->row, BUFFER_LOCK_SHARE, &buffer,
-					  &tuple))
+		!RetlStubLock(rel, stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
 		return HEAPTUPLE_DEAD;
 	state = HeapTupleSatisfiesVacuum(&tuple, rows->oldestXmin, buffer);
 	if (state == HEAPTUPLE_DELETE_IN_PROGRESS)
@@ -99,7 +98,7 @@ ReadTouchedRows(RetlIndexRows *rows, Relation rel, const RetlGroupEntry *entry,
 	for (int i = 0; i < count; i++)
 	{
 		TransactionId xid;
-		HTSV_Result state = TouchedRowState(rows, rel, entry, &stubs[i], &xid);
+		HTSV_Result state = TouchedRowState(rows, rel, &stubs[i], &xid);
 
 		CHECK_FOR_INTERRUPTS();
 		if (state == HEAPTUPLE_DEAD)

@@ -60,14 +60,14 @@ AnchorIsDead(Relation rel, const RetlGroupEntry *entry, bool known, Snapshot non
  * The same of a row's stub.
  */
 static bool
-StubIsDead(Relation rel, const ItemPointerData *stub, uint64 rowNumber, Snapshot nonVacuumable,
+StubIsDead(Relation rel, const RetlStubEntry *stub, Snapshot nonVacuumable,
 		   TransactionId *horizon)
 {
 	Buffer		buffer;
 	HeapTupleData tuple;
 	bool		dead;
 
-	if (!RetlStubLock(rel, stub, rowNumber, BUFFER_LOCK_SHARE, &buffer, &tuple))
+	if (!RetlStubLock(rel, stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
 		return true;
 	dead = TupleIsDead(&tuple, buffer, nonVacuumable, horizon);
 	UnlockReleaseBuffer(buffer);
@@ -123,7 +123,7 @@ LookUpInMap(RetlDeadRows *rows, Relation rel, const RetlGroupEntry *entry,
 		else if (touches[i] == RETL_ROW_HAS_STUB)
 		{
 			rows->lives[places[i].index] = RETL_LIFE_STUB;
-			rows->stubs[places[i].index] = entries[i].stub;
+			rows->stubs[places[i].index] = entries[i];
 		}
 	}
 }
@@ -191,6 +191,5 @@ RetlDeadRowsIsDead(const RetlDeadRows *rows, int index, Relation rel, Snapshot n
 	Assert(index < rows->count);
 	if (rows->lives[index] != RETL_LIFE_STUB)
 		return known || rows->lives[index] == RETL_LIFE_DEAD;
-	return StubIsDead(rel, &rows->stubs[index], rows->rowNumbers[index],
-					  known ? NULL : nonVacuumable, horizon);
+	return StubIsDead(rel, &rows->stubs[index], known ? NULL : nonVacuumable, horizon);
 }

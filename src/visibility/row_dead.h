@@ -15,6 +15,8 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
+#include "storage/stub_map.h"
+
 /* So many rows are looked up together. */
 #define RETLDB_DEAD_ROWS	128
 
@@ -32,7 +34,7 @@ typedef struct RetlDeadRows
 	uint64		rowNumbers[RETLDB_DEAD_ROWS];
 	bool		known[RETLDB_DEAD_ROWS];	/* somebody has found it dead for everybody */
 	RetlRowLife lives[RETLDB_DEAD_ROWS];
-	ItemPointerData stubs[RETLDB_DEAD_ROWS];	/* where the stub decides */
+	RetlStubEntry stubs[RETLDB_DEAD_ROWS];	/* where the stub decides */
 } RetlDeadRows;
 
 /*

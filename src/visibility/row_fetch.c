@@ -350,6 +350,22 @@ RetlFetchAnyRow(Relation rel, ItemPointer tid, HeapTupleHeader anchor)
 	return group != NULL && RetlAnchorIsVisible(rel, &group->entry, SnapshotAny, anchor);
 }
 
+/* See row_fetch.h. */
+bool
+RetlFetchLostRow(Relation rel, ItemPointer tid, HeapTupleHeader anchor)
+{
+	RetlGroup  *group;
+
+	Assert(RetlTidIsColumnar(tid));
+	group = FindWrittenGroup(UseTable(rel)->directory, RetlTidGetRowNumber(tid));
+	if (group == NULL || RetlAnchorExists(rel, &group->entry))
+		return false;
+	memset(anchor, 0, sizeof(*anchor));
+	anchor->t_infomask = HEAP_XMAX_INVALID;
+	RetlAnchorSetInserter(anchor, &group->entry);
+	return true;
+}
+
 /* ---------------------------------------------------------------------
  * Columns
  * ---------------------------------------------------------------------

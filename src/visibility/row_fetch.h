@@ -67,6 +67,12 @@ extern RetlFetched RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot
 extern bool RetlFetchAnyRow(Relation rel, ItemPointer tid, HeapTupleHeader anchor);
 
 /*
+ * The same for a row whose group's anchor is gone, while its pages are there still
+ * (vacuum_index.c says how long); the anchor's header is made up then.
+ */
+extern bool RetlFetchLostRow(Relation rel, ItemPointer tid, HeapTupleHeader anchor);
+
+/*
  * Turn to a row of a table, whoever sees it, to fetch its columns.  Only if the
  * answer is RETL_FETCHED_ROW, and until the next call of a function of this file,
  * the two functions below may be called.  What is fetched by reference lives as

@@ -42,14 +42,13 @@ RetlTupleIsFree(HeapTuple tuple, CommandId cid, Buffer buffer)
  * Is a row free that has, or had, a stub?
  */
 static bool
-StubIsFree(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *row, CommandId cid)
+StubIsFree(Relation rel, const RetlStubEntry *row, CommandId cid)
 {
 	Buffer		buffer;
 	HeapTupleData tuple;
 	bool		isFree;
 
-	if (!RetlStubLock(rel, &row->stub, entry->rowBase + row->row, BUFFER_LOCK_SHARE, &buffer,
-					  &tuple))
+	if (!RetlStubLock(rel, row, BUFFER_LOCK_SHARE, &buffer, &tuple))
 		return false;
 	isFree = RetlTupleIsFree(&tuple, cid, buffer);
 	UnlockReleaseBuffer(buffer);
@@ -63,11 +62,12 @@ void
 RetlRowsFindFree(Relation rel, const RetlGroup *group, RetlStubEntry *rows, int count,
 				 CommandId cid, bool *isFree)
 {
+	RetlAnchorLeaving leaving;
 	RetlTouch  *touches;
 	int			done = 0;
 
 	memset(isFree, 0, sizeof(bool) * count);
-	if (RetlAnchorSatisfiesUpdate(rel, &group->entry, cid) != TM_Ok)
+	if (RetlAnchorSatisfiesUpdate(rel, &group->entry, cid, &leaving) != TM_Ok)
 		return;
 	touches = palloc(sizeof(RetlTouch) * Max(count, 1));
 	while (done < count)
@@ -79,7 +79,7 @@ RetlRowsFindFree(Relation rel, const RetlGroup *group, RetlStubEntry *rows, int 
 		for (int i = 0; i < inLeaf; i++)
 			isFree[done + i] = touches[i] == RETL_ROW_UNTOUCHED ||
 				(touches[i] == RETL_ROW_HAS_STUB &&
-				 StubIsFree(rel, &group->entry, &rows[done + i], cid));
+				 StubIsFree(rel, &rows[done + i], cid));
 		done += inLeaf;
 	}
 	pfree(touches);

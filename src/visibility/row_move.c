@@ -15,8 +15,9 @@
  * t_ctid then leads to a row of a row group, so to a block that the file does not
  * have.  heap's own functions follow it in one case only: heap_lock_tuple, when it
  * has waited for a transaction that it found there.  Those who call it therefore
- * look first, and keep the page pinned (am_modify.c); and while others may be at
- * it, tuples are taken away only from pages that nobody else has pinned.
+ * look first, and keep the page pinned (am_modify.c); and rows are taken away only
+ * from pages that nobody else has pinned.  The t_ctid of an anchor leads to the
+ * links of its group (move_links.h); heap never locks anchors.
  *
  *-------------------------------------------------------------------------
  */
@@ -62,15 +63,13 @@ RetlTupleIsSettled(HeapTuple tuple, TransactionId oldestXmin, Buffer buffer)
 /* See row_move.h. */
 int
 RetlRowStoreSettledRows(Relation rel, BlockNumber block, TransactionId oldestXmin,
-						RetlOthers others, BufferAccessStrategy strategy, OffsetNumber *offsets)
+						BufferAccessStrategy strategy, OffsetNumber *offsets)
 {
 	Buffer		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
 	OffsetNumber max;
 	int			count = 0;
 
-	if (others == RETL_OTHERS_READ)
-		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	else if (!ConditionalLockBufferForCleanup(buffer))
+	if (!ConditionalLockBufferForCleanup(buffer))
 	{
 		/* they would most likely still be there when the rows are to be taken */
 		ReleaseBuffer(buffer);
@@ -87,66 +86,6 @@ RetlRowStoreSettledRows(Relation rel, BlockNumber block, TransactionId oldestXmi
 	}
 	UnlockReleaseBuffer(buffer);
 	return count;
-}
-
-/*
- * Add the stub of a living row to those of its page, the last one.
- */
-static void
-AddStub(RetlGroupStubs *stubs, const ItemPointerData *stub)
-{
-	BlockNumber block = ItemPointerGetBlockNumberNoCheck(stub);
-	RetlPageRows *page = stubs->pageCount > 0 ? stubs->pages[stubs->pageCount - 1] : NULL;
-
-	if (page == NULL || page->block != block || page->count == MaxHeapTuplesPerPage)
-	{
-		page = palloc0(RetlPageRowsSize(MaxHeapTuplesPerPage));
-		page->block = block;
-		stubs->pages[stubs->pageCount++] = page;
-	}
-	page->rows[page->count++].offset = ItemPointerGetOffsetNumberNoCheck(stub);
-}
-
-/*
- * See row_move.h.  A row that is deleted by a transaction which has committed is
- * deleted for everybody who sees what we write.
- */
-bool
-RetlGroupStubsRead(RetlGroupStubs *stubs, Relation rel, const RetlGroupEntry *entry,
-				   TransactionId oldestXmin)
-{
-	int			count;
-	RetlStubEntry *entries = RetlStubsReadSorted(rel, entry, &count);
-	bool		settled = true;
-
-	memset(stubs, 0, sizeof(*stubs));
-	RetlHiddenRowsInit(&stubs->dead, CurrentMemoryContext);
-	RetlHiddenRowsClear(&stubs->dead, entry);
-	stubs->pages = palloc_extended(sizeof(RetlPageRows *) * Max(count, 1), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < count && settled; i++)
-	{
-		Buffer		buffer;
-		HeapTupleData tuple;
-		HTSV_Result state = HEAPTUPLE_DEAD;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!entries[i].dead &&
-			RetlStubLock(rel, &entries[i].stub, entry->rowBase + entries[i].row,
-						 BUFFER_LOCK_SHARE, &buffer, &tuple))
-		{
-			state = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
-			settled = state == HEAPTUPLE_DEAD || state == HEAPTUPLE_RECENTLY_DEAD ||
-				RetlTupleIsSettled(&tuple, oldestXmin, buffer);
-			UnlockReleaseBuffer(buffer);
-		}
-		if (state == HEAPTUPLE_LIVE)
-			AddStub(stubs, &entries[i].stub);
-		else
-			RetlHiddenRowsAdd(&stubs->dead, entries[i].row);
-	}
-	if (entries != NULL)
-		pfree(entries);
-	return settled;
 }
 
 /*
@@ -169,13 +108,13 @@ LogTakenAway(Buffer buffer, bool allVisibleCleared)
 }
 
 /*
- * Lock a pinned page for writing.  If others may be at it, only when nobody else
- * has it pinned; who reads is gone soon, so we try a few times.
+ * Lock a pinned page for writing.  If it is for rows, only when nobody else has it
+ * pinned; who reads is gone soon, so we try a few times.
  */
 static bool
-LockForTaking(Buffer buffer, RetlOthers others)
+LockForTaking(Buffer buffer, RetlLeavingKind kind)
 {
-	if (others == RETL_OTHERS_READ)
+	if (kind == RETL_LEAVING_ANCHORS)
 	{
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 		return true;
@@ -195,14 +134,14 @@ LockForTaking(Buffer buffer, RetlOthers others)
  * is all-visible.  InvalidBuffer if others use the page.
  */
 static Buffer
-LockPageAndMap(Relation rel, BlockNumber block, RetlOthers others, Buffer *vmBuffer)
+LockPageAndMap(Relation rel, BlockNumber block, RetlLeavingKind kind, Buffer *vmBuffer)
 {
 	Buffer		buffer = ReadBuffer(rel, block);
 
 	*vmBuffer = InvalidBuffer;
 	if (PageIsAllVisible(BufferGetPage(buffer)))
 		visibilitymap_pin(rel, block, vmBuffer);
-	while (LockForTaking(buffer, others))
+	while (LockForTaking(buffer, kind))
 	{
 		if (*vmBuffer != InvalidBuffer || !PageIsAllVisible(BufferGetPage(buffer)))
 			return buffer;
@@ -260,7 +199,7 @@ FindSettled(Relation rel, Buffer buffer, RetlPageRows *rows, TransactionId oldes
  */
 static void
 MarkTaken(Relation rel, Buffer buffer, Buffer vmBuffer, RetlPageRows *rows, HeapTuple tuples,
-		  uint64 firstRowNumber)
+		  RetlLeavingKind kind, uint64 firstRowNumber)
 {
 	TransactionId xid = GetCurrentTransactionId();
 	CommandId	cid = GetCurrentCommandId(true);
@@ -280,8 +219,10 @@ MarkTaken(Relation rel, Buffer buffer, Buffer vmBuffer, RetlPageRows *rows, Heap
 
 		if (!rows->rows[i].taken)
 			continue;
-		if (firstRowNumber != RETL_MOVED_NOWHERE)
+		if (kind == RETL_LEAVING_ROWS)
 			RetlTidFromRowNumber(&next, firstRowNumber + rows->rows[i].newRow);
+		else if (rows->rows[i].links != RETLDB_NO_BLOCK)
+			ItemPointerSet(&next, rows->rows[i].links, FirstOffsetNumber);
 		SetXmax(&tuples[i], xid, cid, &next);
 	}
 	MarkBufferDirty(buffer);
@@ -304,8 +245,8 @@ DeleteExternal(Relation rel, const RetlPageRows *rows, HeapTuple tuples)
 
 /* See row_move.h. */
 int
-RetlTuplesTakeAway(Relation rel, RetlPageRows *rows, uint64 firstRowNumber, RetlOthers others,
-				   TransactionId oldestXmin)
+RetlTuplesTakeAway(Relation rel, RetlPageRows *rows, RetlLeavingKind kind,
+				   uint64 firstRowNumber, TransactionId oldestXmin)
 {
 	HeapTupleData *tuples = palloc(sizeof(HeapTupleData) * Max(rows->count, 1));
 	Buffer		vmBuffer;
@@ -314,7 +255,7 @@ RetlTuplesTakeAway(Relation rel, RetlPageRows *rows, uint64 firstRowNumber, Retl
 
 	/* no xid is assigned with a page locked */
 	(void) GetCurrentTransactionId();
-	buffer = LockPageAndMap(rel, rows->block, others, &vmBuffer);
+	buffer = LockPageAndMap(rel, rows->block, kind, &vmBuffer);
 	if (buffer == InvalidBuffer)
 	{
 		for (int i = 0; i < rows->count; i++)
@@ -324,7 +265,7 @@ RetlTuplesTakeAway(Relation rel, RetlPageRows *rows, uint64 firstRowNumber, Retl
 	}
 	taken = FindSettled(rel, buffer, rows, oldestXmin, tuples);
 	if (taken > 0)
-		MarkTaken(rel, buffer, vmBuffer, rows, tuples, firstRowNumber);
+		MarkTaken(rel, buffer, vmBuffer, rows, tuples, kind, firstRowNumber);
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	DeleteExternal(rel, rows, tuples);
 	ReleaseBuffer(buffer);
@@ -344,7 +285,7 @@ RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapshot snapshot,
 	ItemPointerData tid = *place;
 	RetlGroup	group;
 	uint32		row;
-	ItemPointerData stub;
+	RetlStubEntry stub;
 	Buffer		buffer;
 	HeapTupleData tuple;
 
@@ -353,9 +294,11 @@ RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapshot snapshot,
 	/* before we look at what has become of it: a change after that sees our lock */
 	if (byPlace)
 		PredicateLockTID(rel, &tid, snapshot, FrozenTransactionId);
-	if (RetlFindRowGroup(rel, &tid, &group, &row) &&
-		RetlStubMapLookup(rel, &group.entry, row, &stub) == RETL_ROW_HAS_STUB &&
-		RetlStubLock(rel, &stub, RetlTidGetRowNumber(&tid), BUFFER_LOCK_SHARE, &buffer, &tuple))
+	if (!RetlFindRowGroup(rel, &tid, &group, &row))
+		return;
+	RetlCheckRewrittenGroup(rel, &group.entry, snapshot);
+	if (RetlStubMapLookup(rel, &group.entry, row, &stub) == RETL_ROW_HAS_STUB &&
+		RetlStubLock(rel, &stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
 	{
 		HeapCheckForSerializableConflictOut(true, rel, &tuple, buffer, snapshot);
 		UnlockReleaseBuffer(buffer);
@@ -407,7 +350,7 @@ CheckUnseenGroups(Relation rel, Snapshot snapshot)
 }
 
 /*
- * See row_move.h.  Rows of groups have no links.  So the whole table is locked,
+ * See row_move.h.  The row may be moved on and on.  So the whole table is locked,
  * which whoever changes a row from now on finds; and then all changes are looked at
  * that might be of the row.  Once is enough for a transaction.
  */

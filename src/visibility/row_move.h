@@ -6,8 +6,8 @@
  * Compaction writes such rows anew and takes the old ones away in the same
  * transaction, so that every snapshot sees either the old or the new ones.  Each
  * old tuple's t_ctid leads to the new place.  The caller holds a lock on the
- * table that excludes VACUUM; whether it also excludes those who change or lock
- * rows is the caller's choice, RetlOthers.
+ * table that excludes VACUUM; others may change and lock rows.  How whole groups are
+ * moved: group_move.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,12 +26,12 @@
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
 
-/* Who is there besides us? */
-typedef enum RetlOthers
+/* What is taken away. */
+typedef enum RetlLeavingKind
 {
-	RETL_OTHERS_READ,			/* the lock on the table keeps out who changes or locks rows */
-	RETL_OTHERS_WRITE
-} RetlOthers;
+	RETL_LEAVING_ROWS,			/* rows of the row store */
+	RETL_LEAVING_ANCHORS
+} RetlLeavingKind;
 
 /* A tuple that is to be taken away, or was. */
 typedef struct RetlLeavingTuple
@@ -39,7 +39,8 @@ typedef struct RetlLeavingTuple
 	OffsetNumber offset;
 	bool		taken;
 	bool		external;		/* it has values out of line */
-	uint32		newRow;			/* its place in the new row group (row store) */
+	uint32		newRow;			/* of a row: its place in the new row group */
+	BlockNumber links;			/* of an anchor: of its group, or RETLDB_NO_BLOCK */
 } RetlLeavingTuple;
 
 /* Heap tuples of one page. */
@@ -53,9 +54,6 @@ typedef struct RetlPageRows
 #define RetlPageRowsSize(count) \
 	(offsetof(RetlPageRows, rows) + sizeof(RetlLeavingTuple) * (count))
 
-/* Where moved tuples have gone: to this row number + newRow; or nowhere. */
-#define RETL_MOVED_NOWHERE	PG_UINT64_MAX
-
 /*
  * Is this tuple visible to every snapshot there is and will be, and is nobody
  * about to change it?  The caller holds a lock on its buffer.
@@ -64,40 +62,24 @@ extern bool RetlTupleIsSettled(HeapTuple tuple, TransactionId oldestXmin, Buffer
 
 /*
  * The settled rows of a row store page into offsets, which has room for
- * MaxHeapTuplesPerPage; returns how many.  Column pages have none, and with
- * RETL_OTHERS_WRITE a page that somebody uses.
+ * MaxHeapTuplesPerPage; returns how many.  Column pages have none, nor do pages that
+ * somebody uses.
  */
 extern int	RetlRowStoreSettledRows(Relation rel, BlockNumber block, TransactionId oldestXmin,
-									RetlOthers others, BufferAccessStrategy strategy,
-									OffsetNumber *offsets);
+									BufferAccessStrategy strategy, OffsetNumber *offsets);
 
 /* The same for the anchor of a group. */
 extern bool RetlAnchorIsSettled(Relation rel, const RetlGroupEntry *entry,
 								TransactionId oldestXmin);
 
-/* What the stubs of a group that is to be rewritten say. */
-typedef struct RetlGroupStubs
-{
-	RetlHiddenRows dead;		/* rows that will not be there for who sees the new group */
-	int			pageCount;		/* pages with stubs of other rows, and these stubs */
-	RetlPageRows **pages;
-} RetlGroupStubs;
-
 /*
- * Read them, in the current memory context.  False if somebody is changing or
- * locking a row.  With RETL_OTHERS_READ it holds as long as the table's lock.
- */
-extern bool RetlGroupStubsRead(RetlGroupStubs *stubs, Relation rel, const RetlGroupEntry *entry,
-							   TransactionId oldestXmin);
-
-/*
- * Take away tuples (rows, stubs or anchors) of one page in the current
- * transaction: those that are settled still, and with RETL_OTHERS_WRITE only if
- * nobody uses the page.  Sets "taken" of each, and "external" of those that were;
+ * Take away tuples of one page in the current transaction: those that are settled
+ * still, and rows only if nobody uses the page.  Rows have gone to row number
+ * firstRowNumber + newRow.  Sets "taken" of each, and "external" of those that were;
  * returns how many were taken.  Values out of line of rows are deleted.
  */
-extern int	RetlTuplesTakeAway(Relation rel, RetlPageRows *tuples, uint64 firstRowNumber,
-							   RetlOthers others, TransactionId oldestXmin);
+extern int	RetlTuplesTakeAway(Relation rel, RetlPageRows *tuples, RetlLeavingKind kind,
+							   uint64 firstRowNumber, TransactionId oldestXmin);
 
 /*
  * The transaction that has moved, or is moving, the row of a tuple whose t_ctid

@@ -128,15 +128,18 @@ RetlStubPageIsCutOff(Relation rel, BlockNumber block)
  * Pin and lock the page of a row's stub and find it.
  */
 bool
-RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNumber, int lockMode,
-			 Buffer *buffer, HeapTuple tuple)
+RetlStubLock(Relation rel, const RetlStubEntry *stub, int lockMode, Buffer *buffer,
+			 HeapTuple tuple)
 {
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(&stub->stub);
+
 	*buffer = InvalidBuffer;
-	if (RetlStubPageIsCutOff(rel, ItemPointerGetBlockNumberNoCheck(stub)))
+	if (RetlStubPageIsCutOff(rel, block))
 		return false;
-	*buffer = ReadBuffer(rel, ItemPointerGetBlockNumberNoCheck(stub));
+	*buffer = ReadBuffer(rel, block);
 	LockBuffer(*buffer, lockMode);
-	if (RetlStubFind(rel, *buffer, ItemPointerGetOffsetNumberNoCheck(stub), rowNumber, tuple))
+	if (RetlStubFind(rel, *buffer, ItemPointerGetOffsetNumberNoCheck(&stub->stub), stub->number,
+					 tuple))
 		return true;
 	UnlockReleaseBuffer(*buffer);
 	*buffer = InvalidBuffer;
@@ -153,15 +156,14 @@ RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNumber, int lo
  * whether nobody ever will.
  */
 static bool
-StubIsVisible(Relation rel, const ItemPointerData *stub, uint64 rowNumber, Snapshot snapshot,
-			  bool *dead)
+StubIsVisible(Relation rel, const RetlStubEntry *stub, Snapshot snapshot, bool *dead)
 {
 	Buffer		buffer;
 	HeapTupleData tuple;
 	bool		visible;
 
 	*dead = true;
-	if (!RetlStubLock(rel, stub, rowNumber, BUFFER_LOCK_SHARE, &buffer, &tuple))
+	if (!RetlStubLock(rel, stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
 		return false;
 	RetlTestForOldSnapshot(snapshot, rel, BufferGetPage(buffer));
 	visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
@@ -179,7 +181,7 @@ bool
 RetlRowIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, uint32 row,
 					   Snapshot snapshot, bool *allDead)
 {
-	ItemPointerData stub;
+	RetlStubEntry stub;
 	RetlTouch	touch;
 	bool		dirty = snapshot->snapshot_type == SNAPSHOT_DIRTY;
 	TransactionId anchorXmin;
@@ -204,7 +206,7 @@ RetlRowIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, uint32 row,
 		snapshot->speculativeToken = 0;
 	}
 	visible = touch == RETL_ROW_HAS_STUB &&
-		StubIsVisible(rel, &stub, entry->rowBase + row, snapshot, &dead);
+		StubIsVisible(rel, &stub, snapshot, &dead);
 	if (dirty && visible)
 	{
 		snapshot->xmin = anchorXmin;
@@ -297,8 +299,8 @@ RetlHiddenRowsClear(RetlHiddenRows *hidden, const RetlGroupEntry *entry)
  * and not visible.  Returns the number of these entries.
  */
 static int
-HideRowsOfBlock(RetlHiddenRows *hidden, Relation rel, uint64 rowBase,
-				const RetlStubEntry *entries, int count, Snapshot snapshot)
+HideRowsOfBlock(RetlHiddenRows *hidden, Relation rel, const RetlStubEntry *entries, int count,
+				Snapshot snapshot)
 {
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(&entries[0].stub);
 	Buffer		buffer;
@@ -319,7 +321,7 @@ HideRowsOfBlock(RetlHiddenRows *hidden, Relation rel, uint64 rowBase,
 		bool		visible = false;
 
 		if (RetlStubFind(rel, buffer, ItemPointerGetOffsetNumberNoCheck(&entries[i].stub),
-					 rowBase + entries[i].row, &tuple))
+						 entries[i].number, &tuple))
 		{
 			visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
 			HeapCheckForSerializableConflictOut(visible, rel, &tuple, buffer, snapshot);
@@ -353,7 +355,53 @@ RetlHiddenRowsRead(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *e
 	while (i < count)
 	{
 		CHECK_FOR_INTERRUPTS();
-		i += HideRowsOfBlock(hidden, rel, entry->rowBase, entries + i, count - i, snapshot);
+		i += HideRowsOfBlock(hidden, rel, entries + i, count - i, snapshot);
+	}
+	if (entries != NULL)
+		pfree(entries);
+	hidden->groupId = entry->groupId;
+}
+
+/*
+ * The state of the row of an entry, as VACUUM sees it.
+ */
+HTSV_Result
+RetlStubState(Relation rel, const RetlStubEntry *entry, TransactionId oldestXmin)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+	HTSV_Result state;
+
+	if (entry->dead || !RetlStubLock(rel, entry, BUFFER_LOCK_SHARE, &buffer, &tuple))
+		return HEAPTUPLE_DEAD;
+	state = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
+	UnlockReleaseBuffer(buffer);
+	return state;
+}
+
+/*
+ * Hide the rows of a group that are dead, and if "deleting", those that somebody is
+ * deleting.
+ */
+static void
+HideByState(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *entry,
+			TransactionId oldestXmin, bool deleting)
+{
+	int			count;
+	RetlStubEntry *entries = RetlStubsReadSorted(rel, entry, &count);
+
+	hidden->groupId = 0;
+	hidden->count = 0;
+	if (count > 0)
+		RetlHiddenRowsClear(hidden, entry);
+	for (int i = 0; i < count; i++)
+	{
+		HTSV_Result state;
+
+		CHECK_FOR_INTERRUPTS();
+		state = RetlStubState(rel, &entries[i], oldestXmin);
+		if (state != HEAPTUPLE_LIVE && (deleting || state != HEAPTUPLE_DELETE_IN_PROGRESS))
+			RetlHiddenRowsAdd(hidden, entries[i].row);
 	}
 	if (entries != NULL)
 		pfree(entries);
@@ -367,33 +415,33 @@ void
 RetlHiddenRowsNotLive(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *entry,
 					  TransactionId oldestXmin)
 {
+	HideByState(hidden, rel, entry, oldestXmin, true);
+}
+
+/* See stub.h. */
+void
+RetlHiddenRowsDead(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *entry,
+				   TransactionId oldestXmin)
+{
+	HideByState(hidden, rel, entry, oldestXmin, false);
+}
+
+/* See stub.h. */
+bool
+RetlStubsAreInUse(Relation rel, const RetlGroupEntry *entry, TransactionId oldestXmin)
+{
 	int			count;
 	RetlStubEntry *entries = RetlStubsReadSorted(rel, entry, &count);
+	bool		inUse = false;
 
-	hidden->groupId = 0;
-	hidden->count = 0;
-	if (count > 0)
-		RetlHiddenRowsClear(hidden, entry);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count && !inUse; i++)
 	{
-		Buffer		buffer;
-		HeapTupleData tuple;
-		bool		live = false;
-
 		CHECK_FOR_INTERRUPTS();
-		if (!entries[i].dead &&
-			RetlStubLock(rel, &entries[i].stub, entry->rowBase + entries[i].row,
-						 BUFFER_LOCK_SHARE, &buffer, &tuple))
-		{
-			live = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer) == HEAPTUPLE_LIVE;
-			UnlockReleaseBuffer(buffer);
-		}
-		if (!live)
-			RetlHiddenRowsAdd(hidden, entries[i].row);
+		inUse = RetlStubState(rel, &entries[i], oldestXmin) == HEAPTUPLE_DELETE_IN_PROGRESS;
 	}
 	if (entries != NULL)
 		pfree(entries);
-	hidden->groupId = entry->groupId;
+	return inUse;
 }
 
 /*
@@ -402,12 +450,12 @@ RetlHiddenRowsNotLive(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry
 void
 RetlRowGetXmax(Relation rel, const RetlGroupEntry *entry, uint32 row, HeapTupleHeader header)
 {
-	ItemPointerData stub;
+	RetlStubEntry stub;
 	Buffer		buffer;
 	HeapTupleData tuple;
 
 	if (RetlStubMapLookup(rel, entry, row, &stub) != RETL_ROW_HAS_STUB ||
-		!RetlStubLock(rel, &stub, entry->rowBase + row, BUFFER_LOCK_SHARE, &buffer, &tuple))
+		!RetlStubLock(rel, &stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
 		return;
 	HeapTupleHeaderSetXmax(header, HeapTupleHeaderGetRawXmax(tuple.t_data));
 	header->t_infomask &= ~(HEAP_XMAX_BITS | HEAP_COMBOCID);
@@ -426,7 +474,7 @@ HTSV_Result
 RetlRowVacuumState(Relation rel, const RetlGroupEntry *entry, uint32 row,
 				   TransactionId oldestXmin, bool *own)
 {
-	ItemPointerData stub;
+	RetlStubEntry stub;
 	RetlTouch	touch = RetlStubMapLookup(rel, entry, row, &stub);
 	Buffer		buffer;
 	HeapTupleData tuple;
@@ -436,7 +484,7 @@ RetlRowVacuumState(Relation rel, const RetlGroupEntry *entry, uint32 row,
 	if (touch == RETL_ROW_UNTOUCHED)
 		return HEAPTUPLE_LIVE;
 	if (touch == RETL_ROW_DEAD ||
-		!RetlStubLock(rel, &stub, entry->rowBase + row, BUFFER_LOCK_SHARE, &buffer, &tuple))
+		!RetlStubLock(rel, &stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
 		return HEAPTUPLE_DEAD;
 	result = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
 	if (result == HEAPTUPLE_DELETE_IN_PROGRESS)
@@ -468,8 +516,7 @@ RetlStubsFindGone(Relation rel, const RetlGroupEntry *entry, int *goneCount, uin
 
 		if (entries[i].dead)
 			(*known)++;
-		else if (RetlStubLock(rel, &entries[i].stub, entry->rowBase + entries[i].row,
-							  BUFFER_LOCK_SHARE, &buffer, &tuple))
+		else if (RetlStubLock(rel, &entries[i], BUFFER_LOCK_SHARE, &buffer, &tuple))
 			UnlockReleaseBuffer(buffer);
 		else
 			entries[gone++] = entries[i];

@@ -38,18 +38,17 @@ extern uint64 RetlStubGetRowNumber(const HeapTupleData *tuple);
 extern bool RetlStubPageIsCutOff(Relation rel, BlockNumber block);
 
 /*
- * Is the tuple at an offset of a locked page the stub of a row?  If so, *tuple
- * refers to it.
+ * Is the tuple at an offset of a locked page a stub that carries this row number?
+ * If so, *tuple refers to it.
  */
 extern bool RetlStubFind(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber,
 						 HeapTuple tuple);
 
 /*
- * Pin the page that a map entry names, lock it, and find the stub of a row on
- * it.  False if it is not there: then nothing is locked or pinned.
+ * Pin the page that a map entry names, lock it, and find the stub on it.  False if it is not there: then nothing is locked or pinned.
  */
-extern bool RetlStubLock(Relation rel, const ItemPointerData *stub, uint64 rowNumber,
-						 int lockMode, Buffer *buffer, HeapTuple tuple);
+extern bool RetlStubLock(Relation rel, const RetlStubEntry *stub, int lockMode, Buffer *buffer,
+						 HeapTuple tuple);
 
 /*
  * Is a row of a group that the snapshot sees there for it?  For snapshots of any
@@ -101,6 +100,21 @@ RetlHiddenRowsAdd(RetlHiddenRows *hidden, uint32 row)
  */
 extern void RetlHiddenRowsRead(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *entry,
 							   Snapshot snapshot);
+
+/*
+ * Find the rows of a group that were deleted by a transaction which has committed, or
+ * whose stubs are gone: they are dead for every snapshot taken from now on.
+ */
+extern void RetlHiddenRowsDead(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *entry,
+							   TransactionId oldestXmin);
+
+/* The state of the row of an entry, as HeapTupleSatisfiesVacuum says of its stub. */
+extern HTSV_Result RetlStubState(Relation rel, const RetlStubEntry *entry,
+								 TransactionId oldestXmin);
+
+/* Is a transaction that has not ended deleting or updating a row of a group? */
+extern bool RetlStubsAreInUse(Relation rel, const RetlGroupEntry *entry,
+							  TransactionId oldestXmin);
 
 /*
  * Find the rows of a live group that are not alive, in the way of VACUUM: deleted
@@ -157,7 +171,8 @@ typedef struct RetlStubChange
 {
 	Relation	rel;
 	ItemPointerData row;		/* TID of the row */
-	ItemPointerData stub;		/* of its stub */
+	ItemPointerData stub;		/* of its stub, */
+	uint64		number;			/* and the row number that it carries */
 	CommandId	cid;
 	Snapshot	crosscheck;		/* or InvalidSnapshot */
 	bool		wait;

@@ -285,8 +285,7 @@ FindStub(Progress *progress)
 
 	if (RetlStubFind(change->rel, progress->buffer,
 					 ItemPointerGetOffsetNumberNoCheck(&change->stub),
-					 RetlTidGetRowNumber(unconstify(ItemPointerData *, &change->row)),
-					 &progress->stub))
+					 change->number, &progress->stub))
 	{
 		progress->recognised = true;
 		return true;

@@ -30,6 +30,7 @@
 #include "storage/directory.h"
 #include "storage/group_bytes.h"
 #include "visibility/anchor.h"
+#include "visibility/row_move.h"
 #include "visibility/table_scan_state.h"
 #include "visibility/touch.h"
 
@@ -164,6 +165,7 @@ RetlScanStart(RetlTableScan *scan)
 	scan->unitsBefore = NULL;
 	scan->openUnitItem = -1;
 	scan->placeGroup = NULL;
+	scan->seen = NULL;
 	MemoryContextSwitchTo(oldContext);
 
 	scan->hidden.groupId = 0;
@@ -438,6 +440,9 @@ RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group)
 		return 0;
 	if (!visible)
 		return 0;
+	/* its rows may have been moved, and changed there */
+	if (!scan->byPlace && scan->indexRows == NULL && IsMVCCSnapshot(scan->snapshot))
+		RetlCheckRewrittenGroup(scan->rel, &group->entry, scan->snapshot);
 
 	CHECK_FOR_INTERRUPTS();
 	if (scan->prepare != NULL)
@@ -529,17 +534,54 @@ OpenItem(RetlTableScan *scan, int64 item)
 }
 
 /*
- * The row store has been read with a dirty snapshot: see which groups there are
- * now.  A row of the row store that was moved before it was looked at is in one of
- * them.
+ * Leave those groups of a directory that were not COMPLETE in an older one.
  */
 static void
-ReadGroupsAgain(RetlTableScan *scan)
+LeaveNewGroups(RetlDirectory *directory, const RetlDirectory *older)
+{
+	int			left = 0;
+	int			old = 0;
+
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		const RetlGroupEntry *entry = &directory->groups[i].entry;
+		bool		known = false;
+
+		/* both are ordered by row numbers, which are not used again */
+		while (old < older->groupCount && older->groups[old].entry.rowBase < entry->rowBase)
+			old++;
+		for (int j = old; j < older->groupCount && !known; j++)
+		{
+			if (older->groups[j].entry.rowBase != entry->rowBase)
+				break;
+			known = older->groups[j].entry.groupId == entry->groupId &&
+				older->groups[j].entry.state == RETL_GROUP_COMPLETE;
+		}
+		if (entry->state == RETL_GROUP_COMPLETE && !known)
+			directory->groups[left++] = directory->groups[i];
+	}
+	directory->groupCount = left;
+}
+
+/*
+ * The row store, or then the groups, have been read with a dirty snapshot: see which
+ * groups there are now, or have come since.  A row that was moved before it was looked
+ * at is in one of them, which was COMPLETE before.
+ */
+static void
+ReadGroupsAgain(RetlTableScan *scan, bool newOnes)
 {
 	MemoryContext oldContext = MemoryContextSwitchTo(scan->startContext);
+	RetlDirectory *whole = RetlDirectoryRead(scan->rel);
 
 	Assert(scan->visibility == NULL && scan->parallel == NULL);
-	scan->directory = RetlDirectoryRead(scan->rel);
+	scan->directory = palloc(sizeof(RetlDirectory));
+	*scan->directory = *whole;
+	scan->directory->groups = palloc(sizeof(RetlGroup) * Max(whole->groupCount, 1));
+	memcpy(scan->directory->groups, whole->groups, sizeof(RetlGroup) * whole->groupCount);
+	if (newOnes)
+		LeaveNewGroups(scan->directory, scan->seen);
+	scan->seen = whole;
 	scan->zones = palloc0(sizeof(RetlZoneEntry **) * Max(RelationGetDescr(scan->rel)->natts, 1));
 	MemoryContextSwitchTo(oldContext);
 }
@@ -567,9 +609,11 @@ StepItem(RetlTableScan *scan, int step)
 	{
 		int64		rows;
 
-		if (item == blocks && step > 0 && scan->snapshot->snapshot_type == SNAPSHOT_DIRTY)
+		if (step > 0 && scan->snapshot->snapshot_type == SNAPSHOT_DIRTY &&
+			((item == blocks && scan->seen == NULL) || (item == count && scan->seen != NULL)))
 		{
-			ReadGroupsAgain(scan);
+			ReadGroupsAgain(scan, scan->seen != NULL);
+			item = blocks;
 			count = blocks + scan->directory->groupCount;
 		}
 		if (item < 0 || item >= count)

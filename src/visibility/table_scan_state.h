@@ -85,6 +85,7 @@ struct RetlTableScan
 	int			runCount;
 	int			runNext;		/* the run to be prefetched next, see PrefetchRun */
 	RetlGroup **groupOfSlot;	/* parallel: by position in the directory */
+	RetlDirectory *seen;		/* dirty snapshot: the directory when it was read last, or NULL */
 	uint8	   *visibility;		/* of each group, VISIBILITY_..., or NULL: ask each time */
 	RetlZoneEntry ***zones;		/* [attnum - 1][directory page], read when needed */
 

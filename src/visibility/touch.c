@@ -19,9 +19,12 @@
  * Whoever touches rows one after the other without such a scan (a range of an
  * index, rows that were sorted) is expected to go on.
  *
- * What is kept of a vector are places of stubs, which are good as long as the
- * group is there, and that a command may touch its rows at all, which it may
- * until it ends: groups are removed under locks that keep writers out.
+ * What is kept of a vector are places of stubs, and that a command may touch its
+ * rows at all.  Both hold until the command ends: when compaction moves a row that
+ * has a stub, the stub goes with it, so what is done to it counts for the row
+ * wherever that is.  Rows without a stub are another matter: none is made in a group
+ * that somebody takes away, or has taken away.  Whoever does that marks the anchor
+ * with the map's lock held, so it is asked under that lock.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,6 +41,7 @@
 
 #include "base/compat.h"
 #include "storage/stub_map.h"
+#include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
 #include "visibility/touch.h"
@@ -75,6 +79,7 @@ typedef struct Expectation
 	/* rows whose stubs are known */
 	uint64		known[RETLDB_MAX_VECTOR_ROWS / 64];
 	ItemPointerData stubs[RETLDB_MAX_VECTOR_ROWS];
+	uint64		numbers[RETLDB_MAX_VECTOR_ROWS];	/* that these carry */
 
 	/* the command that may touch rows of the group */
 	bool		hasCommand;
@@ -244,17 +249,30 @@ CountTouch(uint32 vectorRow)
  * Remember the place of a stub.
  */
 static void
-SetKnown(uint32 vectorRow, const ItemPointerData *stub)
+SetKnown(uint32 vectorRow, const RetlStubEntry *stub)
 {
 	expected.known[vectorRow / 64] |= UINT64CONST(1) << (vectorRow % 64);
-	expected.stubs[vectorRow] = *stub;
+	expected.stubs[vectorRow] = stub->stub;
+	expected.numbers[vectorRow] = stub->number;
+}
+
+/*
+ * The known stub of a row.
+ */
+static void
+GetKnown(uint32 vectorRow, RetlStubEntry *stub)
+{
+	memset(stub, 0, sizeof(*stub));
+	stub->row = expected.firstRow + vectorRow;
+	stub->stub = expected.stubs[vectorRow];
+	stub->number = expected.numbers[vectorRow];
 }
 
 /*
  * Is it known that the command may touch this row, and where its stub is?
  */
 bool
-RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid, ItemPointer stub)
+RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid, RetlStubEntry *stub)
 {
 	uint64		rowNumber = RetlTidGetRowNumber(tid);
 	uint32		vectorRow;
@@ -265,7 +283,7 @@ RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid, ItemPointer stub)
 	if (!HasBit(expected.known, vectorRow))
 		return false;
 	CountTouch(vectorRow);
-	*stub = expected.stubs[vectorRow];
+	GetKnown(vectorRow, stub);
 	return true;
 }
 
@@ -465,6 +483,7 @@ MakeMissing(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *rows, Retl
 				continue;
 			touches[i] = RETL_ROW_HAS_STUB;
 			rows[i].stub = made[next++].stub;
+			rows[i].number = entry->rowBase + rows[i].row;
 		}
 	}
 	pfree(made);
@@ -472,8 +491,8 @@ MakeMissing(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *rows, Retl
 
 /*
  * Touch rows: those that belong to the leaf of the first, as many as it has room
- * for, but at least that one.  Returns the number of rows of which something is
- * known then; what is in touches and in rows[].stub.
+ * for, but at least that one; none if the group is being taken away.  Returns the
+ * number of rows of which something is known then; what is in touches and in rows[].
  */
 static int
 TouchRows(Relation rel, RetlGroup *group, RetlStubEntry *rows, RetlTouch *touches, int count)
@@ -486,12 +505,18 @@ TouchRows(Relation rel, RetlGroup *group, RetlStubEntry *rows, RetlTouch *touche
 		(void) GetCurrentTransactionId();
 	while (touches[0] == RETL_ROW_UNTOUCHED)
 	{
+		bool		stays;
+
 		if (room == 0)
 			RetlStubMapReserve(rel, group, rows[0].row);
 		RetlStubMapLock(rel, &group->entry);
 		inLeaf = RetlStubMapLookupRows(rel, &group->entry, rows, touches, count, &room);
-		MakeMissing(rel, &group->entry, rows, touches, inLeaf, room);
+		stays = RetlAnchorStays(rel, &group->entry);
+		if (stays)
+			MakeMissing(rel, &group->entry, rows, touches, inLeaf, room);
 		RetlStubMapUnlock(rel, &group->entry);
+		if (!stays)
+			break;
 	}
 	return inLeaf;
 }
@@ -524,11 +549,10 @@ RetlRowSetDead(Relation rel, RetlGroup *group, uint32 row)
 }
 
 /*
- * Make sure that a row has a stub or is known to be dead, and maybe others that
- * will be touched next.
+ * See touch.h.  Maybe others get their stubs that will be touched next.
  */
 RetlTouch
-RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, CommandId cid, ItemPointer stub)
+RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, CommandId cid, RetlStubEntry *stub)
 {
 	bool		isExpected = IsExpected(rel, group->entry.rowBase + row) &&
 		expected.groupId == group->entry.groupId;
@@ -546,7 +570,7 @@ RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, CommandId cid, ItemPoin
 		CountTouch(vectorRow);
 		if (HasBit(expected.known, vectorRow))
 		{
-			*stub = expected.stubs[vectorRow];
+			GetKnown(vectorRow, stub);
 			return RETL_ROW_HAS_STUB;
 		}
 		count = ChooseRows(vectorRow, rows);
@@ -557,11 +581,11 @@ RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, CommandId cid, ItemPoin
 		for (int i = 0; i < count; i++)
 		{
 			if (touches[i] == RETL_ROW_HAS_STUB)
-				SetKnown(rows[i].row - expected.firstRow, &rows[i].stub);
+				SetKnown(rows[i].row - expected.firstRow, &rows[i]);
 		}
 		expected.hasCommand = true;
 		expected.cid = cid;
 	}
-	*stub = rows[0].stub;
+	*stub = rows[0];
 	return touches[0];
 }

@@ -18,11 +18,11 @@
 
 /*
  * Make sure that a row has a stub or is known to be dead; the caller has found
- * that this command may touch rows of the group.  Returns RETL_ROW_HAS_STUB or
- * RETL_ROW_DEAD.
+ * that this command may touch rows of the group.  RETL_ROW_UNTOUCHED: it has none,
+ * and the group is being taken away, or was, so it will have none here.
  */
 extern RetlTouch RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, CommandId cid,
-							  ItemPointer stub);
+							  RetlStubEntry *stub);
 
 /*
  * A row of a group that only the current transaction sees is not to be there for
@@ -34,7 +34,8 @@ extern void RetlRowSetDead(Relation rel, RetlGroup *group, uint32 row);
  * Is it known already that this command may touch the row, and where its stub is?
  * Not for commands with a snapshot to cross-check.
  */
-extern bool RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid, ItemPointer stub);
+extern bool RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid,
+							 RetlStubEntry *stub);
 
 /* Is this one of the rows that a scan which is still under way hands out? */
 extern bool RetlTouchWasHandedOut(Relation rel, uint64 rowNumber);

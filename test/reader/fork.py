@@ -14,6 +14,7 @@ SEGMENT = 131072
 NO_BLOCK = 0xFFFFFFFF
 
 HEADER, DIRECTORY, ZONE_MAP, DATA, RUN_LIST, STUB_MAP = range(1, 7)
+STUB_NUMBERS = 9
 UNUSED, LOADING, COMPLETE, FREE = range(4)
 
 ANCHOR_BIT = 0x1000
@@ -81,7 +82,7 @@ def read_header(fork):
     if magic != b"RETLDB\0\0" or order != 0x01020304:
         raise Damaged("not a retldb table")
     levels, count = unpack("B3xI", data, 112)
-    if version != 1 or incompatible != 0 or levels != 1:
+    if version != 1 or incompatible & ~1 or levels != 1:
         raise Unsupported("format version %d, features %#x, %d levels"
                           % (version, incompatible, levels))
     if page_size != PAGE or header_length != 184 or count > 1900:
@@ -164,7 +165,7 @@ def anchor_state(fork, entry):
 
 
 def stub_map_leaves(fork, entry):
-    """The leaves of a group's stub map: first segment, segments, entries."""
+    """The leaves of a group's stub map: first segment, segments, stub number pages, entries."""
     segments = -(-entry.row_count // 1000)
     blocks = [entry.stub_map_root]
     root = fork.payload(entry.stub_map_root, STUB_MAP, entry.group_id, 0)
@@ -175,13 +176,31 @@ def stub_map_leaves(fork, entry):
     following = 0
     for block in blocks:
         page = fork.payload(block, STUB_MAP, entry.group_id, 0)
-        kind, count, first, number = unpack("BxHHH", page)
+        kind, count, first, number, start, pages = unpack("BxHHHII", page)
         if kind != 1 or first != following or number == 0 or count > 1016:
             raise Damaged("stub map of row group %d" % entry.group_id)
         following = first + number
-        yield first, number, unpack("%dQ" % count, page, 16)
+        yield first, number, (start, pages), unpack("%dQ" % count, page, 16)
     if following != segments:
         raise Damaged("stub map of row group %d" % entry.group_id)
+
+
+def stub_numbers(fork, entry, start, pages):
+    """The numbers that shared stubs of a group carry, by row."""
+    numbers = {}
+    last = -1
+    for sequence in range(pages):
+        page = fork.payload(start + sequence, STUB_NUMBERS, entry.group_id, sequence)
+        (count,) = unpack("I", page)
+        if count > 1017 or count == 0 or count < 1017 and sequence < pages - 1:
+            raise Damaged("stub numbers of row group %d" % entry.group_id)
+        for packed in unpack("%dQ" % count, page, 8):
+            row = packed & 0xFFFFF
+            if row <= last or row >= entry.row_count:
+                raise Damaged("stub numbers of row group %d" % entry.group_id)
+            numbers[row] = packed >> 20
+            last = row
+    return numbers
 
 
 def stub_is_there(fork, row_number, block, number):
@@ -208,13 +227,17 @@ def dead_rows(fork, entry):
     seen = set()
     if entry.stub_map_root == NO_BLOCK:
         return dead
-    for first, number, entries in stub_map_leaves(fork, entry):
+    numbers = {}
+    for first, number, pages, entries in stub_map_leaves(fork, entry):
+        if pages[1] != 0 and not numbers:
+            numbers = stub_numbers(fork, entry, *pages)
         for packed in entries:
             row, block, offset = packed & 0xFFFFF, packed >> 20 & 0x7FFFFFFF, packed >> 51 & 0x1FF
             if row >= entry.row_count or not first <= row // 1000 < first + number or \
-                    row in seen or packed >> 61:
+                    row in seen or packed >> 62 or packed >> 61 & 1 and row not in numbers:
                 raise Damaged("stub map entry of row group %d" % entry.group_id)
             seen.add(row)
-            if packed >> 60 & 1 or not stub_is_there(fork, entry.row_base + row, block, offset):
+            carried = numbers[row] if packed >> 61 & 1 else entry.row_base + row
+            if packed >> 60 & 1 or not stub_is_there(fork, carried, block, offset):
                 dead.add(row)
     return dead
