@@ -66,6 +66,7 @@ class Schedule:
         self.next = 1000            # ids that nobody has yet
         self.number = 0
         self.hot = 1
+        self.untouched = False      # perhaps: nobody has changed that row yet
         self.focus = None           # a table of which all sessions want the row self.hot
         self.cursors = [[] for _ in range(SESSIONS)]
         self.savepoints = [0] * SESSIONS
@@ -242,10 +243,11 @@ END $$""")
         """The next step, for a session that can do something."""
         if machine.draining():
             return self.drain(machine)
-        if self.chance(0.05):
+        if self.chance(0.08):
             # what they like is a few rows of any table, or one row only
             self.hot = self.random.randint(1, 60)
-            self.focus = self.choose(None, self.random.choice(self.tables))
+            self.focus = self.choose(None, self.random.choice(self.tables), self.random.choice(self.tables))
+            self.untouched = True
         kind = self.random.random()
         if kind < 0.02:
             return Op(0, 'standby' if self.chance(0.3) else '', kind='check')
@@ -309,6 +311,8 @@ END $$""")
 
     def inside(self, number):
         kind = self.random.random()
+        if self.focus is not None and self.chance(0.6):
+            return self.one_row(number, self.focus)
         if kind < 0.17:
             return self.end(number)
         if kind < 0.19:
@@ -353,6 +357,11 @@ END $$""")
     def one_row(self, number, table):
         name, i, many = table.name, self.id(), table.many
         kind = self.random.random()
+        if self.untouched and self.focus is table:
+            # the others shall find it locked
+            self.untouched = False
+            if self.chance(0.5):
+                return Op(number, 'SELECT * FROM %s WHERE id = %d FOR %s' % (name, self.hot, self.choose('KEY SHARE', 'KEY SHARE', 'SHARE', 'NO KEY UPDATE')), many=not table.key, queues=table.key)
         if kind < 0.13:
             i = self.choose(i, self.fresh(1))
             return Op(number, 'INSERT INTO %s (%s) VALUES (%s)%s' % (name, self.names(table), self.values(table, str(i)), self.returning()), many=many)

@@ -15,7 +15,6 @@ import pq
 
 SIDES = ('retldb', 'heap')
 SESSIONS = 4
-SERIALIZATION = ('40001', '40P01')
 # errors of which a command over many rows may meet one or the other first
 ROW_ERRORS = ('23', '40', '55P03', '57014', '21000')
 # how long a command may take (seconds) before it hangs
@@ -322,7 +321,7 @@ class Machine:
         if '55006' in states:
             return 'apart by plan'
         # whom a deadlock takes when many rows are locked in different orders
-        if any(state in SERIALIZATION for state in states) and (op.many or any(s.op is not None and s.op.many for s in self.sessions)):
+        if '40P01' in states and (op.many or any(s.op is not None and s.op.many for s in self.sessions)):
             return 'apart by order of rows'
         if session.serializable and not self.strict and any(state == '40001' for state in states):
             return 'apart by predicate locks'
@@ -384,15 +383,21 @@ class Machine:
     def limit_waits(self, number):
         """
         Who wakes first of several that wait is a matter of chance: let only those
-        wait who queue up for a row.  A deadlock has been resolved by now.
+        wait who queue up for rows, and for nothing else.  A deadlock has been
+        resolved by now.
         """
         session = self.sessions[number]
         if session.op is None:
             return
         self.count('waits')
         others = [s for s in self.waiting() if s is not session]
-        if others and not (session.op.queues and all(s.op.queues for s in others)):
+        if others and not (all(s.op.queues for s in self.waiting()) and self.wait_for_rows()):
             self.do_cancel(Op(number, '', kind='cancel'))
+
+    def wait_for_rows(self):
+        """Do all who wait do so for rows?"""
+        pids = ','.join(str(c.pid) for s in self.waiting() for c in s.connections)
+        return not self.monitor.rows("SELECT FROM pg_locks WHERE NOT granted AND pid IN (%s) AND locktype NOT IN ('transactionid', 'tuple')" % pids)
 
     def do_cancel(self, op):
         session = self.sessions[op.session]
