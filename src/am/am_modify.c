@@ -742,6 +742,11 @@ LookAtHeapVersion(Relation rel, ItemPointer tid, Snapshot snapshot, TransactionI
 /*
  * Look at a row of a row group.  Nobody else ever gets its TID, so it need not be
  * asked who made it.  False if it is not there.
+ *
+ * A row that was moved is in no other version than there, and what its stub here leads
+ * to, the same stub leads to there.  If that is not visible, because who has updated the
+ * row has not committed, the snapshot may see the row where it is now: *tid then says
+ * where.
  */
 static bool
 LookAtColumnarVersion(Relation rel, ItemPointer tid, Snapshot snapshot, Version *version)
@@ -752,6 +757,7 @@ LookAtColumnarVersion(Relation rel, ItemPointer tid, Snapshot snapshot, Version 
 	RetlStubEntry stub;
 	Buffer		buffer;
 	HeapTupleData tuple;
+	ItemPointerData place = *tid;
 
 	if (!RetlFindRowGroup(rel, tid, &group, &row))
 		return false;
@@ -764,9 +770,18 @@ LookAtColumnarVersion(Relation rel, ItemPointer tid, Snapshot snapshot, Version 
 		FindNext(&tuple, version);
 		UnlockReleaseBuffer(buffer);
 	}
-	/* it was moved, and is in no other version than there */
 	if (!ItemPointerIsValid(&version->next))
+	{
 		(void) RetlFindMovedGroupRow(rel, tid, &version->next);
+		return true;
+	}
+	while (!version->visible && RetlFindMovedGroupRow(rel, &place, &place))
+	{
+		version->visible = RetlFetchRow(rel, &place, snapshot, &anchor, NULL) !=
+			RETL_FETCHED_NONE;
+		if (version->visible)
+			*tid = place;
+	}
 	return true;
 }
 
