@@ -34,8 +34,12 @@
 /* Pages of the row store that are looked at to estimate its rows. */
 #define SAMPLE_PAGES	100
 
+/* How often VACUUM tries to lock the table for truncation, as heap's does. */
+#define TRUNCATE_ATTEMPTS	100
+
 /* See retldb_am.h. */
 uint64		retldb_vacuums = 0;
+bool		retldb_truncation_missed = false;
 
 /*
  * TRUNCATE of a table made in the same transaction, ON COMMIT DELETE ROWS.
@@ -159,8 +163,8 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	heap_vacuum_rel(rel, &heapParams, bstrategy);
 	rowStoreRows = EstimateRowStore(rel, RetlDirectoryRead(rel));
 	groupRows = RetlVacuumRowGroups(rel, params, bstrategy, rowStoreRows);
-	if (params->truncate != VACOPTVALUE_DISABLED)
-		RetlVacuumTruncate(rel);
+	retldb_truncation_missed = params->truncate != VACOPTVALUE_DISABLED &&
+		!RetlVacuumTruncate(rel, TRUNCATE_ATTEMPTS);
 	RetlVacuumReclaim(rel, bstrategy);
 	UpdateStatistics(rel, rowStoreRows + groupRows);
 	retldb_vacuums++;

@@ -63,7 +63,7 @@ WriteGroup(RetlRewrite *rewrite, const HeapTupleHeaderData *inserter, uint64 wri
 		return;
 	RetlDirectoryReserve(rewrite->new, rows, &groupId, &rowBase);
 	anchor = RetlAnchorInsertAs(rewrite->new, groupId, inserter);
-	RetlDirectoryAddGroup(rewrite->new, groupId, rowBase, rows, &anchor, writerXid, 0, &group);
+	RetlDirectoryAddGroup(rewrite->new, groupId, rowBase, rows, &anchor, writerXid, &group);
 	if (rewrite->options.sortKeyCount > 0)
 		RetlGroupWriterSort(rewrite->writer, NULL);
 	RetlGroupWriterWrite(rewrite->writer, rewrite->new, &group, &rewrite->memory);

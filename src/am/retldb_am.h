@@ -145,6 +145,9 @@ extern void retldb_relation_vacuum(Relation rel, struct VacuumParams *params,
 /* How many tables this backend has vacuumed: VACUUM (SKIP_LOCKED) does not tell. */
 extern uint64 retldb_vacuums;
 
+/* Has the last one failed to lock the table, to cut off its end? */
+extern bool retldb_truncation_missed;
+
 /* table_size.c */
 extern void retldb_relation_estimate_size(Relation rel, int32 *attr_widths,
 										  BlockNumber *pages, double *tuples,

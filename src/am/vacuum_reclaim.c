@@ -13,30 +13,36 @@
  * which may have it from the free space map, passes on.  Nobody has it pinned when
  * that happens.
  *
+ * On the way column pages are found that have no owner: a crash between appending
+ * pages and entering them leaves such.  They are given to groups as well.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/rel.h"
 
 #include "am/vacuum_reclaim.h"
 #include "base/settings.h"
+#include "storage/column_page.h"
 #include "storage/directory.h"
 #include "storage/page_alloc.h"
 #include "visibility/row_store.h"
 
 /* Pages to be taken at once that make it worth while, as a number and as a share of the file. */
-#define MIN_PAGES		32
+#define MIN_PAGES		16
 #define MIN_FRACTION	32
 
 /* The row store keeps so many, and this share of the file. */
-#define RESERVE_PAGES		32
+#define RESERVE_PAGES		16
 #define RESERVE_FRACTION	64
 
-/* Groups have few free pages if it is less than this share of the file. */
+/* Groups have few free pages if it is less than this share of the file, or so many. */
 #define FREE_FRACTION	8
+#define MIN_FREE_PAGES	32
 
 /* Entries to be made, of a few runs each. */
 #define MAX_ENTRIES		8
@@ -77,16 +83,17 @@ AddPage(BareRuns *bare, BlockNumber block)
 }
 
 /*
- * Find heap pages without a tuple.
+ * Find heap pages without a tuple, and column pages that nobody owns.
  */
 static void
-FindBarePages(Relation rel, const RetlDirectory *directory, BareRuns *bare,
-			  BufferAccessStrategy strategy)
+FindPages(Relation rel, const RetlDirectory *directory, BareRuns *bare, BareRuns *orphans,
+		  BufferAccessStrategy strategy)
 {
 	int			runCount;
 	RetlRun    *runs = RetlRowStoreRuns(rel, directory, RelationGetNumberOfBlocks(rel), &runCount);
 
 	memset(bare, 0, sizeof(*bare));
+	memset(orphans, 0, sizeof(*orphans));
 	for (int i = 0; i < runCount; i++)
 		for (uint32 j = 0; j < runs[i].length; j++)
 		{
@@ -97,6 +104,8 @@ FindBarePages(Relation rel, const RetlDirectory *directory, BareRuns *bare,
 			LockBuffer(buffer, BUFFER_LOCK_SHARE);
 			if (RetlPageIsBareHeap(BufferGetPage(buffer)))
 				AddPage(bare, runs[i].start + j);
+			else if (RetlPageIsColumnPage(BufferGetPage(buffer)))
+				AddPage(orphans, runs[i].start + j);
 			UnlockReleaseBuffer(buffer);
 		}
 	pfree(runs);
@@ -112,6 +121,22 @@ CompareLengths(const void *one, const void *other)
 }
 
 /*
+ * Leave out the first pages: rows had better go there than to the end of the file.
+ */
+static void
+KeepFirst(BareRuns *bare, uint64 pages)
+{
+	for (int i = 0; i < bare->count && pages > 0; i++)
+	{
+		uint32		kept = Min(bare->runs[i].length, pages);
+
+		bare->runs[i].start += kept;
+		bare->runs[i].length -= kept;
+		pages -= kept;
+	}
+}
+
+/*
  * Take some of the pages that are wanted, from the longest runs.  What is behind a
  * page in use stays.
  */
@@ -120,7 +145,8 @@ TakePages(Relation rel, uint64 groupId, bool newRun, RetlRun *taken, void *conte
 {
 	BareRuns   *bare = context;
 
-	while (bare->next < bare->count && bare->wanted > 0 && (newRun || bare->begun))
+	while (bare->next < bare->count && bare->wanted > 0 && (newRun || bare->begun) &&
+		   bare->runs[bare->next].length > 0)
 	{
 		RetlRun    *run = &bare->runs[bare->next];
 
@@ -139,6 +165,124 @@ TakePages(Relation rel, uint64 groupId, bool newRun, RetlRun *taken, void *conte
 	return false;
 }
 
+/* ---------------------------------------------------------------------
+ * Orphans
+ * ---------------------------------------------------------------------
+ */
+
+static int
+CompareStarts(const void *one, const void *other)
+{
+	BlockNumber left = ((const RetlRun *) one)->start;
+	BlockNumber right = ((const RetlRun *) other)->start;
+
+	return left < right ? -1 : left > right;
+}
+
+/*
+ * Everything that groups and the directory own, in order.  Unless these are locked,
+ * writers may have changed run lists meanwhile, and something is missing.
+ */
+static RetlRun *
+OwnedRuns(Relation rel, const RetlDirectory *directory, bool locked, int *ownedCount)
+{
+	RetlRun    *owned = palloc(sizeof(RetlRun) * 2 * Max(directory->pageCount, 1));
+	int			count = 0;
+
+	for (int i = 0; i < directory->pageCount; i++)
+	{
+		owned[count++] = (RetlRun) {directory->header->directoryBlocks[i], 1};
+		owned[count++] = (RetlRun) {directory->pages[i].zoneStart, directory->pages[i].zonePageCount};
+	}
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		const RetlGroupEntry *entry = &directory->groups[i].entry;
+		int			runCount;
+		RetlRun    *runs = locked ? RetlGroupGetRuns(rel, entry, &runCount) :
+			RetlGroupGetKnownRuns(rel, entry, &runCount);
+
+		owned = repalloc_huge(owned, sizeof(RetlRun) * (count + runCount + 1));
+		memcpy(owned + count, runs, sizeof(RetlRun) * runCount);
+		count += runCount;
+		if (entry->runListBlock != RETLDB_NO_BLOCK)
+			owned[count++] = (RetlRun) {entry->runListBlock, 1};
+		pfree(runs);
+	}
+	qsort(owned, count, sizeof(RetlRun), CompareStarts);
+	*ownedCount = count;
+	return owned;
+}
+
+/*
+ * Leave only those pages that nobody owns.
+ */
+static void
+RemoveOwned(Relation rel, const RetlDirectory *directory, bool locked, BareRuns *pages)
+{
+	BareRuns	left;
+	int			ownedCount;
+	RetlRun    *owned = OwnedRuns(rel, directory, locked, &ownedCount);
+	int			next = 0;
+
+	memset(&left, 0, sizeof(left));
+	for (int i = 0; i < pages->count; i++)
+		for (BlockNumber block = pages->runs[i].start;
+			 block < pages->runs[i].start + pages->runs[i].length; block++)
+		{
+			while (next < ownedCount && owned[next].start + owned[next].length <= block)
+				next++;
+			if (next == ownedCount || owned[next].start > block)
+				AddPage(&left, block);
+		}
+	pfree(owned);
+	*pages = left;
+}
+
+/*
+ * Which of these pages are orphans?  With the page lock and the extension lock nobody
+ * is between appending pages and entering them in the directory, so what has no owner
+ * then never gets one, but from VACUUM.
+ */
+static void
+FindOrphans(Relation rel, const RetlDirectory *directory, BareRuns *orphans)
+{
+	if (orphans->count > 0)
+		RemoveOwned(rel, directory, false, orphans);
+	if (orphans->count == 0)
+		return;
+	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	LockRelationForExtension(rel, ExclusiveLock);
+	RemoveOwned(rel, RetlDirectoryRead(rel), true, orphans);
+	UnlockRelationForExtension(rel, ExclusiveLock);
+	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
+	orphans->wanted = orphans->pages;
+	if (orphans->pages > 0)
+		ereport(DEBUG1,
+				(errmsg_internal("table \"%s\": %llu pages without an owner can be used",
+								 RelationGetRelationName(rel), (unsigned long long) orphans->pages)));
+}
+
+/*
+ * Take some orphans: they are column pages already.
+ */
+static bool
+TakeOrphans(Relation rel, uint64 groupId, bool newRun, RetlRun *taken, void *context)
+{
+	BareRuns   *orphans = context;
+
+	(void) rel;
+	(void) groupId;
+	if (!newRun || orphans->next == orphans->count)
+		return false;
+	*taken = orphans->runs[orphans->next++];
+	return true;
+}
+
+/* ---------------------------------------------------------------------
+ * All of it
+ * ---------------------------------------------------------------------
+ */
+
 /* See vacuum_reclaim.h. */
 void
 RetlVacuumReclaim(Relation rel, BufferAccessStrategy strategy)
@@ -149,6 +293,7 @@ RetlVacuumReclaim(Relation rel, BufferAccessStrategy strategy)
 	uint64		reserve = Max(RESERVE_PAGES, nblocks / RESERVE_FRACTION);
 	uint64		freePages = 0;
 	BareRuns	bare;
+	BareRuns	orphans;
 
 	/* what has an owner might be unknown */
 	if (retldb_skip_damaged_groups)
@@ -158,12 +303,16 @@ RetlVacuumReclaim(Relation rel, BufferAccessStrategy strategy)
 	for (int i = 0; i < directory->groupCount; i++)
 		if (directory->groups[i].entry.state == RETL_GROUP_FREE)
 			freePages += directory->groups[i].entry.pageCount;
-	if (freePages >= Max(MIN_PAGES, nblocks / FREE_FRACTION))
+	if (freePages >= Max(MIN_FREE_PAGES, nblocks / FREE_FRACTION))
 		return;
-	FindBarePages(rel, directory, &bare, strategy);
+	FindPages(rel, directory, &bare, &orphans, strategy);
+	FindOrphans(rel, directory, &orphans);
+	for (int i = 0; i < MAX_ENTRIES && RetlDirectoryAddFree(rel, TakeOrphans, &orphans); i++)
+		CHECK_FOR_INTERRUPTS();
 	if (bare.pages < reserve + worth)
 		return;
 	bare.wanted = bare.pages - reserve;
+	KeepFirst(&bare, reserve);
 	qsort(bare.runs, bare.count, sizeof(RetlRun), CompareLengths);
 	for (int i = 0; i < MAX_ENTRIES && RetlDirectoryAddFree(rel, TakePages, &bare); i++)
 		CHECK_FOR_INTERRUPTS();

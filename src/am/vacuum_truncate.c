@@ -5,8 +5,8 @@
  *
  * What may go are pages at the end of the fork that nobody needs: free ones of
  * dead groups, pages of the row store without a tuple, and column pages that
- * nobody owns, which crashes leave.  The header is never among them, nor is the
- * directory.
+ * nobody owns, which crashes leave.  The header is never among them; the directory is
+ * brought to free pages before.
  *
  * As in heap's VACUUM the table is locked exclusively for it, if that can be had
  * soon.  Under that lock nobody appends pages or has unwritten groups, so a page
@@ -34,7 +34,6 @@
 /* As for heap: pages that make it worth the lock, and how long to wait for it. */
 #define MINIMUM_PAGES		1000
 #define MINIMUM_FRACTION	16
-#define LOCK_ATTEMPTS		100
 #define LOCK_WAIT_MS		50
 
 /* Pages that are read under the lock between looks at whether somebody waits for it. */
@@ -57,19 +56,20 @@ CompareRuns(const void *a, const void *b)
 }
 
 /*
- * The first block behind all that are owned by the header, the directory and
- * groups that are not FREE.  The runs of those that are go to *freeRuns.  Unless the
+ * The first block behind all that are owned by the header, the directory (unless that
+ * can be moved) and groups that are not FREE.  The runs of those that are go to *freeRuns.  Unless the
  * table is locked, writers may have taken entries since the directory was read, run
  * list pages included; what is found then is an estimate.
  */
 static BlockNumber
-OwnedEnd(Relation rel, const RetlDirectory *directory, bool locked, FreeRuns *freeRuns)
+OwnedEnd(Relation rel, const RetlDirectory *directory, bool locked, bool movable,
+		 FreeRuns *freeRuns)
 {
 	BlockNumber end = RETLDB_HEADER_BLOCK + 1;
 
 	freeRuns->count = 0;
 	freeRuns->runs = palloc(sizeof(RetlRun));
-	for (int i = 0; i < directory->pageCount; i++)
+	for (int i = 0; i < directory->pageCount && !movable; i++)
 	{
 		end = Max(end, directory->header->directoryBlocks[i] + 1);
 		end = Max(end, directory->pages[i].zoneStart + directory->pages[i].zonePageCount);
@@ -129,14 +129,14 @@ PageIsBare(Relation rel, BlockNumber block)
 /*
  * How many blocks of the table are needed.  What has just been found FREE is not
  * read.  If the table is locked and somebody waits for that, what has been found
- * so far must do.
+ * so far must do.  If the directory is movable, it counts as standing elsewhere.
  */
 static BlockNumber
-FindNeeded(Relation rel, bool locked)
+FindNeeded(Relation rel, bool locked, bool movable)
 {
 	RetlDirectory *directory = RetlDirectoryRead(rel);
 	FreeRuns	freeRuns;
-	BlockNumber end = OwnedEnd(rel, directory, locked, &freeRuns);
+	BlockNumber end = OwnedEnd(rel, directory, locked, movable, &freeRuns);
 	BlockNumber needed = RelationGetNumberOfBlocks(rel);
 	int			i = freeRuns.count - 1;
 	uint32		read = 0;
@@ -162,9 +162,9 @@ FindNeeded(Relation rel, bool locked)
  * Get the exclusive lock, unless others have the table for too long.
  */
 static bool
-LockTable(Relation rel)
+LockTable(Relation rel, int attempts)
 {
-	for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++)
+	for (int attempt = 0; attempt < attempts; attempt++)
 	{
 		if (ConditionalLockRelation(rel, AccessExclusiveLock))
 			return true;
@@ -177,30 +177,33 @@ LockTable(Relation rel)
 }
 
 /* See vacuum_truncate.h. */
-void
-RetlVacuumTruncate(Relation rel)
+bool
+RetlVacuumTruncate(Relation rel, int attempts)
 {
 	BlockNumber before = RelationGetNumberOfBlocks(rel);
 	BlockNumber removable;
 	BlockNumber needed;
+	FreeRuns	freeRuns;
 
 	/* what has an owner might be unknown */
 	if (retldb_skip_damaged_groups)
-		return;
-	removable = before - FindNeeded(rel, false);
+		return true;
+	removable = before - FindNeeded(rel, false, true);
 	if (removable < MINIMUM_PAGES && removable < Max(before / MINIMUM_FRACTION, 1))
-		return;
-	if (!LockTable(rel))
+		return true;
+	if (!LockTable(rel, attempts))
 	{
 		ereport(DEBUG1,
 				(errmsg_internal("table \"%s\": stopping truncate due to conflicting lock request",
 								 RelationGetRelationName(rel))));
-		return;
+		return false;
 	}
 
 	/* others may have used it meanwhile */
 	before = RelationGetNumberOfBlocks(rel);
-	needed = FindNeeded(rel, true);
+	needed = FindNeeded(rel, true, true);
+	RetlDirectoryMoveDown(rel, needed);
+	needed = Max(needed, OwnedEnd(rel, RetlDirectoryRead(rel), true, false, &freeRuns));
 	if (needed < before)
 	{
 		RetlDirectoryCutFree(rel, needed);
@@ -211,4 +214,5 @@ RetlVacuumTruncate(Relation rel)
 	}
 	/* kept no longer than needed; a standby replays the truncation under its lock */
 	UnlockRelation(rel, AccessExclusiveLock);
+	return true;
 }

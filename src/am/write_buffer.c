@@ -373,7 +373,7 @@ BeginGroup(WriteState *state, Relation rel, CommandId cid, int options)
 	RetlDirectoryReserve(rel, state->options.groupRows, &groupId, &rowBase);
 	anchor = RetlAnchorInsert(rel, groupId, cid, (options & TABLE_INSERT_FROZEN) != 0);
 	RetlDirectoryAddGroup(rel, groupId, rowBase, state->options.groupRows, &anchor,
-						  U64FromFullTransactionId(GetTopFullTransactionId()), 0, &state->group);
+						  U64FromFullTransactionId(GetTopFullTransactionId()), &state->group);
 	state->open = true;
 	state->mayMove = state->options.sortKeyCount > 0;
 	MemoryContextSwitchTo(oldContext);

@@ -39,6 +39,7 @@ typedef struct RetlCompaction
 	uint64		minRows;		/* of the row store, to be moved at all: so many, */
 	double		scaleFactor;	/* and this share of the rows in row groups; those of a
 								 * full group always */
+	bool		holdClustering; /* pages of rewritten groups wait for VACUUM: no more of them */
 	int			maxOverlap;		/* groups that may overlap at a point, of a table
 								 * with an order */
 
@@ -64,6 +65,7 @@ typedef struct RetlCompaction
 	uint64		rowsRewritten;	/* from row groups */
 	uint64		groupsMerged;	/* taken away */
 	uint64		groupsWritten;
+	uint64		groupsAbandoned;	/* written, and rolled back */
 } RetlCompaction;
 
 /* What a step is about; in the step's memory context. */
@@ -72,13 +74,18 @@ typedef struct RetlCompactPlan
 	const struct RetlCompaction *compaction;
 	TransactionId oldestXmin;	/* what is older is visible to everybody */
 	RetlWriteOptions options;
+	const RetlGroup *firstGroup;	/* of the directory, */
+	int64	   *deadRows;		/* and what compact_plan.c knows of each of its groups */
 	int			groupCount;		/* groups to be rewritten, in order */
 	RetlGroup **groups;
 	int			pageCount;		/* row store pages, with the rows to be moved */
 	RetlPageRows **pages;
 	uint64		rowStoreRows;	/* in them */
 	bool		clustering;		/* the groups overlap */
-	uint32		wantedPages;	/* of the new group, 0 if that is not known */
+	int			otherPageCount; /* of these pages, if they are not worth a group by themselves */
+	BlockNumber anchorBlock;	/* where anchors go, if they can */
+	bool		makeAnchorPage; /* it is a free page yet */
+	bool		relocating;		/* each of the groups stays one, in free pages */
 	RetlMove	move;			/* what has become of the groups' rows */
 	BlockNumber nextBlock;		/* where to go on */
 } RetlCompactPlan;

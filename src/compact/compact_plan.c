@@ -11,7 +11,7 @@
  *	- a group with many dead rows is rewritten without them;
  *	- groups of a table with an order, whose ranges overlap, are rewritten to
  *	  as many groups that do not;
- *	- the last group of a file with many free pages moves to some of them.
+ *	- the last groups of a file with many free pages move to some of them.
  *
  * Only rows and groups that everybody sees take part (row_move.h).
  *
@@ -31,6 +31,7 @@
 #include "compact/compact.h"
 #include "rowgroup/group_reader.h"
 #include "rowgroup/write_options.h"
+#include "visibility/anchor.h"
 #include "visibility/row_store.h"
 
 /* Groups that are rewritten together because they overlap. */
@@ -47,9 +48,23 @@
 #define DEAD_SHARE_FULL	0.1
 #define DEAD_SHARE		0.2
 
+/*
+ * Rows of the row store are worth a group whatever the settings say if their pages are
+ * this share of the file, and so many.
+ */
+#define ROW_STORE_SHARE		0.0625
+#define MIN_SHARE_PAGES		64
+#define MIN_SHARE_ROWS		1000
+
 /* Share of free pages, of so many at least, from which on groups are brought to them. */
 #define FREE_SHARE		0.05
 #define MIN_RELOCATION_PAGES	256
+
+/* Groups that are brought to free pages together. */
+#define MAX_RELOCATED_GROUPS	8
+
+/* Not counted yet. */
+#define DEAD_ROWS_UNKNOWN	INT64CONST(-2)
 
 /* A group that may be rewritten. */
 typedef struct Candidate
@@ -137,7 +152,7 @@ CollectRows(RetlCompaction *compaction, Relation rel, const RetlDirectory *direc
  * How many rows of a group will be dead for who sees it written anew.
  */
 static uint32
-CountDeadRows(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
+ReadDeadRows(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
 {
 	MemoryContext context;
 	MemoryContext oldContext;
@@ -152,6 +167,19 @@ CountDeadRows(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
 	MemoryContextSwitchTo(oldContext);
 	MemoryContextDelete(context);
 	return dead.count;
+}
+
+/*
+ * The same; several searches ask for it.
+ */
+static uint32
+CountDeadRows(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
+{
+	int64	   *known = &plan->deadRows[group - plan->firstGroup];
+
+	if (*known == DEAD_ROWS_UNKNOWN)
+		*known = ReadDeadRows(rel, group, plan);
+	return (uint32) *known;
 }
 
 /*
@@ -273,13 +301,17 @@ PlanMerge(const RetlCompaction *compaction, Relation rel, const RetlDirectory *d
 	int			count;
 	Candidate  *small = FindSmallGroups(rel, directory, plan, &count);
 
-	if (plan->rowStoreRows > 0 && plan->rowStoreRows >= Min(minRows, plan->options.groupRows))
+	if (plan->rowStoreRows > 0 &&
+		(plan->rowStoreRows >= Min(minRows, plan->options.groupRows) ||
+		 (plan->rowStoreRows >= MIN_SHARE_ROWS &&
+		  plan->pageCount >= Max(MIN_SHARE_PAGES, RelationGetNumberOfBlocks(rel) * ROW_STORE_SHARE))))
 	{
 		int			chosen = ChooseNeighbours(compaction, plan, small, count - 1, plan->rowStoreRows);
 
 		AddGroups(plan, small + count - chosen, chosen);
 		return true;
 	}
+	plan->otherPageCount = plan->pageCount;
 	plan->pageCount = 0;
 	plan->rowStoreRows = 0;
 	for (int last = count - 1; last >= 0; last--)
@@ -332,90 +364,156 @@ PlanShrinking(const RetlCompaction *compaction, Relation rel, const RetlDirector
  * ---------------------------------------------------------------------
  */
 
-/*
- * The last run of a group in the file.
- */
-static RetlRun
-LastRun(Relation rel, const RetlGroup *group)
+/* Where a group ends in the file. */
+typedef struct Place
 {
-	int			count;
-	RetlRun    *runs = RetlGroupGetKnownRuns(rel, &group->entry, &count);
-	RetlRun		last = {0, 0};
+	RetlGroup  *group;
+	BlockNumber end;
+} Place;
 
-	for (int i = 0; i < count; i++)
-		if (runs[i].start >= last.start)
-			last = runs[i];
-	pfree(runs);
-	return last;
+static int
+CompareEnds(const void *one, const void *other)
+{
+	BlockNumber left = ((const Place *) one)->end;
+	BlockNumber right = ((const Place *) other)->end;
+
+	return left > right ? -1 : left < right;
+}
+
+static int
+CompareStarts(const void *one, const void *other)
+{
+	BlockNumber left = ((const RetlRun *) one)->start;
+	BlockNumber right = ((const RetlRun *) other)->start;
+
+	return left < right ? -1 : left > right;
 }
 
 /*
- * The group that stands last in the file, and the number of free pages.
+ * The groups by where they end, or their anchors are, the last one first, and the runs
+ * of free pages in order.
  */
-static RetlGroup *
-FindLastGroup(Relation rel, const RetlDirectory *directory, uint64 *freePages)
+static Place *
+FindPlaces(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *plan,
+		   int *placeCount, RetlRun **freeRuns, int *freeCount)
 {
-	RetlGroup  *last = NULL;
-	BlockNumber start = 0;
+	Place	   *places = palloc(sizeof(Place) * Max(directory->groupCount, 1));
 
-	*freePages = 0;
+	*placeCount = 0;
+	*freeRuns = palloc(sizeof(RetlRun));
+	*freeCount = 0;
 	for (int i = 0; i < directory->groupCount; i++)
 	{
 		RetlGroup  *group = &directory->groups[i];
+		BlockNumber end = 0;
+		int			count;
+		RetlRun    *runs = RetlGroupGetKnownRuns(rel, &group->entry, &count);
 
 		CHECK_FOR_INTERRUPTS();
 		if (group->entry.state == RETL_GROUP_FREE)
-			*freePages += group->entry.pageCount;
+		{
+			*freeRuns = repalloc_huge(*freeRuns, sizeof(RetlRun) * (*freeCount + count + 1));
+			memcpy(*freeRuns + *freeCount, runs, sizeof(RetlRun) * count);
+			*freeCount += count;
+		}
 		else
 		{
-			BlockNumber here = LastRun(rel, group).start;
-
-			if (here >= start)
-			{
-				start = here;
-				last = group;
-			}
+			for (int j = 0; j < count; j++)
+				end = Max(end, runs[j].start + runs[j].length);
+			/* the new one's anchor goes to the block that the plan names */
+			if (plan->anchorBlock < group->entry.anchorBlock)
+				end = Max(end, group->entry.anchorBlock + 1);
+			places[(*placeCount)++] = (Place) {group, end};
 		}
+		pfree(runs);
 	}
-	return last;
+	qsort(places, *placeCount, sizeof(Place), CompareEnds);
+	qsort(*freeRuns, *freeCount, sizeof(RetlRun), CompareStarts);
+	return places;
 }
 
 /*
- * Plan to bring the last group of the file to free pages before it, if there are
- * many: then VACUUM can cut off the end.
+ * How many free pages are before a block.
+ */
+static uint64
+FreeBefore(const RetlRun *freeRuns, int freeCount, BlockNumber end)
+{
+	uint64		pages = 0;
+
+	for (int i = 0; i < freeCount && freeRuns[i].start < end; i++)
+		pages += Min(freeRuns[i].length, end - freeRuns[i].start);
+	return pages;
+}
+
+/*
+ * Is nobody to come who sees the group?  VACUUM will give its pages away anyway.
+ */
+static bool
+IsDying(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
+{
+	bool		own;
+	HTSV_Result state = RetlAnchorVacuumState(rel, &group->entry, plan->oldestXmin, &own);
+
+	return state == HEAPTUPLE_DEAD || state == HEAPTUPLE_RECENTLY_DEAD;
+}
+
+/*
+ * Plan to move the rows of the row store, however few they are.
+ */
+static void
+PlanAllRows(RetlCompactPlan *plan)
+{
+	plan->pageCount = plan->otherPageCount;
+	plan->rowStoreRows = 0;
+	for (int i = 0; i < plan->pageCount; i++)
+		plan->rowStoreRows += plan->pages[i]->count;
+}
+
+/*
+ * Plan to bring the last groups of the file to free pages before them, if there are
+ * many: then VACUUM can cut off the end.  New groups take the first free pages of the
+ * file, so they end before the old ones.  If it is rows of the row store that stand
+ * last, these are moved to a group.
  */
 static bool
 PlanRelocation(Relation rel, const RetlDirectory *directory, RetlCompactPlan *plan)
 {
 	BlockNumber pages = RelationGetNumberOfBlocks(rel);
+	uint64		needed = 0;
 	uint64		freePages;
-	RetlGroup  *last = FindLastGroup(rel, directory, &freePages);
+	RetlRun    *freeRuns;
+	int			freeCount;
+	int			count;
+	Place	   *places = FindPlaces(rel, directory, plan, &count, &freeRuns, &freeCount);
 
-	uint32		wanted;
-
-	if (pages < MIN_RELOCATION_PAGES || freePages < pages * FREE_SHARE || last == NULL ||
-		!IsCandidate(rel, last, plan))
+	freePages = FreeBefore(freeRuns, freeCount, pages);
+	if (pages < MIN_RELOCATION_PAGES || freePages < pages * FREE_SHARE)
 		return false;
-	/* more only if options have changed, and then not once more */
-	wanted = last->entry.pageCount;
-	for (int i = 0; i < directory->groupCount; i++)
+	if (plan->otherPageCount > 0 &&
+		(count == 0 || plan->pages[plan->otherPageCount - 1]->block >= places[0].end))
 	{
-		RetlGroup  *group = &directory->groups[i];
-
-		/* the new group gets these pages, or others that end before them */
-		if (group->entry.state == RETL_GROUP_FREE &&
-			group->entry.runListBlock == RETLDB_NO_BLOCK &&
-			group->entry.pageCount >= wanted &&
-			LastRun(rel, group).start < LastRun(rel, last).start)
-		{
-			plan->wantedPages = wanted;
-			plan->groups = palloc(sizeof(RetlGroup *));
-			plan->groups[0] = last;
-			plan->groupCount = 1;
-			return true;
-		}
+		PlanAllRows(plan);
+		return true;
 	}
-	return false;
+	plan->groups = palloc(sizeof(RetlGroup *) * MAX_RELOCATED_GROUPS);
+	for (int i = 0; i < count && plan->groupCount < MAX_RELOCATED_GROUPS; i++)
+	{
+		RetlGroup  *group = places[i].group;
+
+		CHECK_FOR_INTERRUPTS();
+		if (IsDying(rel, group, plan))
+			continue;
+		/* with a run list, perhaps; one that grows has got other options meanwhile */
+		needed += group->entry.pageCount + 1;
+		if (needed > FreeBefore(freeRuns, freeCount, places[i].end) ||
+			!IsCandidate(rel, group, plan))
+			break;
+		plan->groups[plan->groupCount++] = group;
+		if (freePages - needed < pages * FREE_SHARE)
+			break;
+	}
+	plan->relocating = plan->groupCount > 0;
+	return plan->relocating;
 }
 
 /* ---------------------------------------------------------------------
@@ -603,14 +701,50 @@ PlanClustering(const RetlCompaction *compaction, Relation rel, const RetlDirecto
 }
 
 /*
- * The same, if the table has an order.
+ * The same, if the table has an order.  It writes as many pages as it sets free: not
+ * again before those that an earlier step has left are free.
  */
 static bool
-PlanOrder(const RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
+PlanOrder(RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
 		  RetlCompactPlan *plan)
 {
-	return plan->options.sortKeyCount > 0 && !compaction->noClustering &&
-		PlanClustering(compaction, rel, directory, plan);
+	if (plan->options.sortKeyCount == 0 || compaction->noClustering ||
+		!PlanClustering(compaction, rel, directory, plan))
+		return false;
+	if (compaction->holdClustering)
+	{
+		plan->groupCount = 0;
+		plan->clustering = false;
+		compaction->unfinished = true;
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Say where anchors are to go: they must not keep the end of the file from being cut
+ * off.  If the row store has room in the second half of the file only, a free page will
+ * be made a page of the row store.
+ */
+static void
+AimAnchors(Relation rel, const RetlDirectory *directory, RetlCompactPlan *plan)
+{
+	BlockNumber half = RelationGetNumberOfBlocks(rel) / 2;
+	BlockNumber first = InvalidBlockNumber;
+
+	if (half < MIN_RELOCATION_PAGES / 2 || plan->anchorBlock < half)
+		return;
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		const RetlGroupEntry *entry = &directory->groups[i].entry;
+
+		for (int j = 0; entry->state == RETL_GROUP_FREE && j < Min(entry->runCount, RETLDB_INLINE_RUNS); j++)
+			first = Min(first, entry->runs[j].start);
+	}
+	if (first >= half)
+		return;
+	plan->anchorBlock = first;
+	plan->makeAnchorPage = true;
 }
 
 /* See compact.h. */
@@ -625,6 +759,13 @@ RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *p
 	RetlWriteOptionsFill(rel, &plan->options);
 	plan->options.compacted = true;
 	directory = RetlDirectoryRead(rel);
+	plan->firstGroup = directory->groups;
+	plan->deadRows = MemoryContextAllocHuge(CurrentMemoryContext,
+											sizeof(int64) * Max(directory->groupCount, 1));
+	for (int i = 0; i < directory->groupCount; i++)
+		plan->deadRows[i] = DEAD_ROWS_UNKNOWN;
+	plan->anchorBlock = RetlAnchorFindRoom(rel, directory, MAX_RELOCATED_GROUPS);
+	AimAnchors(rel, directory, plan);
 	if (compaction->endGroupId == 0)
 	{
 		compaction->endGroupId = directory->header->nextGroupId;

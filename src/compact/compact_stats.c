@@ -48,7 +48,10 @@ typedef struct TableStats
 	TimestampTz last;
 	int64		lastDuration;	/* milliseconds */
 	bool		vacuumDue;
+	bool		truncationDue;	/* VACUUM could not lock the table to cut off its end */
 	TransactionId lastXid;		/* which has taken rows away */
+	int64		inserted;		/* rows, as seen last, */
+	TimestampTz insertedSeen;	/* and when these were another number */
 } TableStats;
 
 typedef struct SharedStats
@@ -139,6 +142,18 @@ FindTable(Oid relid, bool make)
  * ---------------------------------------------------------------------
  */
 
+/*
+ * The table is to be vacuumed when nobody needs any more what a transaction has taken
+ * away; if that is invalid, at once.
+ */
+static void
+WantVacuum(TableStats *table, TransactionId xid)
+{
+	if (!table->vacuumDue || TransactionIdIsValid(xid))
+		table->lastXid = xid;
+	table->vacuumDue = true;
+}
+
 /* See compact_stats.h. */
 void
 RetlCompactStatsReport(const RetlCompaction *compaction, bool automatic, TimestampTz started)
@@ -150,6 +165,9 @@ RetlCompactStatsReport(const RetlCompaction *compaction, bool automatic, Timesta
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	table = FindTable(compaction->relid, true);
 	table->yields += compaction->yields;
+	/* pages of groups that were rolled back are nobody's at once */
+	if (compaction->groupsAbandoned > 0)
+		WantVacuum(table, InvalidTransactionId);
 	if (compaction->steps > 0)
 	{
 		if (automatic)
@@ -163,42 +181,68 @@ RetlCompactStatsReport(const RetlCompaction *compaction, bool automatic, Timesta
 		table->groupsWritten += compaction->groupsWritten;
 		table->last = GetCurrentTimestamp();
 		table->lastDuration = TimestampDifferenceMilliseconds(started, table->last);
-		table->vacuumDue = true;
-		table->lastXid = compaction->lastXid;
+		WantVacuum(table, compaction->lastXid);
 	}
 	LWLockRelease(shared->lock);
 }
 
 /* See compact_stats.h. */
 void
-RetlCompactStatsReportFailure(Oid relid)
+RetlCompactStatsReportFailure(Oid relid, bool cancelled)
 {
+	TableStats *table;
+
 	if (shared == NULL)
 		return;
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	FindTable(relid, true)->failures++;
+	table = FindTable(relid, true);
+	table->failures++;
+	/* it may have written groups, and what fails in other ways fails again */
+	if (cancelled)
+		WantVacuum(table, InvalidTransactionId);
 	LWLockRelease(shared->lock);
+}
+
+/*
+ * Has a table rows that wait for VACUUM?  *lastXid is the one that took them away.
+ */
+static bool
+VacuumIsPending(Oid relid, TransactionId *lastXid)
+{
+	TableStats *table;
+	bool		pending;
+
+	if (shared == NULL)
+		return false;
+	LWLockAcquire(shared->lock, LW_SHARED);
+	table = FindTable(relid, false);
+	pending = table != NULL && table->vacuumDue;
+	*lastXid = pending ? table->lastXid : InvalidTransactionId;
+	LWLockRelease(shared->lock);
+	return pending;
 }
 
 /* See compact_stats.h. */
 bool
 RetlCompactStatsVacuumIsDue(Oid relid, TransactionId oldestXmin)
 {
-	TableStats *table;
-	bool		due;
+	TransactionId lastXid;
 
-	if (shared == NULL)
-		return false;
-	LWLockAcquire(shared->lock, LW_SHARED);
-	table = FindTable(relid, false);
-	due = table != NULL && table->vacuumDue && TransactionIdPrecedes(table->lastXid, oldestXmin);
-	LWLockRelease(shared->lock);
-	return due;
+	return VacuumIsPending(relid, &lastXid) && TransactionIdPrecedes(lastXid, oldestXmin);
+}
+
+/* See compact_stats.h. */
+bool
+RetlCompactStatsVacuumIsPending(Oid relid)
+{
+	TransactionId lastXid;
+
+	return VacuumIsPending(relid, &lastXid);
 }
 
 /* See compact_stats.h. */
 void
-RetlCompactStatsVacuumed(Oid relid)
+RetlCompactStatsVacuumed(Oid relid, bool truncationDue)
 {
 	TableStats *table;
 
@@ -207,7 +251,59 @@ RetlCompactStatsVacuumed(Oid relid)
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	table = FindTable(relid, true);
 	table->vacuumDue = false;
+	table->truncationDue = truncationDue;
 	table->vacuums++;
+	LWLockRelease(shared->lock);
+}
+
+/* See compact_stats.h. */
+bool
+RetlCompactStatsIsQuiet(Oid relid, int64 inserted, int milliseconds)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TableStats *table;
+	bool		quiet;
+
+	if (shared == NULL)
+		return false;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	table = FindTable(relid, true);
+	if (table->inserted != inserted || table->insertedSeen == 0)
+	{
+		table->inserted = inserted;
+		table->insertedSeen = now;
+	}
+	quiet = TimestampDifferenceExceeds(table->insertedSeen, now, milliseconds);
+	LWLockRelease(shared->lock);
+	return quiet;
+}
+
+/* See compact_stats.h. */
+bool
+RetlCompactStatsTruncationIsDue(Oid relid)
+{
+	TableStats *table;
+	bool		due;
+
+	if (shared == NULL)
+		return false;
+	LWLockAcquire(shared->lock, LW_SHARED);
+	table = FindTable(relid, false);
+	due = table != NULL && table->truncationDue;
+	LWLockRelease(shared->lock);
+	return due;
+}
+
+/* See compact_stats.h. */
+void
+RetlCompactStatsTruncated(Oid relid)
+{
+	TableStats *table;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	table = FindTable(relid, false);
+	if (table != NULL)
+		table->truncationDue = false;
 	LWLockRelease(shared->lock);
 }
 
@@ -263,7 +359,8 @@ retldb_compaction_stats(PG_FUNCTION_ARGS)
 		bool		nulls[13] = {false};
 		int			n = 0;
 
-		if (table->database != MyDatabaseId)
+		if (table->database != MyDatabaseId ||
+			(table->last == 0 && table->failures == 0 && table->yields == 0))
 			continue;
 		values[n++] = ObjectIdGetDatum(table->relid);
 		values[n++] = Int64GetDatum(table->manual);

@@ -47,7 +47,7 @@ extern void RetlCompactStatsReport(const RetlCompaction *compaction, bool automa
 								   TimestampTz started);
 
 /* Count one that has failed, or was cancelled. */
-extern void RetlCompactStatsReportFailure(Oid relid);
+extern void RetlCompactStatsReportFailure(Oid relid, bool cancelled);
 
 /*
  * Are there rows that compaction has taken away since the table was vacuumed by
@@ -55,7 +55,20 @@ extern void RetlCompactStatsReportFailure(Oid relid);
  */
 extern bool RetlCompactStatsVacuumIsDue(Oid relid, TransactionId oldestXmin);
 
-/* It was vacuumed. */
-extern void RetlCompactStatsVacuumed(Oid relid);
+/* Are there such rows at all? */
+extern bool RetlCompactStatsVacuumIsPending(Oid relid);
+
+/*
+ * Has nothing come into the table for a while, going by the rows that have been inserted
+ * so far?
+ */
+extern bool RetlCompactStatsIsQuiet(Oid relid, int64 inserted, int milliseconds);
+
+/* It was vacuumed; but its end could not be cut off, for others have used the table? */
+extern void RetlCompactStatsVacuumed(Oid relid, bool truncationDue);
+
+/* Has the end of the table still to be cut off; it was. */
+extern bool RetlCompactStatsTruncationIsDue(Oid relid);
+extern void RetlCompactStatsTruncated(Oid relid);
 
 #endif							/* RETLDB_COMPACT_STATS_H */

@@ -195,9 +195,11 @@ WriteGroup(Sink *sink)
 	RetlDirectoryReserve(sink->rel, rows, &groupId, &rowBase);
 	NotePlaces(sink, rowBase, rows);
 	group = NextGroup(sink->move);
+	if (BlockNumberIsValid(sink->plan->anchorBlock))
+		RelationSetTargetBlock(sink->rel, sink->plan->anchorBlock);
 	anchor = RetlAnchorInsert(sink->rel, groupId, GetCurrentCommandId(true), false);
 	RetlDirectoryAddGroup(sink->rel, groupId, rowBase, rows, &anchor,
-						  U64FromFullTransactionId(sink->newestXid), sink->plan->wantedPages, group);
+						  U64FromFullTransactionId(sink->newestXid), group);
 	RetlGroupWriterWrite(sink->writer, sink->rel, group, &sink->memory);
 	RetlGroupWriterReset(sink->writer);
 	RetlCompactMakeEntries(sink->rel, group);
@@ -376,6 +378,8 @@ PutGroups(Sink *sink, RetlCompactPlan *plan)
 		for (uint32 index = 0; index < RetlGroupReaderVectorCount(reader) && !sink->yielded; index++)
 			PutVector(sink, reader, &dead, i, index);
 		sink->compaction->rowsRewritten += entry->rowCount - dead.count;
+		if (plan->relocating)
+			WriteGroup(sink);
 	}
 	RetlGroupReaderFree(reader);
 }
@@ -588,20 +592,24 @@ RememberGroups(RetlCompaction *compaction, const RetlMove *move)
 }
 
 /*
- * Do what is planned; false if it was given up.
+ * Do what is planned; false if it was given up.  *written is how many groups were
+ * written.
  */
 static bool
-CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
+CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan, uint64 *written)
 {
 	Sink		sink;
 
 	ReportPlan(plan);
+	if (plan->makeAnchorPage)
+		plan->anchorBlock = RetlDirectoryGiveToHeap(rel, plan->anchorBlock + 1);
 	BeginSink(&sink, compaction, rel, plan);
 	PutGroups(&sink, plan);
 	PutRowStore(&sink, plan);
 	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_WRITING);
 	FinishSink(&sink);
 	EndSink(&sink);
+	*written = sink.move->newCount;
 	if (sink.yielded)
 		return false;
 	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_REMOVING);
@@ -640,9 +648,14 @@ RetlCompactStep(RetlCompaction *compaction, Relation rel)
 
 	if (RetlCompactMakePlan(compaction, rel, &plan))
 	{
-		result = CarryOut(compaction, rel, &plan) ? RETL_STEP_DONE : RETL_STEP_YIELDED;
+		uint64		written;
+
+		result = CarryOut(compaction, rel, &plan, &written) ? RETL_STEP_DONE : RETL_STEP_YIELDED;
 		if (result == RETL_STEP_YIELDED)
+		{
 			*compaction = before;
+			compaction->groupsAbandoned += written;
+		}
 	}
 	MemoryContextSwitchTo(oldContext);
 	MemoryContextDelete(context);

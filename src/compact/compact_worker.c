@@ -47,6 +47,7 @@
 #include "utils/timestamp.h"
 
 #include "am/retldb_am.h"
+#include "am/vacuum_truncate.h"
 #include "base/compat.h"
 #include "base/options.h"
 #include "base/settings.h"
@@ -59,6 +60,16 @@ extern PGDLLEXPORT void RetlCompactWorkerMain(Datum arg);
 
 /* Rounds of a worker over the tables of its database, at most. */
 #define MAX_ROUNDS	10
+
+/* After so many naptimes without new rows no more groups than these may overlap. */
+#define QUIET_NAPTIMES	3
+#define QUIET_OVERLAP	2
+
+/* How often it tries to lock a table whose end is to be cut off, 50 ms apart. */
+#define TRUNCATE_ATTEMPTS	10
+
+/* Pause between rounds. */
+#define ROUND_DELAY_MS	100L
 
 /* ---------------------------------------------------------------------
  * The launcher
@@ -187,6 +198,18 @@ AddContext(void *arg)
 }
 
 /*
+ * Sleep, outside of transactions.
+ */
+static void
+Pause(long milliseconds)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 milliseconds, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
  * A step was done: let others have the disk.
  */
 static void
@@ -194,12 +217,7 @@ Commit(void)
 {
 	CommitTransactionCommand();
 	if (retldb_autocompact_delay > 0)
-	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 retldb_autocompact_delay, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
+		Pause(retldb_autocompact_delay);
 	StartTransactionCommand();
 }
 
@@ -209,6 +227,23 @@ Rollback(void)
 {
 	AbortCurrentTransaction();
 	StartTransactionCommand();
+}
+
+/*
+ * How many groups may overlap of a table with an order.  While rows come in, it does not
+ * pay to rewrite groups for a few of them; afterwards readers are all there is.
+ */
+static int
+MaxOverlap(Relation rel)
+{
+	PgStat_StatTabEntry *statistics = pgstat_fetch_stat_tabentry(RelationGetRelid(rel));
+
+	if (retldb_autocompact_overlap > QUIET_OVERLAP && statistics != NULL &&
+		RetlCompactStatsIsQuiet(RelationGetRelid(rel), statistics->tuples_inserted,
+								Min(retldb_autocompact_naptime, INT_MAX / 1000 / QUIET_NAPTIMES) *
+								1000 * QUIET_NAPTIMES))
+		return QUIET_OVERLAP;
+	return retldb_autocompact_overlap;
 }
 
 /*
@@ -236,7 +271,7 @@ Examine(Oid relid, MemoryContext context, RetlCompaction *compaction, Transactio
 	compaction->minRows = options.autocompactThreshold != RETLDB_UNSET ?
 		options.autocompactThreshold : retldb_autocompact_threshold;
 	compaction->scaleFactor = retldb_autocompact_scale_factor;
-	compaction->maxOverlap = retldb_autocompact_overlap;
+	compaction->maxOverlap = options.orderBy != NULL ? MaxOverlap(rel) : retldb_autocompact_overlap;
 	relation_close(rel, AccessShareLock);
 	return options.autocompact != 0;
 }
@@ -290,12 +325,48 @@ Vacuum(Oid relid)
 	RetlVacuum(list_make1(relation), &params, strategy);
 	FreeAccessStrategy(strategy);
 	if (retldb_vacuums > before)
-		RetlCompactStatsVacuumed(relid);
+		RetlCompactStatsVacuumed(relid, retldb_truncation_missed);
 }
 
 /*
- * Do for a table what is due; rewriting groups that overlap takes longest, so one
- * step of it at a time.  True if there may be more of it.
+ * Cut off the end of a table that VACUUM could not lock, because others used it all
+ * the time.
+ */
+static void
+TruncateIfDue(Oid relid)
+{
+	Relation	rel;
+
+	if (!RetlCompactStatsTruncationIsDue(relid) ||
+		!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
+		return;
+	rel = try_relation_open(relid, NoLock);
+	if (rel == NULL)
+		return;
+	if (!RetlIsRetldbTable(rel) || RetlVacuumTruncate(rel, TRUNCATE_ATTEMPTS))
+		RetlCompactStatsTruncated(relid);
+	relation_close(rel, NoLock);
+}
+
+/*
+ * Vacuum the table if rows that compaction took away are nobody's any more.  Ends
+ * transactions then.
+ */
+static bool
+VacuumIfDue(Oid relid, MemoryContext context, TransactionId oldestXmin)
+{
+	if (!RetlCompactStatsVacuumIsDue(relid, oldestXmin))
+		return false;
+	pgstat_report_activity(STATE_RUNNING, psprintf("retldb: vacuum %s", tableName));
+	MemoryContextSwitchTo(context);
+	Vacuum(relid);
+	return true;
+}
+
+/*
+ * Do for a table what is due; rewriting groups that overlap takes longest, and needs
+ * most room, so one step of it at a time, and only when VACUUM has set the pages of
+ * the one before free.  True if there may be more of it.
  */
 static bool
 WorkOnTable(Oid relid, MemoryContext context)
@@ -308,6 +379,10 @@ WorkOnTable(Oid relid, MemoryContext context)
 
 	if (!Examine(relid, context, &compaction, &oldestXmin))
 		return false;
+	if (VacuumIfDue(relid, context, oldestXmin) &&
+		!Examine(relid, context, &compaction, &oldestXmin))
+		return false;
+	compaction.holdClustering = RetlCompactStatsVacuumIsPending(relid);
 	pgstat_report_activity(STATE_RUNNING, psprintf("retldb: compact %s", tableName));
 	(void) RetlCompactTable(&compaction, &transactions);
 	RetlCompactStatsReport(&compaction, true, started);
@@ -316,12 +391,8 @@ WorkOnTable(Oid relid, MemoryContext context)
 
 	if (compaction.steps > 0 && !Examine(relid, context, &compaction, &oldestXmin))
 		return unfinished;
-	if (RetlCompactStatsVacuumIsDue(relid, oldestXmin))
-	{
-		pgstat_report_activity(STATE_RUNNING, psprintf("retldb: vacuum %s", tableName));
-		MemoryContextSwitchTo(context);
-		Vacuum(relid);
-	}
+	if (!VacuumIfDue(relid, context, oldestXmin))
+		TruncateIfDue(relid);
 	return unfinished;
 }
 
@@ -341,12 +412,14 @@ TryTable(Oid relid, MemoryContext context)
 	}
 	PG_CATCH();
 	{
+		bool		cancelled = geterrcode() == ERRCODE_QUERY_CANCELED;
+
 		HOLD_INTERRUPTS();
 		QueryCancelPending = false;
 		EmitErrorReport();
 		AbortOutOfAnyTransaction();
 		FlushErrorState();
-		RetlCompactStatsReportFailure(relid);
+		RetlCompactStatsReportFailure(relid, cancelled);
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();
@@ -437,6 +510,9 @@ RetlCompactWorkerMain(Datum arg)
 	MemoryContextSwitchTo(tableContext);
 	for (int round = 0; unfinished && round < MAX_ROUNDS; round++)
 	{
+		/* snapshots come and go: VACUUM may be due then */
+		if (round > 0)
+			Pause(ROUND_DELAY_MS);
 		unfinished = false;
 		foreach(cell, tables)
 		{

@@ -529,7 +529,6 @@ RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group,
 	RetlBytesWriter *bytes;
 	uint64		overflowOffset;
 	uint32		columnCount;
-	uint32		usedPages;
 
 	/* an error may have left something there */
 	MemoryContextReset(memory->column);
@@ -541,9 +540,9 @@ RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group,
 	columnCount = WriteColumns(writer, bytes, &group->entry, columns, zoneEntries,
 							   memory->column);
 	WriteFooter(writer, bytes, &group->entry, overflowOffset, columns, columnCount);
-	usedPages = RetlBytesWriterEnd(bytes);
+	RetlBytesWriterEnd(bytes);
 	RetlZoneMapWrite(rel, group, zoneEntries, natts);
-	RetlDirectoryComplete(rel, group, usedPages);
+	RetlDirectoryComplete(rel, group);
 
 	MemoryContextSwitchTo(oldContext);
 	MemoryContextReset(memory->group);

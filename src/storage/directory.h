@@ -93,14 +93,23 @@ extern const char *RetlGroupEntryProblem(const RetlGroupEntry *entry, BlockNumbe
 extern void RetlDirectoryReserve(Relation rel, uint32 rowCapacity,
 								 uint64 *groupId, uint64 *rowBase);
 
-/*
- * Add the entry of a reserved group whose anchor stands at anchorTid.  If a
- * FREE slot is at hand its pages are taken over: entry->runs then is not empty.
- * wantedPages says how many pages it will have, 0 if that is not known.
- */
+/* Add the entry of a reserved group whose anchor stands at anchorTid; it has no pages yet. */
 extern void RetlDirectoryAddGroup(Relation rel, uint64 groupId, uint64 rowBase,
 								  uint32 rowCapacity, ItemPointer anchorTid,
-								  uint64 writerXid, uint32 wantedPages, RetlGroup *group);
+								  uint64 writerXid, RetlGroup *group);
+
+/*
+ * Give pages of FREE entries to a LOADING group, up to as many as wanted, those first
+ * in the file first; the caller is the group's writer.  Returns how many there were.
+ * They are added to the end of the group's runs, and their content is anything.
+ */
+extern uint32 RetlDirectoryTakeFree(Relation rel, RetlGroup *group, uint32 wanted);
+
+/*
+ * Make a page of the row store of the first free page, if that is before a block.
+ * Returns it, or InvalidBlockNumber.
+ */
+extern BlockNumber RetlDirectoryGiveToHeap(Relation rel, BlockNumber before);
 
 /*
  * Append a run of pages to a LOADING group's entry (and to *group), or to a
@@ -134,10 +143,9 @@ extern bool RetlDirectoryReadStubMapRoot(Relation rel, RetlGroup *group);
 
 /*
  * Publish a group; the caller has set rowCount, vectorRows, dataLength,
- * footerOffset and footerLength in group->entry and written all pages and zone entries.  Pages
- * past usedPages are given back if they are worth it.
+ * footerOffset and footerLength in group->entry and written all pages and zone entries.
  */
-extern void RetlDirectoryComplete(Relation rel, RetlGroup *group, uint32 usedPages);
+extern void RetlDirectoryComplete(Relation rel, RetlGroup *group);
 
 /* Release the pages of a group whose anchor is gone (VACUUM only). */
 extern void RetlDirectoryFree(Relation rel, const RetlGroup *group);
@@ -155,10 +163,17 @@ typedef bool (*RetlTakePages) (Relation rel, uint64 groupId, bool newRun, RetlRu
 extern bool RetlDirectoryAddFree(Relation rel, RetlTakePages take, void *context);
 
 /*
- * Put FREE entries together, neighbours in the file that are adjacent or small, as
- * far as their runs fit one entry (VACUUM): small ones are of no use, and take slots.
+ * Put FREE entries together, neighbours in the file, as far as their runs fit one
+ * entry without a run list (VACUUM): they take slots.
  */
 extern void RetlDirectoryMergeFree(Relation rel);
+
+/*
+ * Bring directory pages that do not stand before a block, with their zone maps, to the
+ * first free pages that are in one run.  Their old pages are nobody's then, and about to
+ * be cut off (VACUUM, under AccessExclusiveLock).
+ */
+extern void RetlDirectoryMoveDown(Relation rel, BlockNumber end);
 
 /*
  * Let FREE entries go of all pages from block "end" on, which are about to be

@@ -6,10 +6,10 @@
  * Byte b of the string is byte b % RETLDB_PAYLOAD_SIZE of the payload of the
  * group's page number b / RETLDB_PAYLOAD_SIZE, counting through its runs.
  *
- * The writer collects pages in memory.  First it writes over pages that the
- * group inherited from a dead one, then it appends: many pages under one hold
- * of the extension lock, so that concurrent loaders get long runs.  Each run
- * is entered in the directory as soon as it exists.
+ * The writer collects pages in memory.  It writes them to free pages, if there are
+ * some, else it appends: many pages under one hold of the extension lock, so that
+ * concurrent loaders get long runs.  Each run is entered in the directory before it is
+ * written, or as soon as it exists.
  *
  *-------------------------------------------------------------------------
  */
@@ -46,7 +46,6 @@ struct RetlBytesWriter
 	Relation	rel;
 	RetlGroup  *group;
 	BufferAccessStrategy strategy;
-	uint32		inheritedPages; /* pages the group had when we began */
 	uint32		writtenPages;
 	uint64		position;
 	char	   *images;			/* [WRITER_PAGES] */
@@ -65,24 +64,23 @@ RetlBytesWriterBegin(Relation rel, RetlGroup *group)
 	writer->rel = rel;
 	writer->group = group;
 	writer->strategy = GetAccessStrategy(BAS_BULKWRITE);
-	writer->inheritedPages = group->entry.pageCount;
 	writer->images = palloc((Size) WRITER_PAGES * BLCKSZ);
 	return writer;
 }
 
 /*
- * Write images over inherited pages, as far as there are any; returns how many
- * that were.
+ * Write images to pages that the group has and that are not written yet, as far as
+ * there are any; returns how many that were.
  */
 static uint32
-WriteInherited(RetlBytesWriter *writer)
+WriteTaken(RetlBytesWriter *writer)
 {
 	uint32		done = 0;
 	uint32		before = 0;		/* pages of the runs before this one */
 	int			count;
 	RetlRun    *runs;
 
-	if (writer->writtenPages >= writer->inheritedPages)
+	if (writer->writtenPages >= writer->group->entry.pageCount)
 		return 0;
 	runs = RetlGroupGetRuns(writer->rel, &writer->group->entry, &count);
 	for (int i = 0; i < count && done < writer->imageCount; i++)
@@ -144,7 +142,8 @@ FlushImages(RetlBytesWriter *writer)
 	RetlPageGetHeader((Page) (writer->images + (Size) (writer->imageCount - 1) * BLCKSZ))->used =
 		writer->lastUsed;
 
-	done = WriteInherited(writer);
+	(void) RetlDirectoryTakeFree(writer->rel, writer->group, writer->imageCount);
+	done = WriteTaken(writer);
 	if (done < writer->imageCount)
 		AppendImages(writer, done);
 	writer->writtenPages += writer->imageCount;
@@ -206,19 +205,16 @@ RetlBytesWriterPosition(const RetlBytesWriter *writer)
 }
 
 /*
- * Write what is left; returns the number of pages used.
+ * Write what is left.
  */
-uint32
+void
 RetlBytesWriterEnd(RetlBytesWriter *writer)
 {
-	uint32		pages;
-
 	FlushImages(writer);
-	pages = writer->writtenPages;
+	Assert(writer->group->entry.pageCount == writer->writtenPages);
 	FreeAccessStrategy(writer->strategy);
 	pfree(writer->images);
 	pfree(writer);
-	return pages;
 }
 
 /*

@@ -26,8 +26,8 @@ extern uint64 RetlBytesWriterAppend(RetlBytesWriter *writer, const void *data, S
 /* Offset of the next byte. */
 extern uint64 RetlBytesWriterPosition(const RetlBytesWriter *writer);
 
-/* Write what is left; returns the number of pages used. */
-extern uint32 RetlBytesWriterEnd(RetlBytesWriter *writer);
+/* Write what is left: the group then has as many pages as it needs. */
+extern void RetlBytesWriterEnd(RetlBytesWriter *writer);
 
 /* Reader over a group's pages; one per open group, cheap. */
 typedef struct RetlBytesReader

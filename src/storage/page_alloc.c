@@ -261,3 +261,24 @@ RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 wanted, uint64 gro
 		FreeSpaceMapVacuumRange(rel, first, first + taken);
 	return taken;
 }
+
+/* See page_alloc.h. */
+void
+RetlPageGiveToHeap(Relation rel, BlockNumber block)
+{
+	Buffer		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
+	Page		page = BufferGetPage(buffer);
+
+	START_CRIT_SECTION();
+	PageInit(page, BLCKSZ, 0);
+	/* as the visibility map says of it; who inserts a tuple clears both */
+	PageSetAllVisible(page);
+	MarkBufferDirty(buffer);
+	if (RelationNeedsWAL(rel))
+		log_newpage_buffer(buffer, true);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buffer);
+
+	RecordPageWithFreeSpace(rel, block, BLCKSZ - SizeOfPageHeaderData);
+	FreeSpaceMapVacuumRange(rel, block, block + 1);
+}

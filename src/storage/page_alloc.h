@@ -40,6 +40,12 @@ extern void RetlPagesOverwrite(Relation rel, BlockNumber first, char *images, ui
 extern uint32 RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 wanted,
 									uint64 groupId);
 
+/*
+ * Make an empty heap page of a column page that nobody owns.  To a scan that takes the
+ * page for a column page, tuples that come there are like those of pages appended later.
+ */
+extern void RetlPageGiveToHeap(Relation rel, BlockNumber block);
+
 /* Is this locked page a heap page without a tuple? */
 extern bool RetlPageIsBareHeap(Page page);
 

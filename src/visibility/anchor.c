@@ -32,6 +32,9 @@
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
 
+/* Pages of the row store in which room for anchors is looked for. */
+#define MAX_ROOM_BLOCKS	1024
+
 StaticAssertDecl(RETLDB_ANCHOR_PAYLOAD_OFFSET == MAXALIGN(SizeofHeapTupleHeader),
 				 "the anchor's payload follows the tuple header");
 StaticAssertDecl((RETLDB_MARK_BITS & (HEAP_NATTS_MASK | HEAP2_XACT_MASK)) == 0,
@@ -63,6 +66,42 @@ AnnounceFreeSpace(Relation rel, BlockNumber block)
 
 	RecordPageWithFreeSpace(rel, block, space);
 	FreeSpaceMapVacuumRange(rel, block, block + 1);
+}
+
+/* See anchor.h. */
+BlockNumber
+RetlAnchorFindRoom(Relation rel, const RetlDirectory *directory, int anchors)
+{
+	Size		needed = anchors * (MAXALIGN(RETLDB_ANCHOR_LENGTH) + sizeof(ItemIdData)) +
+		RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR);
+	BlockNumber found = InvalidBlockNumber;
+	int			looked = 0;
+	int			runCount;
+	RetlRun    *runs = RetlRowStoreRuns(rel, directory, RelationGetNumberOfBlocks(rel), &runCount);
+
+	for (int i = 0; i < runCount && looked < MAX_ROOM_BLOCKS && !BlockNumberIsValid(found); i++)
+		for (uint32 j = 0; j < runs[i].length && looked < MAX_ROOM_BLOCKS; j++, looked++)
+		{
+			Buffer		buffer;
+			Page		page;
+			bool		roomy;
+
+			/* the map may be out of date */
+			if (GetRecordedFreeSpace(rel, runs[i].start + j) < needed)
+				continue;
+			buffer = ReadBuffer(rel, runs[i].start + j);
+			LockBuffer(buffer, BUFFER_LOCK_SHARE);
+			page = BufferGetPage(buffer);
+			roomy = !PageIsNew(page) && PageGetHeapFreeSpace(page) >= needed;
+			UnlockReleaseBuffer(buffer);
+			if (roomy)
+			{
+				found = runs[i].start + j;
+				break;
+			}
+		}
+	pfree(runs);
+	return found;
 }
 
 /*

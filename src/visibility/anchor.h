@@ -44,6 +44,13 @@ extern bool RetlAnchorHasLostMark(const HeapTupleData *tuple);
 extern ItemPointerData RetlAnchorInsert(Relation rel, uint64 groupId, CommandId cid, bool frozen);
 
 /*
+ * The first page of the row store with room for so many anchors; InvalidBlockNumber
+ * if there is none among the first pages.  Anchors at the end of the file would keep
+ * it from being cut off.
+ */
+extern BlockNumber RetlAnchorFindRoom(Relation rel, const RetlDirectory *directory, int anchors);
+
+/*
  * Is the group visible to the snapshot?  If so, and header is not NULL, a copy
  * of the anchor's tuple header is put there (xmin, cmin of all its rows).
  * Takes part in serializable conflict detection.
