@@ -7,7 +7,8 @@
  * written, no version is made, no lock is left behind.  To everybody else it is as
  * if the update had been done just before somebody else's; to the command it is an
  * update: it is counted and returned, and triggers see an old and a new row, which
- * are the same one.
+ * are the same one.  If a trigger may be called after the command, the row is changed
+ * as usual: somebody else might have removed it by then.
  *
  * A row that has been changed, or is being changed, by somebody is not left alone
  * here but goes the ordinary way, which waits and finds out what has become of it.
@@ -18,8 +19,11 @@
 
 #include "access/heapam.h"
 #include "access/xact.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "storage/bufmgr.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 
@@ -87,6 +91,30 @@ RetlSuppressesNoop(Relation rel)
 		option->relid = RelationGetRelid(rel);
 	}
 	return option->suppressNoop != RETLDB_UNSET ? option->suppressNoop != 0 : retldb_suppress_noop;
+}
+
+/*
+ * May a trigger want to see updated rows when the command is over?  Nothing keeps a
+ * row that was left alone until then.  Triggers of keys are not called for such rows.
+ */
+static bool
+HasLateTriggers(Relation rel)
+{
+	TriggerDesc *triggers = rel->trigdesc;
+
+	if (triggers == NULL || !triggers->trig_update_after_row)
+		return false;
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (trigger->tgdeferrable && TRIGGER_FOR_ROW(trigger->tgtype) &&
+			TRIGGER_FOR_AFTER(trigger->tgtype) && TRIGGER_FOR_UPDATE(trigger->tgtype) &&
+			trigger->tgfoid != F_UNIQUE_KEY_RECHECK &&
+			RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE)
+			return true;
+	}
+	return false;
 }
 
 /* ---------------------------------------------------------------------
@@ -194,7 +222,7 @@ RetlUpdateIsNoop(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId 
 {
 	HeapTupleHeaderData header;
 
-	if (!RetlSuppressesNoop(rel) || !RetlIsSlot(slot))
+	if (!RetlSuppressesNoop(rel) || !RetlIsSlot(slot) || HasLateTriggers(rel))
 		return false;
 	ExecMaterializeSlot(slot);
 	slot_getallattrs(slot);
