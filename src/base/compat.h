@@ -131,6 +131,16 @@ typedef PGAlignedBlock RetlIOBlock;
 #endif
 
 /*
+ * 17 has read streams (see storage/page_stream.c); 18 may ask for the next blocks
+ * while it collects I/O, as our function for that takes no locks.
+ */
+#if PG_VERSION_NUM >= 180000
+#define RETL_READ_STREAM_FLAGS		READ_STREAM_USE_BATCHING
+#elif PG_VERSION_NUM >= 170000
+#define RETL_READ_STREAM_FLAGS		READ_STREAM_DEFAULT
+#endif
+
+/*
  * The arguments by which ANALYZE gives a block, and the block, pinned; invalid
  * after the last one.  17 hands over a stream of buffers and asks until it ends,
  * older versions name block by block.

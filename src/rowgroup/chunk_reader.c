@@ -45,6 +45,14 @@
 #define PARTIAL_MIN_LENGTH		4096
 #define PIECE_HEAD				64
 
+/*
+ * Streams of a group that may read more than was asked for, and hold pins of it
+ * between calls; of a scan through a ring of buffers, whose buffers must not all be
+ * pinned.
+ */
+#define MAX_AHEAD		8
+#define MAX_AHEAD_RING	1
+
 /* Arena callback: memory of a memory context. */
 static void *
 AllocateIn(void *context, size_t size)
@@ -121,12 +129,32 @@ RetlChunkOpen(RetlChunkReader *chunk, RetlBytesReader *bytes,
 	return NULL;
 }
 
+/* Give up the stream, if there is one. */
+static void
+StopStream(RetlChunkReader *chunk)
+{
+	RetlPageStreamEnd(chunk->stream);
+	chunk->stream = NULL;
+	if (chunk->ahead)
+		chunk->bytes->aheads--;
+	chunk->ahead = false;
+}
+
 /* See chunk_reader.h. */
 void
 RetlChunkUseBuffers(RetlChunkReader *chunk, RetlChunkBuffers *buffers)
 {
 	Assert(chunk->ownBuffers.raw == NULL && chunk->ownBuffers.stored == NULL);
 	chunk->buffers = buffers;
+}
+
+/* See chunk_reader.h. */
+void
+RetlChunkUseStreams(RetlChunkReader *chunk, bool use)
+{
+	chunk->streams = use;
+	if (!use)
+		StopStream(chunk);
 }
 
 /* ---------------------------------------------------------------------
@@ -281,8 +309,9 @@ ReadUnit(RetlChunkReader *chunk, const RetlUnit *unit, uint8 *dst)
 		EnsureStored(chunk, unit->storedLength);
 		stored = chunk->buffers->stored;
 	}
-	RetlBytesReaderReadPrefetched(chunk->bytes, chunk->column.chunkOffset + unit->offset,
-								  unit->storedLength, stored);
+	RetlBytesReaderReadStream(chunk->bytes, chunk->stream,
+							  chunk->column.chunkOffset + unit->offset,
+							  unit->storedLength, stored);
 	if (RetlCrc32c(0, stored, unit->storedLength) != unit->checksum)
 		return "unit has a wrong checksum";
 	if (stored != dst &&
@@ -592,7 +621,8 @@ PrefetchAfter(RetlChunkReader *chunk, const RetlUnit *unit)
 
 	if (from > end + chunk->prefetchDistance / 2 || from >= to)
 		return;
-	RetlBytesReaderPrefetch(chunk->bytes, chunk->column.chunkOffset + from, to - from);
+	chunk->missing = RetlBytesReaderPrefetch(chunk->bytes, chunk->column.chunkOffset + from,
+											 to - from);
 	chunk->prefetchedTo = to;
 }
 
@@ -612,9 +642,52 @@ PrefetchForUnit(RetlChunkReader *chunk, const RetlUnit *unit, bool isNext)
 		PrefetchAfter(chunk, unit);
 	else
 	{
-		PrefetchUnit(chunk, unit);
+		chunk->missing = RetlBytesReaderPrefetch(chunk->bytes,
+												 chunk->column.chunkOffset + unit->offset,
+												 unit->storedLength);
 		chunk->prefetchedTo = end;
 	}
+}
+
+/*
+ * Have a unit that is about to be read, and is not in memory, come from a stream:
+ * from one that goes on to the end of the chunk, if units are being read one after
+ * the other and not too many streams do that already.
+ */
+static void
+StreamUnit(RetlChunkReader *chunk, const RetlUnit *unit, bool isNext)
+{
+	uint64		offset = chunk->column.chunkOffset + unit->offset;
+	uint64		length = unit->storedLength;
+	MemoryContext oldContext;
+
+	if (!chunk->streams || (chunk->ahead && RetlBytesStreamIsNear(chunk->stream, offset)))
+		return;
+	StopStream(chunk);
+	if (!chunk->missing && chunk->prefetchDistance > 0)
+		return;
+	if (isNext && chunk->bytes->aheads < (chunk->bytes->strategy == NULL ? MAX_AHEAD : MAX_AHEAD_RING))
+	{
+		length = chunk->column.chunkLength - unit->offset;
+		chunk->ahead = true;
+		chunk->bytes->aheads++;
+	}
+	oldContext = MemoryContextSwitchTo(chunk->context);
+	chunk->stream = RetlBytesReaderBeginStream(chunk->bytes, offset, length);
+	MemoryContextSwitchTo(oldContext);
+}
+
+/* See chunk_reader.h. */
+void
+RetlChunkPrefetchPiece(RetlChunkReader *chunk, uint32 pieceIndex)
+{
+	uint32		unitIndex = pieceIndex / chunk->view.piecesPerUnit;
+
+	if (chunk->unitIndex == unitIndex)
+		return;
+	if (chunk->view.dictionaryUnits > 0 && !chunk->dictionaryOpen && chunk->dictionary == NULL)
+		PrefetchUnit(chunk, &chunk->view.units[0]);
+	PrefetchUnit(chunk, &chunk->view.units[chunk->view.dictionaryUnits + unitIndex]);
 }
 
 /* If the cache has this unit, make it the current one. */
@@ -769,6 +842,7 @@ LoadUnit(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit, bool is
 	const char *problem;
 
 	PrefetchForUnit(chunk, unit, isNext);
+	StreamUnit(chunk, unit, isNext);
 	problem = context != NULL ?
 		ReadUnitToCache(chunk, unitIndex, unit, context) :
 		ReadUnitToBuffer(chunk, unitIndex, unit);

@@ -82,6 +82,10 @@ typedef struct RetlChunkReader
 	/* prefetching, see LoadUnit */
 	uint64		prefetchDistance;
 	uint64		prefetchedTo;	/* offset from the chunk's start */
+	bool		streams;		/* may pages come from a stream? */
+	bool		missing;		/* are they not in shared buffers? */
+	bool		ahead;			/* does the stream go on to the chunk's end? */
+	RetlPageStream *stream;		/* or NULL */
 
 	/* buffers */
 	RetlChunkBuffers *buffers;	/* ownBuffers, or the caller's */
@@ -122,6 +126,15 @@ extern void RetlChunkUseBuffers(RetlChunkReader *chunk, RetlChunkBuffers *buffer
  */
 extern void RetlChunkUseCache(RetlChunkReader *chunk, RetlCacheEntry *group,
 							  const RetlCacheKey *key, bool admit, RetlCachePins *pins);
+
+/*
+ * From now on, or no longer, read from streams, which may hold pins between calls;
+ * so whoever wants it stops it before the chunk, or the resource owner, goes.
+ */
+extern void RetlChunkUseStreams(RetlChunkReader *chunk, bool use);
+
+/* Start reading what a piece is read from, but for the header, in the background. */
+extern void RetlChunkPrefetchPiece(RetlChunkReader *chunk, uint32 pieceIndex);
 
 /*
  * Find piece "pieceIndex" of the chunk, reading its unit if need be.  The piece

@@ -73,10 +73,24 @@ ReportProblem(RetlGroupReader *reader, const char *columnName, const char *probl
 	RetlReportDamagedGroup(reader->rel, reader->entry.groupId, columnName, problem);
 }
 
+/* Give up what columns have read ahead. */
+static void
+StopStreams(RetlGroupReader *reader)
+{
+	for (int i = 0; reader->streams && i < reader->columnCapacity; i++)
+	{
+		RetlColumnReader *column = reader->columns[i];
+
+		if (column != NULL && column->opened && column->present)
+			RetlChunkUseStreams(&column->chunk, false);
+	}
+}
+
 /* Forget the group the reader was at. */
 static void
 CloseGroup(RetlGroupReader *reader)
 {
+	StopStreams(reader);
 	reader->open = false;
 	reader->blockCount = 0;
 	for (int i = 0; i < reader->columnCapacity; i++)
@@ -159,6 +173,14 @@ CacheGroup(RetlGroupReader *reader)
 
 /* See group_reader.h. */
 void
+RetlGroupReaderUseStreams(RetlGroupReader *reader, bool use)
+{
+	StopStreams(reader);
+	reader->streams = use;
+}
+
+/* See group_reader.h. */
+void
 RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 {
 	RetlReadContext readContext;
@@ -198,6 +220,7 @@ RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 void
 RetlGroupReaderFree(RetlGroupReader *reader)
 {
+	StopStreams(reader);
 	MemoryContextDelete(reader->context);
 }
 
@@ -421,7 +444,10 @@ OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 	if (problem != NULL)
 		ReportProblem(reader, column->name, problem, false);
 	if (column->present)
+	{
 		RetlChunkUseBuffers(&column->chunk, &column->buffers);
+		RetlChunkUseStreams(&column->chunk, reader->streams && !reader->single);
+	}
 	column->opened = true;
 }
 
@@ -469,6 +495,55 @@ RetlGroupReaderPrefetch(RetlGroupReader *reader, AttrNumber attnum)
 		RetlBytesReaderPrefetch(&reader->bytes, entry.chunkOffset,
 								Min(distance, entry.chunkLength));
 	RetlReadContextPop(&readContext);
+}
+
+/* Start reading the header of a column's chunk, as RetlGroupReaderPrefetch. */
+static void
+PrefetchHeader(RetlGroupReader *reader, AttrNumber attnum)
+{
+	RetlReadContext readContext;
+	RetlFooterColumn entry;
+	const char *problem;
+	bool		unsupported;
+
+	RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
+						ColumnName(reader, attnum));
+	if (RetlGroupReaderFindColumn(reader, (uint32) attnum, &entry, &problem, &unsupported))
+		RetlBytesReaderPrefetch(&reader->bytes, entry.chunkOffset, entry.chunkHeaderLength);
+	RetlReadContextPop(&readContext);
+}
+
+/* See group_reader.h. */
+void
+RetlGroupReaderExpect(RetlGroupReader *reader, const Bitmapset *columns, uint32 index)
+{
+	int			natts = reader->tupdesc->natts;
+
+	if (!reader->bytes.missing || columns == NULL || RetlPrefetchDistance(reader->rel) == 0)
+		return;
+
+	/* the headers of all of them at once, then the units that these name */
+	for (int pass = 0; pass < 2; pass++)
+	{
+		for (AttrNumber attnum = 1; attnum <= natts; attnum++)
+		{
+			RetlColumnReader *column;
+
+			if (TupleDescAttr(reader->tupdesc, attnum - 1)->attisdropped ||
+				!bms_is_member(attnum, columns))
+				continue;
+			column = GetColumn(reader, attnum);
+			if (pass == 0 && !column->opened)
+				PrefetchHeader(reader, attnum);
+			if (pass == 1)
+			{
+				column = RetlGroupReaderUseColumn(reader, attnum);
+				if (column->present)
+					RetlChunkPrefetchPiece(&column->chunk, index * reader->footer.vectorRows /
+										   column->chunk.view.pieceRows);
+			}
+		}
+	}
 }
 
 /*

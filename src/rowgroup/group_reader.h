@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "access/attnum.h"
+#include "nodes/bitmapset.h"
 
 #include "rowgroup/column_test.h"
 #include "rowgroup/zone_filter.h"
@@ -80,6 +81,14 @@ extern void RetlGroupReaderSetSingle(RetlGroupReader *reader, bool single);
 extern void RetlGroupReaderAnticipate(RetlGroupReader *reader, const AttrNumber *attnums,
 									  int count, uint32 row);
 
+/*
+ * From now on, or no longer, columns that are read one vector after the other may
+ * come from streams (page_stream.h), which hold pins between calls.  So the reader
+ * must be freed, or told to stop, by the resource owner that it is used with.  After
+ * an error that was caught it must not be used at all.
+ */
+extern void RetlGroupReaderUseStreams(RetlGroupReader *reader, bool use);
+
 /* Turn to a COMPLETE group: reads and checks its footer (header part only). */
 extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry);
 
@@ -88,6 +97,14 @@ extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *e
  * background, as many as are prefetched at once.  Nothing if it is open already.
  */
 extern void RetlGroupReaderPrefetch(RetlGroupReader *reader, AttrNumber attnum);
+
+/*
+ * Vector "index" of these columns (attribute numbers; NULL: not known) is going to be
+ * read.  If what was read last had to come from disk, have all of them begin to
+ * come, instead of one after the other.
+ */
+extern void RetlGroupReaderExpect(RetlGroupReader *reader, const Bitmapset *columns,
+								  uint32 index);
 
 extern void RetlGroupReaderFree(RetlGroupReader *reader);
 

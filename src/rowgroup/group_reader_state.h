@@ -63,6 +63,7 @@ struct RetlGroupReader
 	RetlCacheKey cacheKey;		/* all but group, column and part */
 	RetlCachePins *pins;		/* of the group; if cached */
 	bool		single;			/* see RetlGroupReaderSetSingle */
+	bool		streams;		/* see RetlGroupReaderUseStreams */
 
 	/* the group */
 	bool		open;

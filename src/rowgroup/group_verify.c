@@ -4,7 +4,7 @@
  *	  Checks all there is of a row group: footer, chunks, statistics.
  *
  * Reading checks what it needs to be safe, and what checksums tell.  Here
- * everything else is checked: that the parts lie side by side without gaps,
+ * everything else is checked: that the parts lie side by side,
  * that every piece decodes, and that statistics are those of the values.
  *
  * Faults are answered as texts.  Only page reads raise errors.
@@ -387,6 +387,18 @@ CheckAbsent(RetlGroupReader *reader, const RetlDirectory *directory, const RetlG
 	return NULL;
 }
 
+/*
+ * Does a part of the group begin where the one before ends, or else on the next
+ * page?
+ */
+static bool
+IsNextPart(uint64 offset, uint64 position)
+{
+	return offset == position ||
+		(offset > position && offset - position < RETLDB_PAYLOAD_SIZE &&
+		 offset % RETLDB_PAYLOAD_SIZE == 0);
+}
+
 /* Check the footer's entries one after the other. */
 static char *
 CheckFooter(RetlGroupReader *reader, const RetlDirectory *directory, const RetlGroup *group)
@@ -410,7 +422,7 @@ CheckFooter(RetlGroupReader *reader, const RetlDirectory *directory, const RetlG
 										  reader->entry.footerOffset, &unsupported);
 		if (problem == NULL && column.columnId <= previousId)
 			problem = "column entries of the footer are not in order";
-		if (problem == NULL && column.chunkOffset != position)
+		if (problem == NULL && !IsNextPart(column.chunkOffset, position))
 			problem = "chunk does not begin where the one before ends";
 		if (problem == NULL)
 			problem = CheckType(reader, &column);
@@ -421,10 +433,10 @@ CheckFooter(RetlGroupReader *reader, const RetlDirectory *directory, const RetlG
 		absent = CheckAbsent(reader, directory, group, previousId + 1, column.columnId);
 		if (absent != NULL)
 			return absent;
-		position += column.chunkLength;
+		position = column.chunkOffset + column.chunkLength;
 		previousId = column.columnId;
 	}
-	if (position != reader->entry.footerOffset)
+	if (!IsNextPart(reader->entry.footerOffset, position))
 		return pstrdup("footer does not begin where the last chunk ends");
 	return CheckAbsent(reader, directory, group, previousId + 1,
 					   (uint32) RelationGetNumberOfAttributes(reader->rel) + 1);

@@ -196,6 +196,24 @@ RetlBytesWriterAppend(RetlBytesWriter *writer, const void *data, Size length)
 }
 
 /*
+ * See group_bytes.h.
+ */
+void
+RetlBytesWriterFit(RetlBytesWriter *writer, uint64 length, uint64 maxGap)
+{
+	uint64		used = writer->position % RETLDB_PAYLOAD_SIZE;
+	uint64		gap = RETLDB_PAYLOAD_SIZE - used;
+	char	   *zeroes;
+
+	if (used == 0 || length == 0 || gap > maxGap ||
+		(used + length - 1) / RETLDB_PAYLOAD_SIZE == (length - 1) / RETLDB_PAYLOAD_SIZE)
+		return;
+	zeroes = palloc0(gap);
+	RetlBytesWriterAppend(writer, zeroes, gap);
+	pfree(zeroes);
+}
+
+/*
  * Offset of the next byte.
  */
 uint64
@@ -231,6 +249,7 @@ RetlBytesReaderInit(RetlBytesReader *reader, Relation rel, const RetlGroupEntry 
 	reader->groupId = entry->groupId;
 	reader->dataLength = entry->dataLength;
 	reader->prefetchDistance = RetlPrefetchDistance(rel);
+	reader->aheads = 0;
 	reader->runs = RetlGroupGetRuns(rel, entry, &reader->runCount);
 	for (int i = 0; i < reader->runCount; i++)
 		pages += reader->runs[i].length;
@@ -268,20 +287,24 @@ CheckRange(const RetlBytesReader *reader, uint64 offset, uint64 length)
  * not: if a page is, those after it are taken to be.  The first one does not
  * tell, for what was read before often ends on it.
  */
-void
-RetlBytesReaderPrefetch(const RetlBytesReader *reader, uint64 offset, uint64 length)
+bool
+RetlBytesReaderPrefetch(RetlBytesReader *reader, uint64 offset, uint64 length)
 {
 	uint64		first = offset / RETLDB_PAYLOAD_SIZE;
 	uint64		end = Min(offset + length, reader->dataLength);
+	bool		missing = false;
 
 	for (uint64 index = first; index * RETLDB_PAYLOAD_SIZE < end; index++)
 	{
 		PrefetchBufferResult result = PrefetchBuffer(reader->rel, MAIN_FORKNUM,
 													 RetlBytesReaderBlock(reader, (uint32) index));
 
+		missing |= !BufferIsValid(result.recent_buffer);
 		if (!result.initiated_io && index > first)
 			break;
 	}
+	reader->missing = missing;
+	return missing;
 }
 
 /*
@@ -343,11 +366,45 @@ PinPage(RetlBytesReader *reader, BlockNumber block, uint64 offset, Size rest, bo
 	return buffer;
 }
 
+/* RetlPageBlock: the block of a page of a group. */
+static BlockNumber
+BlockOfPage(void *source, uint64 page)
+{
+	return RetlBytesReaderBlock(source, (uint32) page);
+}
+
 /*
- * Copy bytes [offset, offset + length) to dst; "ask": PinPage has to ask for pages.
+ * Begin a stream of the pages that a range is on.
+ */
+RetlPageStream *
+RetlBytesReaderBeginStream(RetlBytesReader *reader, uint64 offset, uint64 length)
+{
+	CheckRange(reader, offset, length);
+	Assert(length > 0);
+	return RetlPageStreamBegin(reader->rel, reader->strategy, BlockOfPage, reader,
+							   offset / RETLDB_PAYLOAD_SIZE,
+							   (offset + length - 1) / RETLDB_PAYLOAD_SIZE + 1, true);
+}
+
+/*
+ * Is the stream at the page of this offset, or at the one after it?  Then the page
+ * was read just now, for what was before ended on it.
+ */
+bool
+RetlBytesStreamIsNear(const RetlPageStream *stream, uint64 offset)
+{
+	uint64		page = offset / RETLDB_PAYLOAD_SIZE;
+
+	return RetlPageStreamIsAt(stream, page) || RetlPageStreamIsAt(stream, page + 1);
+}
+
+/*
+ * Copy bytes [offset, offset + length) to dst.  Pages come from the stream, which may be
+ * NULL, as far as it has them; "ask": PinPage has to ask for the others.
  */
 static void
-ReadBytes(RetlBytesReader *reader, uint64 offset, Size length, void *dst, bool ask)
+ReadBytes(RetlBytesReader *reader, RetlPageStream *stream, uint64 offset, Size length, void *dst,
+		  bool ask)
 {
 	char	   *to = dst;
 
@@ -358,7 +415,8 @@ ReadBytes(RetlBytesReader *reader, uint64 offset, Size length, void *dst, bool a
 		uint32		within = offset % RETLDB_PAYLOAD_SIZE;
 		Size		n = Min(length, RETLDB_PAYLOAD_SIZE - within);
 		BlockNumber block = RetlBytesReaderBlock(reader, index);
-		Buffer		buffer = PinPage(reader, block, offset, length, &ask);
+		Buffer		buffer = RetlPageStreamIsAt(stream, index) ? RetlPageStreamNext(stream) :
+			PinPage(reader, block, offset, length, &ask);
 		Page		page;
 		const char *problem;
 
@@ -385,7 +443,7 @@ ReadBytes(RetlBytesReader *reader, uint64 offset, Size length, void *dst, bool a
 void
 RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
 {
-	ReadBytes(reader, offset, length, dst, reader->prefetchDistance > 0);
+	ReadBytes(reader, NULL, offset, length, dst, reader->prefetchDistance > 0);
 }
 
 /*
@@ -394,5 +452,15 @@ RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *d
 void
 RetlBytesReaderReadPrefetched(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
 {
-	ReadBytes(reader, offset, length, dst, false);
+	ReadBytes(reader, NULL, offset, length, dst, false);
+}
+
+/*
+ * Same, from a stream.
+ */
+void
+RetlBytesReaderReadStream(RetlBytesReader *reader, RetlPageStream *stream, uint64 offset,
+						  Size length, void *dst)
+{
+	ReadBytes(reader, stream, offset, length, dst, false);
 }

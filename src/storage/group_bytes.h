@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "storage/directory.h"
+#include "storage/page_stream.h"
 
 typedef struct RetlBytesWriter RetlBytesWriter;
 
@@ -23,13 +24,22 @@ extern RetlBytesWriter *RetlBytesWriterBegin(Relation rel, RetlGroup *group);
 /* Append; returns the offset where the data begin. */
 extern uint64 RetlBytesWriterAppend(RetlBytesWriter *writer, const void *data, Size length);
 
+/*
+ * The next "length" bytes are read together: begin them on a new page, if they are
+ * then on fewer pages, and if no more than maxGap bytes, which become zero, are lost.
+ */
+extern void RetlBytesWriterFit(RetlBytesWriter *writer, uint64 length, uint64 maxGap);
+
 /* Offset of the next byte. */
 extern uint64 RetlBytesWriterPosition(const RetlBytesWriter *writer);
 
 /* Write what is left: the group then has as many pages as it needs. */
 extern void RetlBytesWriterEnd(RetlBytesWriter *writer);
 
-/* Reader over a group's pages; one per open group, cheap. */
+/*
+ * Reader over a group's pages; one per open group, cheap.  Zero before it is
+ * initialized the first time; what is missing is remembered from group to group.
+ */
 typedef struct RetlBytesReader
 {
 	Relation	rel;
@@ -39,6 +49,8 @@ typedef struct RetlBytesReader
 	int			runCount;
 	RetlRun    *runs;
 	uint64		prefetchDistance;	/* RetlPrefetchDistance where the table is */
+	bool		missing;		/* did the pages prefetched last have to be read? */
+	int			aheads;			/* streams that read more than was asked for */
 } RetlBytesReader;
 
 extern void RetlBytesReaderInit(RetlBytesReader *reader, Relation rel,
@@ -57,10 +69,23 @@ extern void RetlBytesReaderReadPrefetched(RetlBytesReader *reader, uint64 offset
 										  void *dst);
 
 /*
- * Start reading pages of [offset, offset + length), which may reach beyond the
- * end, in the background.
+ * Same; pages come from the stream where it is at them.  A stream is of pages that
+ * bytes [offset, offset + length) are on, and palloc'd in the current context.  The
+ * reader must stay where it is as long as the stream is there.
  */
-extern void RetlBytesReaderPrefetch(const RetlBytesReader *reader, uint64 offset, uint64 length);
+extern void RetlBytesReaderReadStream(RetlBytesReader *reader, RetlPageStream *stream,
+									  uint64 offset, Size length, void *dst);
+extern RetlPageStream *RetlBytesReaderBeginStream(RetlBytesReader *reader, uint64 offset,
+												  uint64 length);
+
+/* Is the stream, which may be NULL, at the page of this offset, or was it just there? */
+extern bool RetlBytesStreamIsNear(const RetlPageStream *stream, uint64 offset);
+
+/*
+ * Start reading pages of [offset, offset + length), which may reach beyond the
+ * end, in the background.  Answers, and notes, whether they have to be read.
+ */
+extern bool RetlBytesReaderPrefetch(RetlBytesReader *reader, uint64 offset, uint64 length);
 
 /* How many bytes ahead to prefetch where the table is; 0: it is not wanted. */
 extern uint64 RetlPrefetchDistance(Relation rel);

@@ -82,7 +82,7 @@ ReportLinePointer(Relation rel, BlockNumber block, OffsetNumber offset)
  * standby, only for those that were taken after the primary said so.
  */
 void
-RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
+RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block, Buffer buffer)
 {
 	Snapshot	snapshot = page->snapshot;
 	Page		dp;
@@ -94,7 +94,8 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block)
 
 	RetlRowStorePageRelease(page);
 	CHECK_FOR_INTERRUPTS();
-	page->buffer = ReadBufferExtended(page->rel, MAIN_FORKNUM, block, RBM_NORMAL, page->strategy);
+	page->buffer = BufferIsValid(buffer) ? buffer :
+		ReadBufferExtended(page->rel, MAIN_FORKNUM, block, RBM_NORMAL, page->strategy);
 	page->block = block;
 	RetlPagePruneOpt(page->rel, page->buffer);
 

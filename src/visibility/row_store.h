@@ -33,8 +33,11 @@ typedef struct RetlRowStorePage
 extern void RetlRowStorePageInit(RetlRowStorePage *page, Relation rel, Snapshot snapshot,
 								 BufferAccessStrategy strategy);
 
-/* Turn to a block and collect its visible rows; anchors and stubs are none. */
-extern void RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block);
+/*
+ * Turn to a block and collect its visible rows; anchors and stubs are none.  The
+ * buffer is the block's, pinned, and the page's from now on, or invalid.
+ */
+extern void RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block, Buffer buffer);
 
 /*
  * Point "tuple" to the one at an offset of a pinned page, where the caller knows

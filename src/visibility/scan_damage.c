@@ -67,6 +67,8 @@ RetlScanGroupIsSound(RetlTableScan *scan, bool *visible)
 	ResourceOwner oldOwner = CurrentResourceOwner;
 	char	   *problem = NULL;
 
+	/* the subtransaction's resource owner does not know the pins of streams */
+	RetlGroupReaderUseStreams(scan->reader, false);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(oldContext);
 	PG_TRY();

@@ -250,6 +250,7 @@ SelectPlaces(RetlTableScan *scan, uint32 vectorIndex)
 	uint32		firstRow = vectorIndex << scan->vectorShift;
 	bool		dense = scan->placeCount >= RETLDB_ROWS_PER_BLOCK / 2;
 
+	RetlGroupReaderExpect(scan->reader, scan->columns, vectorIndex);
 	scan->checkedVector = vectorIndex;
 	scan->checkedSkip = false;
 	scan->selects = true;

@@ -43,6 +43,9 @@
  */
 #define PREFETCH_RUN		256
 
+/* A row store of fewer blocks is read one by one. */
+#define STREAM_BLOCKS		8
+
 /* ---------------------------------------------------------------------
  * Begin, start, end
  * ---------------------------------------------------------------------
@@ -146,8 +149,11 @@ RetlScanStart(RetlTableScan *scan)
 
 	scan->directory = RetlDirectoryRead(scan->rel);
 	if (!retldb_skip_damaged_groups)
+	{
 		RetlGroupReaderUseCache(scan->reader, scan->directory->header->incarnation,
 								scan->strategy == NULL);
+		RetlGroupReaderUseStreams(scan->reader, !scan->byPlace);
+	}
 	scan->nblocks = RelationGetNumberOfBlocks(scan->rel);
 	if (scan->parallel != NULL)
 		scan->nblocks = scan->parallel->nblocks;
@@ -220,6 +226,14 @@ RetlTableScanSetRuntimeConditions(RetlTableScan *scan, RetlRuntimeConditions *co
 		scan->checkedVector = -1;
 }
 
+/* The row store is not read on. */
+static void
+StopBlocks(RetlTableScan *scan)
+{
+	RetlPageStreamEnd(scan->blocks);
+	scan->blocks = NULL;
+}
+
 /*
  * Start over.  What an MVCC snapshot sees does not change, so the directory
  * need not be read again for it.
@@ -228,6 +242,7 @@ void
 RetlTableScanRescan(RetlTableScan *scan)
 {
 	RetlRowStorePageRelease(&scan->page);
+	StopBlocks(scan);
 	if (!IsMVCCSnapshot(scan->snapshot))
 		scan->started = false;
 	scan->stretchNext = scan->stretchEnd = 0;
@@ -240,6 +255,7 @@ void
 RetlTableScanEnd(RetlTableScan *scan)
 {
 	RetlRowStorePageRelease(&scan->page);
+	StopBlocks(scan);
 	RetlGroupReaderFree(scan->reader);
 	if (scan->strategy != NULL)
 		FreeAccessStrategy(scan->strategy);
@@ -279,18 +295,26 @@ RetlScanRowStoreBlock(RetlTableScan *scan, uint64 n)
 }
 
 /*
- * Open a block of the row store.  Returns the number of its visible rows.
+ * Open a block of the row store.  Returns the number of its visible rows.  The
+ * buffer is the block's, pinned, or invalid.
  */
-int64
-RetlScanOpenBlock(RetlTableScan *scan, BlockNumber block)
+static int64
+OpenBlock(RetlTableScan *scan, BlockNumber block, Buffer buffer)
 {
-	RetlRowStorePageRead(&scan->page, block);
+	RetlRowStorePageRead(&scan->page, block, buffer);
 	scan->state = CURSOR_IN_ROW_STORE;
 	scan->firstRow = 0;
 	scan->endRow = scan->page.tupleCount;
 	if (scan->hasTidRange)
 		RetlScanClipBlock(scan);
 	return scan->page.tupleCount;
+}
+
+/* Open a block of the row store that was not read yet. */
+int64
+RetlScanOpenBlock(RetlTableScan *scan, BlockNumber block)
+{
+	return OpenBlock(scan, block, InvalidBuffer);
 }
 
 /*
@@ -516,6 +540,38 @@ PrefetchRun(RetlTableScan *scan, int64 n)
 		PrefetchBlocks(scan, run->start, run->start + run->length);
 }
 
+/* RetlPageBlock: a block of the row store by its number there. */
+static BlockNumber
+BlockOfNumber(void *source, uint64 n)
+{
+	return RetlScanRowStoreBlock(source, n);
+}
+
+/*
+ * Read a block of the row store, by its number there; from the first one on they are
+ * a stream.
+ */
+static int64
+OpenBlockOfRun(RetlTableScan *scan, int64 n)
+{
+	uint64		blocks = scan->runsBefore[scan->runCount];
+	Buffer		buffer = InvalidBuffer;
+
+	PrefetchRun(scan, n);
+	if (n == 0 && blocks >= STREAM_BLOCKS && !scan->hasTidRange)
+	{
+		MemoryContext oldContext = MemoryContextSwitchTo(scan->context);
+
+		StopBlocks(scan);
+		scan->blocks = RetlPageStreamBegin(scan->rel, scan->strategy, BlockOfNumber, scan,
+										   0, blocks, false);
+		MemoryContextSwitchTo(oldContext);
+	}
+	if (RetlPageStreamIsAt(scan->blocks, n))
+		buffer = RetlPageStreamNext(scan->blocks);
+	return OpenBlock(scan, RetlScanRowStoreBlock(scan, n), buffer);
+}
+
 /*
  * Open an item by number; returns its rows.
  */
@@ -525,11 +581,9 @@ OpenItem(RetlTableScan *scan, int64 item)
 	uint64		blocks = scan->runsBefore[scan->runCount];
 
 	if (item < blocks)
-	{
-		PrefetchRun(scan, item);
-		return RetlScanOpenBlock(scan, RetlScanRowStoreBlock(scan, item));
-	}
+		return OpenBlockOfRun(scan, item);
 	RetlRowStorePageRelease(&scan->page);
+	StopBlocks(scan);
 	return RetlScanOpenGroup(scan, &scan->directory->groups[item - blocks]);
 }
 

@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 
 #include "storage/directory.h"
+#include "storage/page_stream.h"
 #include "visibility/row_fetch.h"
 #include "visibility/row_store.h"
 #include "visibility/stub.h"
@@ -120,6 +121,7 @@ struct RetlTableScan
 	int64		firstRow;		/* rows of the item that may be returned */
 	int64		endRow;
 	RetlRowStorePage page;
+	RetlPageStream *blocks;		/* of the row store, or NULL */
 	RetlGroup  *group;			/* open one, in state IN_GROUP */
 	uint32		groupRows;
 	int			vectorShift;	/* rows of a vector, as a power of two */
