@@ -251,9 +251,9 @@ END $$""")
         kind = self.random.random()
         if kind < 0.02:
             return Op(0, 'standby' if self.chance(0.3) else '', kind='check')
-        if kind < 0.05:
+        if kind < 0.07:
             return Op(0, "CALL retldb.compact('%s')" % self.choose('t1', 't2', 't3', 'pt0', 'pt2', 'log'), kind='compact')
-        if kind < 0.053 and self.crashes:
+        if kind < 0.073 and self.crashes:
             self.cursors = [[] for _ in range(SESSIONS)]
             self.statements = [[] for _ in range(SESSIONS)]
             return Op(0, '', kind='crash')

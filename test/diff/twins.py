@@ -272,6 +272,8 @@ class Machine:
             on = [sorted({str(self.connection_of(pid, side)) for pid in blocked.get(session.connections[side].pid, [])}) for side in (0, 1)]
             if self.draining() or (all(busy) and on[0] == on[1]):
                 continue
+            if not all(busy) and self.give_up_waiting(session, busy.index(True)):
+                return
             raise Difference('%s waits for %s on retldb, for %s on heap; %s' % (
                 session.op, on[0] if busy[0] else 'nobody', on[1] if busy[1] else 'nobody', [c.results for c in session.connections if not c.busy]))
 
@@ -317,6 +319,9 @@ class Machine:
         """Why one side may fail alone, as a name, or None."""
         if states[0] == '40001' and states[1] is None and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
             return 'apart by compaction'
+        # a row that is just being moved is taken for locked by those who do not wait
+        if self.background and ('SKIP LOCKED' in op.sql or (states == ['55P03', None] and 'NOWAIT' in op.sql)):
+            return 'apart by a moving row'
         # an open cursor uses an index that DDL is about, by its plan
         if '55006' in states:
             return 'apart by plan'
@@ -332,8 +337,24 @@ class Machine:
         """Has the transaction a snapshot from before this command?"""
         return session.kept or 'CURRENT OF' in op.sql or op.sql.startswith(('FETCH', 'MOVE'))
 
+    def give_up_waiting(self, session, side):
+        """A command waits on one side and has failed on the other: if it may, end it on both."""
+        states = [None, None]
+        states[1 - side] = next((r.state for r in session.connections[1 - side].results if r.state), None)
+        reason = states[1 - side] and self.may_fail_alone(session, session.op, states)
+        if not reason:
+            return False
+        self.count(reason)
+        op, session.op = session.op, None
+        session.connections[side].cancel()
+        self.settle()
+        self.end_both(self.sessions.index(session), session, op, states)
+        return True
+
     def end_both(self, number, session, op, states):
         """One side has failed alone: roll both back, if that is still possible."""
+        if states == [None, None] and all(c.status == pq.IDLE for c in session.connections):
+            return
         for side in (0, 1):
             if states[side] is None and session.connections[side].status == pq.IDLE:
                 raise Unjudged('%s was committed on %s only' % (op, SIDES[side]))
