@@ -22,6 +22,7 @@
 #include "am/vacuum_truncate.h"
 #include "am/write_buffer.h"
 #include "base/compat.h"
+#include "base/settings.h"
 #include "storage/column_page.h"
 #include "storage/directory.h"
 #include "storage/table_header.h"
@@ -163,6 +164,8 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	heap_vacuum_rel(rel, &heapParams, bstrategy);
 	rowStoreRows = EstimateRowStore(rel, RetlDirectoryRead(rel));
 	groupRows = RetlVacuumRowGroups(rel, params, bstrategy, rowStoreRows);
+	if (!retldb_skip_damaged_groups)
+		RetlDirectoryMergeFree(rel);
 	retldb_truncation_missed = params->truncate != VACOPTVALUE_DISABLED &&
 		!RetlVacuumTruncate(rel, TRUNCATE_ATTEMPTS);
 	RetlVacuumReclaim(rel, bstrategy);

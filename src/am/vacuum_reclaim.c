@@ -298,7 +298,6 @@ RetlVacuumReclaim(Relation rel, BufferAccessStrategy strategy)
 	/* what has an owner might be unknown */
 	if (retldb_skip_damaged_groups)
 		return;
-	RetlDirectoryMergeFree(rel);
 	directory = RetlDirectoryRead(rel);
 	for (int i = 0; i < directory->groupCount; i++)
 		if (directory->groups[i].entry.state == RETL_GROUP_FREE)

@@ -164,7 +164,8 @@ extern bool RetlDirectoryAddFree(Relation rel, RetlTakePages take, void *context
 
 /*
  * Put FREE entries together, neighbours in the file, as far as their runs fit one
- * entry without a run list (VACUUM): they take slots.
+ * entry without a run list (VACUUM): they take slots.  Run lists of others move to the
+ * first page of the entry.
  */
 extern void RetlDirectoryMergeFree(Relation rel);
 

@@ -572,12 +572,52 @@ RetlMergeFreeEntries(Relation rel)
 	}
 }
 
+/*
+ * Exchange the run list page of an entry for its first page, if that is before it: it
+ * would keep the end of the file from being cut off.
+ */
+static void
+MoveRunList(Relation rel, FreeEntry *entry)
+{
+	RetlGroupEntry *content = &entry->group.entry;
+	BlockNumber old = content->runListBlock;
+	PGAlignedBlock image;
+	RetlDirectoryChange change;
+
+	if (old == RETLDB_NO_BLOCK || entry->runs[0].start > old)
+		return;
+	content->runListBlock = CutFirstRun(entry, 1).start;
+	entry->runs = repalloc(entry->runs, sizeof(RetlRun) * (entry->count + 1));
+	entry->runs[entry->count++] = (RetlRun) {old, 1};
+	qsort(entry->runs, entry->count, sizeof(RetlRun), CompareRunStarts);
+
+	/* as long as it is free, its content does not matter */
+	RetlMakeRunList((Page) image.data, content->groupId);
+	RetlStoreRuns(content, (RetlRunListPage *) RetlPageGetPayload((Page) image.data),
+				  entry->runs, entry->count);
+	RetlPagesOverwrite(rel, content->runListBlock, image.data, 1, NULL);
+	RetlChangeBegin(&change, rel);
+	(void) RetlChangeHeader(&change);
+	*RetlChangeEntry(&change, &entry->group.slot) = *content;
+	RetlChangeFinish(&change);
+}
+
 /* See directory.h. */
 void
 RetlDirectoryMergeFree(Relation rel)
 {
+	FreeEntries found;
+
 	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 	RetlMergeFreeEntries(rel);
+	CollectFree(rel, &found);
+	for (int i = 0; i < found.count; i++)
+	{
+		FreeEntry  *entry = &found.entries[i];
+
+		if (entry->count < RETLDB_INLINE_RUNS + RETLDB_RUN_LIST_CAPACITY)
+			MoveRunList(rel, entry);
+	}
 	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 }
 
