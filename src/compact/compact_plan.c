@@ -501,7 +501,8 @@ PlanRelocation(Relation rel, const RetlDirectory *directory, RetlCompactPlan *pl
 		RetlGroup  *group = places[i].group;
 
 		CHECK_FOR_INTERRUPTS();
-		if (IsDying(rel, group, plan))
+		/* those that we have written have got the first free pages: not again and again */
+		if (group->entry.groupId >= plan->compaction->endGroupId || IsDying(rel, group, plan))
 			continue;
 		/* with a run list, perhaps; one that grows has got other options meanwhile */
 		needed += group->entry.pageCount + 1;
