@@ -787,6 +787,8 @@ LookAtColumnarVersion(Relation rel, ItemPointer tid, Snapshot snapshot, Version 
 
 /*
  * Rows that were moved before VACUUM FULL copied them have lost where they have gone.
+ * A row that has, or had, a stub is deleted: a group without living rows has no links
+ * either, and VACUUM FULL copies a deleted row as a tuple.
  */
 static void
 CheckNotMoved(Relation rel, ItemPointer tid)
@@ -796,11 +798,13 @@ CheckNotMoved(Relation rel, ItemPointer tid)
 	TransactionId xmax = InvalidTransactionId;
 	RetlGroup	group;
 	uint32		row;
+	RetlStubEntry stub;
 	RetlAnchorLeaving leaving;
 
 	if (RetlTidIsColumnar(tid))
 	{
 		if (RetlFindRowGroup(rel, tid, &group, &row) &&
+			RetlStubMapLookup(rel, &group.entry, row, &stub) == RETL_ROW_UNTOUCHED &&
 			RetlAnchorSatisfiesUpdate(rel, &group.entry, GetCurrentCommandId(false),
 									  &leaving) == TM_Deleted)
 			ReportMoved(rel);
