@@ -15,6 +15,9 @@ SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT ON CONSTRAINT up_pkey
 SELECT batched('INSERT INTO up_noop VALUES (1, ''v1'', 1) ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
 CREATE SEQUENCE up_sequence;
 SELECT batched('INSERT INTO up_noop SELECT nextval(''up_sequence''), v, n FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
+-- numbers that SET takes tell the order
+SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET n = nextval(''up_sequence'')') AS sequence_in_set;
+SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v WHERE nextval(''up_sequence'') > 0') AS sequence_in_where;
 DROP SEQUENCE up_sequence;
 SELECT batched('INSERT INTO up VALUES (1, ''v1'', 1) ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS few_rows;
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO NOTHING') AS nothing;
@@ -88,6 +91,16 @@ BEGIN;
 EXECUTE up_prepared;
 SELECT up_wrote();
 ROLLBACK;
+-- rows need not satisfy all constraints: an update says so
+ALTER TABLE up_noop SET (suppress_noop = on);
+ALTER TABLE up_noop ADD CONSTRAINT small CHECK (n < 100) NOT VALID;
+INSERT INTO up_noop SELECT id, v, 0 FROM up_source WHERE id BETWEEN 50 AND 99 ON CONFLICT (id) DO UPDATE SET v = up_noop.v;
+INSERT INTO up_noop SELECT id, v, 0 FROM up_source WHERE id = 150 ON CONFLICT (id) DO UPDATE SET v = up_noop.v;
+ALTER TABLE up_noop DROP CONSTRAINT small;
+BEGIN;
+INSERT INTO up_noop SELECT id, v, 0 FROM up_source ON CONFLICT (id) DO UPDATE SET v = up_noop.v;
+SELECT up_wrote();
+COMMIT;
 DROP TABLE up, up_noop, up_source;
 DROP FUNCTION batched, up_wrote;
 DROP FUNCTION up_trigger;

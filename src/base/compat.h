@@ -371,6 +371,14 @@ typedef bool RetlUpdateIndexes;
 #define RetlIsAutovacuumWorker()	IsAutoVacuumWorkerProcess()
 #endif
 
+/* 18 has NOT NULL constraints that rows need not satisfy.  Is a column's one of them? */
+#if PG_VERSION_NUM >= 180000
+#define RetlNotNullIsInvalid(tupdesc, i) \
+	(TupleDescCompactAttr(tupdesc, i)->attnullability == ATTNULLABLE_INVALID)
+#else
+#define RetlNotNullIsInvalid(tupdesc, i)	false
+#endif
+
 /*
  * Members of an equivalence class that concern a table; 18 keeps those of child
  * tables apart.  For those who have included nodes/pathnodes.h.

@@ -21,6 +21,7 @@
 #include "access/sysattr.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "nodes/nodes.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
@@ -30,6 +31,7 @@
 #include "utils/snapmgr.h"
 
 #include "am/retldb_am.h"
+#include "base/compat.h"
 #include "base/settings.h"
 #include "exec/upsert.h"
 #include "storage/table_header.h"
@@ -79,6 +81,31 @@ IsComputable(List *set, List *where, Index relid)
 	return !contain_subplans((Node *) set) && !contain_subplans((Node *) where) &&
 		!HasSystemColumn(ColumnsOf(set, where, relid)) &&
 		!HasSystemColumn(ColumnsOf(set, where, INNER_VAR));
+}
+
+/*
+ * Do all rows that are there satisfy the table's constraints?  An update checks the
+ * new row, also if it changes nothing.
+ */
+static bool
+RowsAreValid(TupleDesc tupdesc)
+{
+	const TupleConstr *constr = tupdesc->constr;
+
+	if (constr == NULL)
+		return true;
+	for (int i = 0; i < constr->num_check; i++)
+	{
+		if (!constr->check[i].ccvalid ||
+			contain_mutable_functions(stringToNode(constr->check[i].ccbin)))
+			return false;
+	}
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		if (RetlNotNullIsInvalid(tupdesc, i))
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -133,7 +160,7 @@ RetlUpsertCompareCreate(Relation rel, CustomScan *plan, EState *estate, ExprCont
 	RetlUpsertCompare *compare;
 	ListCell   *lc;
 
-	if (!IsComputable(set, where, relid))
+	if (!IsComputable(set, where, relid) || !RowsAreValid(tupdesc))
 		return NULL;
 	compare = palloc0(sizeof(RetlUpsertCompare));
 	compare->rel = rel;

@@ -321,7 +321,8 @@ LookUp(RetlUpsertState *state, ScanKey scanKeys, uint32 index)
 
 		if (!RetlTidIsColumnar(tid))
 		{
-			if (state->compare != NULL)
+			/* of several versions, one after the other was there: it counts once */
+			if (state->compare != NULL && !state->rows[index].stays)
 				RetlUpsertCompareStoreRow(state->compare, tid, &state->rows[index]);
 			continue;
 		}
@@ -427,9 +428,15 @@ LookAtGroup(RetlUpsertState *state, const RetlGroup *group, const RetlUpsertPlac
 					 isFree);
 	for (int i = 0; i < count; i++)
 	{
-		if (!isFree[i])
+		RetlUpsertRow *row = &state->rows[places[i].index];
+
+		/*
+		 * A row that was moved since its key was looked up has two places, and both
+		 * were free when we came to them.  What was found first holds.
+		 */
+		if (!isFree[i] || row->stays || row->found != RETL_NO_ROW)
 			continue;
-		state->rows[places[i].index].found = places[i].rowNumber;
+		row->found = places[i].rowNumber;
 		state->found++;
 		if (state->compare != NULL && IsSeen(state, places[i].rowNumber))
 			toCompare[compared++] = places[i];

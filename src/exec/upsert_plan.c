@@ -41,7 +41,8 @@ static const CustomScanMethods UpsertPlanMethods = {
 
 /*
  * May the rows of a command be inserted in another order than its source has them?
- * A sequence may be asked for all of them first.
+ * The source may ask a sequence for all of them first, but not SET or WHERE, whose
+ * numbers would tell the order.
  */
 static bool
 OrderIsFree(Query *query)
@@ -49,7 +50,9 @@ OrderIsFree(Query *query)
 	return query->commandType == CMD_INSERT && query->onConflict != NULL &&
 		query->onConflict->action == ONCONFLICT_UPDATE &&
 		query->returningList == NIL && !query->hasModifyingCTE &&
-		!contain_volatile_functions_not_nextval((Node *) query);
+		!contain_volatile_functions_not_nextval((Node *) query) &&
+		!contain_volatile_functions((Node *) query->onConflict->onConflictSet) &&
+		!contain_volatile_functions(query->onConflict->onConflictWhere);
 }
 
 /*

@@ -75,6 +75,41 @@ for my $level ('read committed', 'repeatable read', 'serializable')
 	verify_clean($node, $_, $level) for qw(noop plain);
 	$node->safe_psql('postgres', "SELECT bt_index_check('${_}_pkey', true)") for @names;
 }
+# a row that is moved meanwhile is counted once
+$node->safe_psql('postgres', join ";\n", 'CREATE TABLE counted (k int PRIMARY KEY, n int) USING retldb WITH (suppress_noop = on, row_group_rows = 2000)',
+	'INSERT INTO counted SELECT i, 0 FROM generate_series(1, 30000) i',
+	<<'SQL');
+CREATE PROCEDURE count_rows(seconds int) LANGUAGE plpgsql AS $$
+DECLARE
+	began timestamptz := clock_timestamp();
+	counted bigint;
+BEGIN
+	WHILE clock_timestamp() < began + seconds * interval '1 second' LOOP
+		BEGIN
+			INSERT INTO counted SELECT i, 0 FROM generate_series(1, 30000) i ON CONFLICT (k) DO UPDATE SET k = excluded.k;
+			GET DIAGNOSTICS counted = ROW_COUNT;
+			IF counted <> 30000 THEN
+				RAISE '% of 30000 rows counted', counted;
+			END IF;
+		EXCEPTION WHEN deadlock_detected THEN
+			NULL;
+		END;
+		COMMIT;
+	END LOOP;
+END $$
+SQL
+my ($said, $wrong) = ('', '');
+my $counting = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-c',
+		'CALL count_rows(' . 3 * $seconds . ')' ], '<', '/dev/null', '>', \$said, '2>', \$wrong);
+my $share = 0;
+while ($counting->pumpable && $share++ < 1000)
+{
+	$node->psql('postgres', 'UPDATE counted SET n = n + 1 WHERE k % 7 = ' . $share % 7);
+	$node->psql('postgres', "CALL retldb.compact('counted')");
+	$counting->pump_nb;
+}
+ok($counting->finish, 'all rows are counted once') or diag($wrong);
+
 is(log_complaints($node), '', 'nothing in the log');
 
 $node->stop;
