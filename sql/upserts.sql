@@ -57,6 +57,16 @@ INSERT INTO up_swap SELECT * FROM (VALUES (101, 'x', 0), (1, 'y', 0)) v ON CONFL
 RESET retldb.suppress_noop;
 SELECT * FROM up_swap ORDER BY id;
 DROP TABLE up_swap;
+-- keys that are equal to the arbiter, but not to another index
+CREATE COLLATION up_nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE up_case (k text COLLATE up_nocase, j int, PRIMARY KEY (k, j)) USING retldb;
+CREATE UNIQUE INDEX up_case_c ON up_case (k COLLATE "C");
+INSERT INTO up_case VALUES ('ab', 1), ('aB', 2);
+INSERT INTO up_case SELECT CASE i WHEN 1 THEN 'Ab' WHEN 2 THEN 'aB' ELSE 'x' || i END, 3 - i FROM generate_series(1, 20) i
+ON CONFLICT (k, j) DO UPDATE SET k = excluded.k;
+SELECT * FROM up_case WHERE k = 'ab' ORDER BY j;
+DROP TABLE up_case;
+DROP COLLATION up_nocase;
 CREATE VIEW up_view AS SELECT * FROM up WHERE n > 0 WITH CHECK OPTION;
 SELECT batched('INSERT INTO up_view TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS check_option;
 DROP VIEW up_view;

@@ -97,8 +97,9 @@ IsPlainIndex(Oid indexOid)
 
 /*
  * The columns that SET changes, offset by FirstLowInvalidHeapAttributeNumber.  One of
- * the arbiter's keys that is set to what was proposed stays as it is, for the rows
- * are in conflict because these are equal.
+ * the arbiter's keys that is set to what was proposed stays as it is to the arbiter, for
+ * the rows are in conflict because these are equal; other indexes may tell them apart
+ * ("arbiter" NULL).
  */
 static Bitmapset *
 ChangedColumns(const ModifyTable *plan, Relation arbiter)
@@ -113,7 +114,7 @@ ChangedColumns(const ModifyTable *plan, Relation arbiter)
 		int			attnum = lfirst_int(lcColumn);
 		bool		isKey = false;
 
-		for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(arbiter); i++)
+		for (int i = 0; arbiter != NULL && i < IndexRelationGetNumberOfKeyAttributes(arbiter); i++)
 			isKey |= arbiter->rd_index->indkey.values[i] == attnum;
 		if (!isKey || !IsA(expr, Var) || ((Var *) expr)->varno != INNER_VAR ||
 			((Var *) expr)->varattno != attnum)
@@ -146,7 +147,8 @@ static bool
 ChangesUniqueKeys(Relation rel, const ModifyTable *plan)
 {
 	Relation	arbiter = index_open(linitial_oid(plan->arbiterIndexes), AccessShareLock);
-	Bitmapset  *changed = ChangedColumns(plan, arbiter);
+	Bitmapset  *changedKeys = ChangedColumns(plan, arbiter);
+	Bitmapset  *changed = ChangedColumns(plan, NULL);
 	List	   *indexes = RelationGetIndexList(rel);
 	bool		changes = false;
 	ListCell   *lc;
@@ -158,7 +160,8 @@ ChangesUniqueKeys(Relation rel, const ModifyTable *plan)
 		Form_pg_index form = index->rd_index;
 
 		if (form->indimmediate && (form->indisunique || form->indisexclusion))
-			changes |= IndexHasColumn(index, changed);
+			changes |= IndexHasColumn(index, lfirst_oid(lc) == linitial_oid(plan->arbiterIndexes) ?
+									  changedKeys : changed);
 		index_close(index, AccessShareLock);
 	}
 	list_free(indexes);
