@@ -354,7 +354,7 @@ InitStub(StubTuple *stub, HeapTuple tuple, Relation rel, TransactionId xid, uint
  * decoded.
  */
 static void
-LogStubs(Buffer buffer, HeapTuple tuples, int count, bool wasEmpty, bool clearedVisible)
+LogStubs(Buffer buffer, HeapTuple tuples, int count, bool wasEmpty)
 {
 	PGAlignedBlock scratch;
 	xl_heap_multi_insert *xlrec = (xl_heap_multi_insert *) scratch.data;
@@ -363,8 +363,10 @@ LogStubs(Buffer buffer, HeapTuple tuples, int count, bool wasEmpty, bool cleared
 	char	   *ptr = data;
 	XLogRecPtr	lsn;
 
-	xlrec->flags = clearedVisible ? XLH_INSERT_ALL_VISIBLE_CLEARED : 0;
-	xlrec->flags |= XLH_INSERT_LAST_IN_MULTI;
+	xlrec->flags = XLH_INSERT_LAST_IN_MULTI;
+	/* replay makes the page anew if it was empty */
+	if (PageIsAllVisible(BufferGetPage(buffer)))
+		xlrec->flags |= XLH_INSERT_ALL_FROZEN_SET;
 	xlrec->ntuples = count;
 	for (int i = 0; i < count; i++)
 	{
@@ -397,6 +399,11 @@ LogStubs(Buffer buffer, HeapTuple tuples, int count, bool wasEmpty, bool cleared
  * Put as many stubs as fit on a page with free space; returns their number, at
  * least 1.  This is not heap_multi_insert because to serializable transactions
  * these are no inserts, and statistics must not count them.
+ *
+ * Stubs are frozen, so a page that is all-visible, or all-frozen, stays so until one
+ * of them is touched.  VACUUM relies on it: between its look at the visibility map and
+ * at the page nothing may clear the map and leave a page of frozen tuples.  It would
+ * set the bit for all-frozen alone, which stays when unfrozen tuples come.
  */
 static int
 InsertOnePage(Relation rel, HeapTuple tuples, int count, Buffer *mapBuffer)
@@ -406,7 +413,6 @@ InsertOnePage(Relation rel, HeapTuple tuples, int count, Buffer *mapBuffer)
 	Page		page = BufferGetPage(buffer);
 	Size		keepFree = RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR);
 	bool		wasEmpty = PageGetMaxOffsetNumber(page) == 0;
-	bool		clearedVisible = false;
 	int			done;
 
 	START_CRIT_SECTION();
@@ -417,16 +423,9 @@ InsertOnePage(Relation rel, HeapTuple tuples, int count, Buffer *mapBuffer)
 			break;
 		RelationPutHeapTuple(rel, buffer, &tuples[done], false);
 	}
-	if (PageIsAllVisible(page))
-	{
-		clearedVisible = true;
-		PageClearAllVisible(page);
-		visibilitymap_clear(rel, BufferGetBlockNumber(buffer), *mapBuffer,
-							VISIBILITYMAP_VALID_BITS);
-	}
 	MarkBufferDirty(buffer);
 	if (RelationNeedsWAL(rel))
-		LogStubs(buffer, tuples, done, wasEmpty, clearedVisible);
+		LogStubs(buffer, tuples, done, wasEmpty);
 	END_CRIT_SECTION();
 	UnlockReleaseBuffer(buffer);
 	return done;

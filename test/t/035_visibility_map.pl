@@ -1,0 +1,74 @@
+# VACUUM looks at the visibility map first and at the page later.  Stubs that are made
+# between the two are frozen: the page must not lose its bits to them, or VACUUM would set
+# that for all-frozen alone, and it would stay when unfrozen tuples come.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use RetldbTest;
+
+my $node = new_server('node', conf => q(
+autovacuum = off
+retldb.autocompact = off
+wal_consistency_checking = all
+));
+$node->start;
+$node->safe_psql('postgres', q(
+CREATE EXTENSION IF NOT EXISTS retldb;
+CREATE TABLE t (a int) USING retldb WITH (row_store_rows = 1000000);
+INSERT INTO t SELECT -i FROM generate_series(1, 2000) i;
+ALTER TABLE t SET (row_store_rows = 0);
+INSERT INTO t SELECT i FROM generate_series(1, 20000) i;
+DELETE FROM t WHERE a < 0));
+$node->safe_psql('postgres', 'VACUUM FREEZE t');
+my $file = $node->data_dir . '/' . $node->safe_psql('postgres', q(SELECT pg_relation_filepath('t')));
+
+# how many pages there are by their bits in the map, and whether the page agrees
+sub map_bits
+{
+	my ($map, $pages) = (slurp_file("${file}_vm"), slurp_file($file));
+	my %count;
+	for my $block (0 .. length($pages) / 8192 - 1)
+	{
+		my $bits = (ord(substr($map, 24 + int($block / 4), 1)) >> 2 * ($block % 4)) & 3;
+		my $visible = unpack('v', substr($pages, 8192 * $block + 10, 2)) & 4;
+		$count{ $bits . ($bits == 0 || $visible ? '' : ' but not on the page') }++;
+	}
+	return \%count;
+}
+
+$node->safe_psql('postgres', 'CHECKPOINT');
+cmp_ok(map_bits()->{3}, '>=', 8, 'pages without a row are all-frozen');
+
+# VACUUM has looked at the map of all pages, and is on its way through them
+my $vacuum = start_script($node, 'SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1; VACUUM t;');
+$node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_stat_progress_vacuum WHERE heap_blks_scanned > 0))
+  or die 'VACUUM does not begin';
+# more stubs are made than rows are touched
+$node->safe_psql('postgres', 'BEGIN; DECLARE c CURSOR FOR SELECT * FROM t FOR UPDATE; MOVE 600 FROM c; COMMIT');
+is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_stat_progress_vacuum WHERE phase = 'scanning heap')), '1',
+	'VACUUM was still on its way');
+finish_script($vacuum);
+$node->safe_psql('postgres', 'CHECKPOINT');
+my $bits = map_bits();
+is(join(', ', grep { $_ =~ /^2|not/ } sort keys %$bits), '', 'no page is all-frozen that is not all-visible');
+verify_clean($node, 't', 'stubs next to VACUUM');
+
+# replay makes pages that were empty anew
+$node->safe_psql('postgres', 'BEGIN; DECLARE c CURSOR FOR SELECT * FROM t WHERE a > 4000 FOR UPDATE; MOVE 600 FROM c; COMMIT');
+$node->stop('immediate');
+$node->start;
+$node->safe_psql('postgres', 'CHECKPOINT');
+$bits = map_bits();
+is(join(', ', grep { $_ =~ /^2|not/ } sort keys %$bits), '', 'nor after recovery');
+verify_clean($node, 't', 'recovered');
+is($node->safe_psql('postgres', 'DELETE FROM t WHERE a <= 1000; SELECT count(*), sum(a) FROM t'), '19000|199509500', 'all rows are there');
+is(log_complaints($node), '', 'no complaint in the log');
+$node->stop;
+
+done_testing();
