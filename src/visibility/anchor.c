@@ -326,18 +326,30 @@ RetlAnchorSatisfiesUpdate(Relation rel, const RetlGroupEntry *entry, CommandId c
 	return result;
 }
 
+/*
+ * Who takes the anchor of a group away; false if it is gone.
+ */
+static bool
+ReadLeaving(Relation rel, const RetlGroupEntry *entry, RetlAnchorLeaving *leaving)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
+		return false;
+	FillLeaving(&tuple, leaving);
+	UnlockReleaseBuffer(buffer);
+	return true;
+}
+
 /* See anchor.h. */
 bool
 RetlAnchorStays(Relation rel, const RetlGroupEntry *entry)
 {
-	Buffer		buffer;
-	HeapTupleData tuple;
 	RetlAnchorLeaving leaving;
 
-	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
+	if (!ReadLeaving(rel, entry, &leaving))
 		return false;
-	FillLeaving(&tuple, &leaving);
-	UnlockReleaseBuffer(buffer);
 	return !TransactionIdIsValid(leaving.xid) ||
 		(!TransactionIdIsInProgress(leaving.xid) && !TransactionIdDidCommit(leaving.xid));
 }
@@ -346,14 +358,10 @@ RetlAnchorStays(Relation rel, const RetlGroupEntry *entry)
 bool
 RetlAnchorHasLeft(Relation rel, const RetlGroupEntry *entry, BlockNumber *links)
 {
-	Buffer		buffer;
-	HeapTupleData tuple;
 	RetlAnchorLeaving leaving;
 
-	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
+	if (!ReadLeaving(rel, entry, &leaving))
 		return false;
-	FillLeaving(&tuple, &leaving);
-	UnlockReleaseBuffer(buffer);
 	*links = leaving.links;
 	return TransactionIdIsValid(leaving.xid) && !TransactionIdIsInProgress(leaving.xid) &&
 		TransactionIdDidCommit(leaving.xid);
