@@ -16,7 +16,9 @@ What may differ, and nothing else:
   several errors it comes upon first;
 - DDL on an index that an open cursor of the session uses, for plans differ (55006);
 - a serialization failure of a transaction whose snapshot is older than a compaction,
-  which may have moved the row (docs/limits.md);
+  which may have moved the row (docs/limits.md), whatever heap says of it;
+- with --background, what commands do that do not wait (SKIP LOCKED, NOWAIT): a row that
+  is just being moved is locked to them;
 - serialization failures at SERIALIZABLE, which depend on what scans and pages
   lock.  In every other round scans lock whole tables, by both access methods; then
   these must agree, too.

@@ -317,7 +317,7 @@ class Machine:
 
     def may_fail_alone(self, session, op, states):
         """Why one side may fail alone, as a name, or None."""
-        if states[0] == '40001' and states[1] is None and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
+        if states[0] == '40001' and states[1] != '40001' and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
             return 'apart by compaction'
         # a row that is just being moved is taken for locked by those who do not wait
         if self.background and ('SKIP LOCKED' in op.sql or (states == ['55P03', None] and 'NOWAIT' in op.sql)):
@@ -416,9 +416,17 @@ class Machine:
             self.do_cancel(Op(number, '', kind='cancel'))
 
     def wait_for_rows(self):
-        """Do all who wait do so for rows?"""
-        pids = ','.join(str(c.pid) for s in self.waiting() for c in s.connections)
-        return not self.monitor.rows("SELECT FROM pg_locks WHERE NOT granted AND pid IN (%s) AND locktype NOT IN ('transactionid', 'tuple')" % pids)
+        """
+        Do all who wait queue up for rows?  Then one of each side waits for a transaction
+        to end, and the others for their turn.  Who has locked the row already does not
+        queue up, but waits next to the first one.
+        """
+        for side in (0, 1):
+            pids = ','.join(str(s.connections[side].pid) for s in self.waiting())
+            types = [row[0] for row in self.monitor.rows('SELECT locktype FROM pg_locks WHERE NOT granted AND pid IN (%s)' % pids)]
+            if types.count('transactionid') > 1 or set(types) - {'transactionid', 'tuple'}:
+                return False
+        return True
 
     def do_cancel(self, op):
         session = self.sessions[op.session]
