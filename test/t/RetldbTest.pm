@@ -19,7 +19,7 @@ use Test::More;
 
 our @EXPORT = qw(
   new_server start_standby seed_random make_twins create_batches batch_sql batches_agree verify_clean
-  crash_and_restart start_script finish_script sqlstate log_complaints rows without_checksums set_header_field
+  crash_and_restart start_script finish_script errors_of sqlstate log_complaints rows without_checksums set_header_field
 );
 
 # A server with the library loaded, not yet started.  Options are those of
@@ -222,6 +222,18 @@ sub finish_script
 	$script->{run}->finish;
 	$script->{err} = slurp_file("$script->{base}.err");
 	return slurp_file("$script->{base}.out");
+}
+
+# Errors that a script has met, but for those of a server that was killed and for
+# what matches a pattern.
+sub errors_of
+{
+	my ($script, $allowed) = @_;
+	my $killed = qr/lost connection to parallel worker|postmaster exit|terminating|starting|crash|shut/;
+	my @errors = grep { /ERROR:|FATAL:|PANIC:/ && !/$killed/ && !(defined $allowed && /$allowed/) }
+		split /\n/, $script->{err};
+
+	return join("\n", @errors);
 }
 
 # SQLSTATE and text of the error that a command raises; empty if it does not.
