@@ -270,17 +270,22 @@ RetlRewriteReadGroupRow(RetlRewrite *rewrite, RetlGroupReader *reader, uint32 ro
  * A row of a group was deleted or updated, and somebody may still see it: it
  * becomes a tuple, with the group's inserter and the stub's deleter, in the place
  * of the stub in a chain of versions.
+ *
+ * If the stub is one that the row has brought along when it was moved, snapshots that
+ * do not see the move may see the row as well, in its old place, whose copy is left out
+ * (IsKeptElsewhere).  When it was moved everybody saw who had inserted it; so the one
+ * tuple is there for all who do not see the deletion.
  */
 static void
 KeepTouchedRow(RetlRewrite *rewrite, HeapTupleHeader stub, ItemPointer tid,
-			   const HeapTupleHeaderData *anchor)
+			   const HeapTupleHeaderData *anchor, bool shared)
 {
 	HeapTupleData old;
 	HeapTuple	copy = heap_form_tuple(RelationGetDescr(rewrite->new), rewrite->values,
 									   rewrite->isnull);
 
 	stub->t_infomask = (stub->t_infomask & ~HEAP_XMIN_FROZEN) |
-		(anchor->t_infomask & HEAP_XMIN_FROZEN);
+		(shared ? HEAP_XMIN_FROZEN : anchor->t_infomask & HEAP_XMIN_FROZEN);
 	HeapTupleHeaderSetXmin(stub, HeapTupleHeaderGetRawXmin(anchor));
 	old.t_data = stub;
 	old.t_len = RETLDB_STUB_LENGTH;
@@ -293,11 +298,10 @@ KeepTouchedRow(RetlRewrite *rewrite, HeapTupleHeader stub, ItemPointer tid,
 }
 
 /*
- * A row was moved to another group while somebody was deleting it: snapshots tell the
- * move from the deletion, but a tuple has one xmax only.
+ * Has a row that was moved to another group the same stub there?
  */
-static void
-CheckNotShared(RetlRewrite *rewrite, const RetlGroup *group, const RetlStubEntry *entry)
+static bool
+IsKeptElsewhere(RetlRewrite *rewrite, const RetlGroup *group, const RetlStubEntry *entry)
 {
 	ItemPointerData tid;
 	RetlGroup	newGroup;
@@ -305,15 +309,10 @@ CheckNotShared(RetlRewrite *rewrite, const RetlGroup *group, const RetlStubEntry
 	RetlStubEntry newEntry;
 
 	RetlTidFromRowNumber(&tid, group->entry.rowBase + entry->row);
-	if (RetlFindMovedGroupRow(rewrite->old, &tid, &tid) &&
+	return RetlFindMovedGroupRow(rewrite->old, &tid, &tid) &&
 		RetlFindRowGroup(rewrite->old, &tid, &newGroup, &newRow) &&
 		RetlStubMapLookup(rewrite->old, &newGroup.entry, newRow, &newEntry) == RETL_ROW_HAS_STUB &&
-		newEntry.shared && ItemPointerEquals(&newEntry.stub, unconstify(ItemPointerData *, &entry->stub)))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("cannot rewrite table \"%s\" now", RelationGetRelationName(rewrite->old)),
-				 errdetail("A transaction that is still running may see a row as it was before the table was compacted, and before the row was deleted."),
-				 errhint("Try again when older transactions have ended.")));
+		newEntry.shared && ItemPointerEquals(&newEntry.stub, unconstify(ItemPointerData *, &entry->stub));
 }
 
 /*
@@ -353,9 +352,10 @@ KeepTouchedRows(RetlRewrite *rewrite, RetlGroupReader *reader, const RetlGroup *
 		UnlockReleaseBuffer(buffer);
 		if (state != HEAPTUPLE_RECENTLY_DEAD && state != HEAPTUPLE_DELETE_IN_PROGRESS)
 			continue;
-		CheckNotShared(rewrite, group, &entries[i]);
+		if (IsKeptElsewhere(rewrite, group, &entries[i]))
+			continue;
 		RetlRewriteReadGroupRow(rewrite, reader, entries[i].row);
-		KeepTouchedRow(rewrite, &stub.header, &tuple.t_self, &anchor);
+		KeepTouchedRow(rewrite, &stub.header, &tuple.t_self, &anchor, entries[i].shared);
 	}
 }
 

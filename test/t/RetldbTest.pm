@@ -224,14 +224,12 @@ sub finish_script
 	return slurp_file("$script->{base}.out");
 }
 
-# Errors that a script has met, but for those of a server that was killed and for
-# what matches a pattern.
+# Errors that a script has met, but for those of a server that was killed.
 sub errors_of
 {
-	my ($script, $allowed) = @_;
+	my ($script) = @_;
 	my $killed = qr/lost connection to parallel worker|postmaster exit|terminating|starting|crash|shut/;
-	my @errors = grep { /ERROR:|FATAL:|PANIC:/ && !/$killed/ && !(defined $allowed && /$allowed/) }
-		split /\n/, $script->{err};
+	my @errors = grep { /ERROR:|FATAL:|PANIC:/ && !/$killed/ } split /\n/, $script->{err};
 
 	return join("\n", @errors);
 }
