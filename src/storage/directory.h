@@ -107,7 +107,8 @@ extern uint32 RetlDirectoryTakeFree(Relation rel, RetlGroup *group, uint32 wante
 
 /*
  * Make a page of the row store of the first free page, if that is before a block.
- * Returns it, or InvalidBlockNumber.
+ * Returns it, or InvalidBlockNumber.  The caller holds ShareUpdateExclusiveLock: VACUUM
+ * would take the page for one without an owner as long as it has no tuple.
  */
 extern BlockNumber RetlDirectoryGiveToHeap(Relation rel, BlockNumber before);
 

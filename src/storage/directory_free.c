@@ -419,6 +419,8 @@ RetlDirectoryGiveToHeap(Relation rel, BlockNumber before)
 	FreeEntries found;
 	FreeEntry  *entry;
 
+	Assert(CheckRelationLockedByMe(rel, ShareUpdateExclusiveLock, true));
+
 	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 	CollectFree(rel, &found);
 	entry = FirstEntry(&found, &next);
