@@ -156,12 +156,8 @@ INSERT INTO stayed TABLE stayed_heap;
 BEGIN; SELECT FROM stayed WHERE a % 3 = 0 FOR UPDATE; ROLLBACK;
 CREATE VIEW links AS SELECT block, lp FROM generate_series(1, pg_relation_size('stayed') / 8192 - 1) block,
 	LATERAL heap_page_items(get_raw_page('stayed', block::int)) WHERE t_infomask2 & 4096 <> 0 AND t_ctid <> format('(%s,%s)', block, lp)::tid;
-CREATE PROCEDURE on_both(command text) LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE replace(command, '{t}', 'stayed');
-	EXECUTE replace(command, '{t}', 'stayed_heap');
-END $$});
-my $difference = 'SELECT (SELECT count(*) FROM (TABLE stayed EXCEPT ALL TABLE stayed_heap) a) + (SELECT count(*) FROM (TABLE stayed_heap EXCEPT ALL TABLE stayed) b)';
+});
+my $difference = make_twins($node, 'stayed', 'stayed_heap');
 my ($links, $times) = (0, 0);
 for (my $timeout = 20; $timeout < 20000 && $times < 400; $timeout *= 1.03)
 {
