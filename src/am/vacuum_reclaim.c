@@ -170,49 +170,6 @@ TakePages(Relation rel, uint64 groupId, bool newRun, RetlRun *taken, void *conte
  * ---------------------------------------------------------------------
  */
 
-static int
-CompareStarts(const void *one, const void *other)
-{
-	BlockNumber left = ((const RetlRun *) one)->start;
-	BlockNumber right = ((const RetlRun *) other)->start;
-
-	return left < right ? -1 : left > right;
-}
-
-/*
- * Everything that groups and the directory own, in order.  Unless these are locked,
- * writers may have changed run lists meanwhile, and something is missing.
- */
-static RetlRun *
-OwnedRuns(Relation rel, const RetlDirectory *directory, bool locked, int *ownedCount)
-{
-	RetlRun    *owned = palloc(sizeof(RetlRun) * 2 * Max(directory->pageCount, 1));
-	int			count = 0;
-
-	for (int i = 0; i < directory->pageCount; i++)
-	{
-		owned[count++] = (RetlRun) {directory->header->directoryBlocks[i], 1};
-		owned[count++] = (RetlRun) {directory->pages[i].zoneStart, directory->pages[i].zonePageCount};
-	}
-	for (int i = 0; i < directory->groupCount; i++)
-	{
-		const RetlGroupEntry *entry = &directory->groups[i].entry;
-		int			runCount;
-		RetlRun    *runs = locked ? RetlGroupGetRuns(rel, entry, &runCount) :
-			RetlGroupGetKnownRuns(rel, entry, &runCount);
-
-		owned = repalloc_huge(owned, sizeof(RetlRun) * (count + runCount + 1));
-		memcpy(owned + count, runs, sizeof(RetlRun) * runCount);
-		count += runCount;
-		if (entry->runListBlock != RETLDB_NO_BLOCK)
-			owned[count++] = (RetlRun) {entry->runListBlock, 1};
-		pfree(runs);
-	}
-	qsort(owned, count, sizeof(RetlRun), CompareStarts);
-	*ownedCount = count;
-	return owned;
-}
-
 /*
  * Leave only those pages that nobody owns.
  */
@@ -221,7 +178,7 @@ RemoveOwned(Relation rel, const RetlDirectory *directory, bool locked, BareRuns 
 {
 	BareRuns	left;
 	int			ownedCount;
-	RetlRun    *owned = OwnedRuns(rel, directory, locked, &ownedCount);
+	RetlRun    *owned = RetlOwnedRuns(rel, directory, locked, &ownedCount);
 	int			next = 0;
 
 	memset(&left, 0, sizeof(left));

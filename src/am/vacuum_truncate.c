@@ -46,20 +46,11 @@ typedef struct FreeRuns
 	RetlRun    *runs;
 } FreeRuns;
 
-static int
-CompareRuns(const void *a, const void *b)
-{
-	const RetlRun *left = a;
-	const RetlRun *right = b;
-
-	return left->start < right->start ? -1 : left->start > right->start;
-}
-
 /*
  * The first block behind all that are owned by the header, the directory (unless that
- * can be moved) and groups that are not FREE.  The runs of those that are go to *freeRuns.  Unless the
- * table is locked, writers may have taken entries since the directory was read, run
- * list pages included; what is found then is an estimate.
+ * can be moved) and groups that are not FREE.  The runs of those that are go to
+ * *freeRuns.  Unless the table is locked, writers may have taken entries since the
+ * directory was read, run list pages included; what is found then is an estimate.
  */
 static BlockNumber
 OwnedEnd(Relation rel, const RetlDirectory *directory, bool locked, bool movable,
@@ -96,7 +87,7 @@ OwnedEnd(Relation rel, const RetlDirectory *directory, bool locked, bool movable
 		}
 		pfree(runs);
 	}
-	qsort(freeRuns->runs, freeRuns->count, sizeof(RetlRun), CompareRuns);
+	qsort(freeRuns->runs, freeRuns->count, sizeof(RetlRun), RetlRunCompare);
 	return end;
 }
 

@@ -380,15 +380,6 @@ CompareEnds(const void *one, const void *other)
 	return left > right ? -1 : left < right;
 }
 
-static int
-CompareStarts(const void *one, const void *other)
-{
-	BlockNumber left = ((const RetlRun *) one)->start;
-	BlockNumber right = ((const RetlRun *) other)->start;
-
-	return left < right ? -1 : left > right;
-}
-
 /*
  * The groups by where they end, or their anchors are, the last one first, and the runs
  * of free pages in order.
@@ -428,7 +419,7 @@ FindPlaces(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *
 		pfree(runs);
 	}
 	qsort(places, *placeCount, sizeof(Place), CompareEnds);
-	qsort(*freeRuns, *freeCount, sizeof(RetlRun), CompareStarts);
+	qsort(*freeRuns, *freeCount, sizeof(RetlRun), RetlRunCompare);
 	return places;
 }
 

@@ -86,6 +86,9 @@ extern RetlRun *RetlGroupGetRuns(Relation rel, const RetlGroupEntry *entry, int 
  */
 extern RetlRun *RetlGroupGetKnownRuns(Relation rel, const RetlGroupEntry *entry, int *runCount);
 
+/* qsort() comparator of page runs: in the order of the file. */
+extern int	RetlRunCompare(const void *one, const void *other);
+
 /* Is this entry plausible in itself?  NULL or a static text. */
 extern const char *RetlGroupEntryProblem(const RetlGroupEntry *entry, BlockNumber nblocks);
 

@@ -44,15 +44,6 @@ typedef struct FreeEntries
 	FreeEntry  *entries;
 } FreeEntries;
 
-static int
-CompareRunStarts(const void *one, const void *other)
-{
-	BlockNumber left = ((const RetlRun *) one)->start;
-	BlockNumber right = ((const RetlRun *) other)->start;
-
-	return left < right ? -1 : left > right;
-}
-
 /*
  * Make an empty FREE entry.
  */
@@ -84,7 +75,7 @@ FoldRunList(Relation rel, FreeEntry *entry)
 
 	entry->runs = repalloc(entry->runs, sizeof(RetlRun) * (entry->count + 1));
 	entry->runs[entry->count++] = (RetlRun) {content->runListBlock, 1};
-	qsort(entry->runs, entry->count, sizeof(RetlRun), CompareRunStarts);
+	qsort(entry->runs, entry->count, sizeof(RetlRun), RetlRunCompare);
 	content->runListBlock = RETLDB_NO_BLOCK;
 
 	RetlChangeBegin(&change, rel);
@@ -145,7 +136,7 @@ CollectFree(Relation rel, FreeEntries *found)
 		entry->runs = RetlGroupGetKnownRuns(rel, content, &entry->count);
 		if (entry->count != content->runCount)
 			continue;
-		qsort(entry->runs, entry->count, sizeof(RetlRun), CompareRunStarts);
+		qsort(entry->runs, entry->count, sizeof(RetlRun), RetlRunCompare);
 		if (entry->count < RETLDB_INLINE_RUNS && content->runListBlock != RETLDB_NO_BLOCK)
 			FoldRunList(rel, entry);
 		if (entry->count > 0)
@@ -227,7 +218,7 @@ SplitEntry(Relation rel, FreeEntries *found, FreeEntry *entry)
 	{
 		/* the list is a page like others then */
 		entry->runs[entry->count++] = (RetlRun) {content->runListBlock, 1};
-		qsort(entry->runs, entry->count, sizeof(RetlRun), CompareRunStarts);
+		qsort(entry->runs, entry->count, sizeof(RetlRun), RetlRunCompare);
 		content->runListBlock = RETLDB_NO_BLOCK;
 		header->ownedPages++;
 	}
@@ -504,7 +495,7 @@ RetlDirectoryAddFree(Relation rel, RetlTakePages take, void *context)
 static int
 CompareFreeEntries(const void *one, const void *other)
 {
-	return CompareRunStarts(((const FreeEntry *) one)->runs, ((const FreeEntry *) other)->runs);
+	return RetlRunCompare(((const FreeEntry *) one)->runs, ((const FreeEntry *) other)->runs);
 }
 
 /*
@@ -518,7 +509,7 @@ JoinRuns(const RetlGroupEntry *one, const RetlGroupEntry *other, RetlRun *runs)
 
 	memcpy(runs, one->runs, sizeof(RetlRun) * one->runCount);
 	memcpy(runs + one->runCount, other->runs, sizeof(RetlRun) * other->runCount);
-	qsort(runs, count, sizeof(RetlRun), CompareRunStarts);
+	qsort(runs, count, sizeof(RetlRun), RetlRunCompare);
 	for (int i = 1; i < count; i++)
 	{
 		if (runs[joined].start + runs[joined].length == runs[i].start)
@@ -591,7 +582,7 @@ MoveRunList(Relation rel, FreeEntry *entry)
 	content->runListBlock = CutFirstRun(entry, 1).start;
 	entry->runs = repalloc(entry->runs, sizeof(RetlRun) * (entry->count + 1));
 	entry->runs[entry->count++] = (RetlRun) {old, 1};
-	qsort(entry->runs, entry->count, sizeof(RetlRun), CompareRunStarts);
+	qsort(entry->runs, entry->count, sizeof(RetlRun), RetlRunCompare);
 
 	/* as long as it is free, its content does not matter */
 	RetlMakeRunList((Page) image.data, content->groupId);

@@ -371,3 +371,13 @@ RetlGroupGetKnownRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
 		*runCount = RETLDB_INLINE_RUNS;
 	return runs;
 }
+
+/* See directory.h. */
+int
+RetlRunCompare(const void *one, const void *other)
+{
+	BlockNumber left = ((const RetlRun *) one)->start;
+	BlockNumber right = ((const RetlRun *) other)->start;
+
+	return left < right ? -1 : left > right;
+}

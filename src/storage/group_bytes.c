@@ -447,15 +447,6 @@ RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *d
 }
 
 /*
- * Same for pages that were asked for already.
- */
-void
-RetlBytesReaderReadPrefetched(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
-{
-	ReadBytes(reader, NULL, offset, length, dst, false);
-}
-
-/*
  * Same, from a stream.
  */
 void

@@ -64,10 +64,6 @@ extern void RetlBytesReaderInit(RetlBytesReader *reader, Relation rel,
  */
 extern void RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst);
 
-/* Same, but the caller has had the range prefetched. */
-extern void RetlBytesReaderReadPrefetched(RetlBytesReader *reader, uint64 offset, Size length,
-										  void *dst);
-
 /*
  * Same; pages come from the stream where it is at them.  A stream is of pages that
  * bytes [offset, offset + length) are on, and palloc'd in the current context.  The

@@ -152,22 +152,12 @@ RetlRowStorePageRelease(RetlRowStorePage *page)
  * ---------------------------------------------------------------------
  */
 
-static int
-CompareRuns(const void *a, const void *b)
+/* See row_store.h. */
+RetlRun *
+RetlOwnedRuns(Relation rel, const RetlDirectory *directory, bool locked, int *ownedCount)
 {
-	const RetlRun *left = a;
-	const RetlRun *right = b;
-
-	return left->start < right->start ? -1 : left->start > right->start;
-}
-
-/*
- * All runs that are owned by the header, the directory and row groups, sorted.
- */
-static RetlRun *
-OwnedRuns(Relation rel, const RetlDirectory *directory, int *ownedCount)
-{
-	int			capacity = 1 + 2 * directory->pageCount + RETLDB_INLINE_RUNS * directory->groupCount;
+	int			capacity = 1 + 2 * directory->pageCount +
+		(1 + RETLDB_INLINE_RUNS) * directory->groupCount;
 	RetlRun    *owned = palloc(sizeof(RetlRun) * capacity);
 	int			count = 0;
 
@@ -179,19 +169,23 @@ OwnedRuns(Relation rel, const RetlDirectory *directory, int *ownedCount)
 	}
 	for (int i = 0; i < directory->groupCount; i++)
 	{
+		const RetlGroupEntry *entry = &directory->groups[i].entry;
 		int			runCount;
-		RetlRun    *runs = RetlGroupGetKnownRuns(rel, &directory->groups[i].entry, &runCount);
+		RetlRun    *runs = locked ? RetlGroupGetRuns(rel, entry, &runCount) :
+			RetlGroupGetKnownRuns(rel, entry, &runCount);
 
-		if (count + runCount > capacity)
+		if (count + runCount + 1 > capacity)
 		{
-			capacity = 2 * (count + runCount);
-			owned = repalloc(owned, sizeof(RetlRun) * capacity);
+			capacity = 2 * (count + runCount + 1);
+			owned = repalloc_huge(owned, sizeof(RetlRun) * capacity);
 		}
 		memcpy(owned + count, runs, sizeof(RetlRun) * runCount);
 		count += runCount;
+		if (entry->runListBlock != RETLDB_NO_BLOCK)
+			owned[count++] = (RetlRun) {entry->runListBlock, 1};
 		pfree(runs);
 	}
-	qsort(owned, count, sizeof(RetlRun), CompareRuns);
+	qsort(owned, count, sizeof(RetlRun), RetlRunCompare);
 	*ownedCount = count;
 	return owned;
 }
@@ -205,7 +199,7 @@ RetlRun *
 RetlRowStoreRuns(Relation rel, const RetlDirectory *directory, BlockNumber nblocks, int *runCount)
 {
 	int			ownedCount;
-	RetlRun    *owned = OwnedRuns(rel, directory, &ownedCount);
+	RetlRun    *owned = RetlOwnedRuns(rel, directory, false, &ownedCount);
 	RetlRun    *runs = palloc(sizeof(RetlRun) * (ownedCount + 1));
 	uint64		next = 0;
 	int			count = 0;

@@ -93,6 +93,14 @@ RetlLinePointerIsSound(ItemId lp)
 }
 
 /*
+ * The runs of pages that the header, the directory with its zone maps and row groups
+ * with their run lists own, in order, palloc'd.  "locked": nobody changes the directory
+ * meanwhile; else run lists may have changed, and something may be missing.
+ */
+extern RetlRun *RetlOwnedRuns(Relation rel, const RetlDirectory *directory, bool locked,
+							  int *ownedCount);
+
+/*
  * The runs of blocks below nblocks that no row group, directory or zone map
  * owns, in order, palloc'd.  All heap pages are in them.
  */
