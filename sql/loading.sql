@@ -86,6 +86,14 @@ INSERT INTO source VALUES (3001, 'new', 0, NULL);
 REFRESH MATERIALIZED VIEW matview;
 SELECT count(*), sum(a), faults('matview') FROM matview;
 DELETE FROM source WHERE a = 3001;
+-- rows of a row store that go on to row groups stay as they are
+CREATE TABLE few USING retldb AS SELECT a, b FROM source WHERE a <= 10;
+BEGIN;
+CREATE TABLE few_copied USING retldb WITH (row_store_rows = 0) AS SELECT * FROM few;
+SELECT count(*) FROM few_copied;
+SELECT groups('few'), groups('few_copied'), count(*), count(*) FILTER (WHERE few.xmin = pg_current_xact_id()::xid) AS changed FROM few;
+ROLLBACK;
+DROP TABLE few;
 
 -- constraints
 CREATE TABLE constrained (a int NOT NULL, b text CHECK (length(b) < 12), CHECK (a > 0 OR b IS NOT NULL)) USING retldb;

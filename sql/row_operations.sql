@@ -134,10 +134,13 @@ DELETE FROM h WHERE id = 2351;
 UPDATE h SET v = 'by tid' WHERE id IN (2352, 2353);
 SELECT on_both('SELECT') AS unchanged;
 CREATE TEMP TABLE tids AS SELECT ctid AS t FROM r WHERE id = 2354;
+-- (in one transaction: pruning takes versions that lead on, as on heap)
+BEGIN;
 UPDATE r SET v = 'first' WHERE id = 2354;
 UPDATE r SET v = 'second' WHERE id = 2354;
 SELECT count(*) FROM r, tids WHERE r.ctid = t;
 SELECT v FROM r, tids WHERE r.ctid = currtid2('r', t);
+COMMIT;
 SELECT on_both('DELETE FROM {t} WHERE id = 2354');
 SELECT currtid2('r', t) = t FROM tids;
 

@@ -757,10 +757,15 @@ RetlSlotSetInserted(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableO
 					TransactionId xid, CommandId cid)
 {
 	RetlTupleSlot   *rslot = (RetlTupleSlot *) slot;
-	HeapTuple	tuple = rslot->heap.base.tuple;
-	HeapTupleHeader header = tuple != NULL ? tuple->t_data : &rslot->header;
+	HeapTuple	tuple;
+	HeapTupleHeader header;
 
-	Assert(RetlIsSlot(slot) && (tuple == NULL || TTS_SHOULDFREE(slot)));
+	Assert(RetlIsSlot(slot));
+	/* the row of another table, as its scan found it: not to be written to */
+	if (HasTuple(slot) && !TTS_SHOULDFREE(slot))
+		SlotMaterialize(slot);
+	tuple = rslot->heap.base.tuple;
+	header = tuple != NULL ? tuple->t_data : &rslot->header;
 	if (tuple == NULL)
 	{
 		memset(header, 0, SizeofHeapTupleHeader);
