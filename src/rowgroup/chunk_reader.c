@@ -725,11 +725,11 @@ ReadPieceHead(RetlChunkReader *chunk, uint32 pieceIndex, uint64 offset, uint32 l
 	RetlPieceHeader header;
 	const char *problem;
 
-	RetlBytesReaderRead(chunk->bytes, offset, PIECE_HEAD, bytes);
+	RetlBytesReaderReadVerified(chunk->bytes, offset, PIECE_HEAD, bytes);
 	memcpy(&header, bytes, sizeof(header));
 	if (header.flags != 0)
-		RetlBytesReaderRead(chunk->bytes, offset + PIECE_HEAD, length - PIECE_HEAD,
-							bytes + PIECE_HEAD);
+		RetlBytesReaderReadVerified(chunk->bytes, offset + PIECE_HEAD, length - PIECE_HEAD,
+									bytes + PIECE_HEAD);
 	chunk->stats->bytesRead += header.flags != 0 ? length : PIECE_HEAD;
 	problem = RetlPieceParse(bytes, length, RetlPieceRowCount(&chunk->view, pieceIndex),
 							 chunk->overflowLength, piece);
@@ -757,8 +757,8 @@ LoadPayload(RetlChunkReader *chunk, const RetlPieceView *piece, RetlSpan span)
 	end = Min(span.offset + span.length, piece->payloadLength);
 	if (offset >= end)
 		return;
-	RetlBytesReaderRead(chunk->bytes, chunk->partialOffset + offset, end - offset,
-						chunk->partial + offset);
+	RetlBytesReaderReadVerified(chunk->bytes, chunk->partialOffset + offset, end - offset,
+								chunk->partial + offset);
 	chunk->stats->bytesRead += end - offset;
 	if (span.offset <= chunk->partialLoaded)
 		chunk->partialLoaded = (uint32) end;
@@ -796,7 +796,7 @@ LoadForFetch(RetlChunkReader *chunk, const RetlPieceView *piece, const RetlEncod
 
 /*
  * Read a piece of a unit that was checked before, and nothing else if the unit is
- * not compressed.
+ * not compressed.  That the bytes are still what was checked is for the pages to say.
  */
 static const char *
 ReadPiece(RetlChunkReader *chunk, uint32 pieceIndex, const RetlUnit *unit, RetlPieceView *piece)
@@ -815,7 +815,8 @@ ReadPiece(RetlChunkReader *chunk, uint32 pieceIndex, const RetlUnit *unit, RetlP
 		EnsureRaw(chunk, end - start);
 		if (end - start >= PARTIAL_MIN_LENGTH)
 			return ReadPieceHead(chunk, pieceIndex, offset + start, end - start, piece);
-		RetlBytesReaderRead(chunk->bytes, offset + start, end - start, chunk->buffers->raw);
+		RetlBytesReaderReadVerified(chunk->bytes, offset + start, end - start,
+									chunk->buffers->raw);
 		chunk->stats->bytesRead += end - start;
 		bytes = chunk->buffers->raw;
 	}
@@ -823,7 +824,8 @@ ReadPiece(RetlChunkReader *chunk, uint32 pieceIndex, const RetlUnit *unit, RetlP
 	{
 		EnsureRaw(chunk, unit->rawLength);
 		EnsureStored(chunk, unit->storedLength);
-		RetlBytesReaderRead(chunk->bytes, offset, unit->storedLength, chunk->buffers->stored);
+		RetlBytesReaderReadVerified(chunk->bytes, offset, unit->storedLength,
+									chunk->buffers->stored);
 		chunk->stats->bytesRead += unit->storedLength;
 		if (!RetlDecompressBeginning(chunk->column.compression, chunk->buffers->raw, unit->rawLength, end,
 									 chunk->buffers->stored, unit->storedLength))

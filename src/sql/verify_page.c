@@ -6,7 +6,8 @@
  * The checksum of a column page covers all of it but PostgreSQL's page header,
  * which vacuum may change and data checksums may or may not protect.  What can
  * be said about that header is checked here: it is as RetlPageInit makes it,
- * with PD_ALL_VISIBLE set or not, and agrees with the visibility map.
+ * with PD_ALL_VISIBLE and the mark of RetlPageProblemOnce set or not, and agrees with
+ * the visibility map.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,7 +46,7 @@ FrameDiffers(Page page)
 		header->pd_special != expected->pd_special ||
 		header->pd_pagesize_version != expected->pd_pagesize_version ||
 		header->pd_prune_xid != expected->pd_prune_xid ||
-		(header->pd_flags & ~PD_ALL_VISIBLE) != expected->pd_flags;
+		(header->pd_flags & ~(PD_ALL_VISIBLE | PD_PAGE_FULL)) != expected->pd_flags;
 }
 
 /*

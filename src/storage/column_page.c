@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
@@ -104,6 +105,40 @@ RetlPageProblem(Page page, BlockNumber blkno, RetlPageKind kind, uint64 groupId,
 		return "an invalid length";
 	if (checkChecksum && header->checksum != PageChecksum(page, blkno))
 		return "a wrong checksum";
+	return NULL;
+}
+
+/*
+ * Was a page changed in its buffer, and not written since?
+ */
+static bool
+IsDirty(Buffer buffer)
+{
+	BufferDesc *descriptor = BufferIsLocal(buffer) ? GetLocalBufferDescriptor(-buffer - 1) :
+		GetBufferDescriptor(buffer - 1);
+
+	return (pg_atomic_read_u32(&descriptor->state) & BM_DIRTY) != 0;
+}
+
+/*
+ * See column_page.h.  What a backend has found must not outlive the page's stay in its
+ * buffer, and nothing of the buffer tells whether the page was read again.  So the page
+ * itself is marked, in memory only: by heap's hint that a page is full, which means
+ * nothing here and everybody passes over.  A page that will be written gets no mark, for
+ * it must not come back from disk with one.  Nor need it be looked at: a data page is
+ * changed only by writing it anew, so it did not come from disk.  (VACUUM may set a page
+ * that is marked all-visible.  It is then written with its mark, and not looked at any more.)
+ */
+const char *
+RetlPageProblemOnce(Buffer buffer)
+{
+	Page		page = BufferGetPage(buffer);
+
+	if (PageIsFull(page) || IsDirty(buffer))
+		return NULL;
+	if (RetlPageGetHeader(page)->checksum != PageChecksum(page, BufferGetBlockNumber(buffer)))
+		return "a wrong checksum";
+	PageSetFull(page);
 	return NULL;
 }
 

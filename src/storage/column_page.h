@@ -51,6 +51,13 @@ extern const char *RetlPageProblem(Page page, BlockNumber blkno, RetlPageKind ki
 								   uint64 groupId, uint32 sequence,
 								   bool checkChecksum);
 
+/*
+ * Of a page that passed RetlPageProblem without it: compare the checksum, unless that
+ * was done since the page was read into its buffer, by whatever backend.  Caller holds
+ * the buffer's content lock; a shared one will do.
+ */
+extern const char *RetlPageProblemOnce(Buffer buffer);
+
 /* As RetlPageProblem with checksum, but raises ERRCODE_DATA_CORRUPTED. */
 extern void RetlPageCheck(Relation rel, Page page, BlockNumber blkno, RetlPageKind kind,
 						  uint64 groupId, uint32 sequence);

@@ -400,11 +400,12 @@ RetlBytesStreamIsNear(const RetlPageStream *stream, uint64 offset)
 
 /*
  * Copy bytes [offset, offset + length) to dst.  Pages come from the stream, which may be
- * NULL, as far as it has them; "ask": PinPage has to ask for the others.
+ * NULL, as far as it has them; "ask": PinPage has to ask for the others; "check": the
+ * pages' checksums are what vouches for the bytes.
  */
 static void
 ReadBytes(RetlBytesReader *reader, RetlPageStream *stream, uint64 offset, Size length, void *dst,
-		  bool ask)
+		  bool ask, bool check)
 {
 	char	   *to = dst;
 
@@ -425,6 +426,8 @@ ReadBytes(RetlBytesReader *reader, RetlPageStream *stream, uint64 offset, Size l
 		problem = RetlPageProblem(page, block, RETL_PAGE_DATA, reader->groupId, index, false);
 		if (problem == NULL && within + n > RetlPageGetHeader(page)->used)
 			problem = "fewer bytes than expected";
+		if (problem == NULL && check)
+			problem = RetlPageProblemOnce(buffer);
 		if (problem != NULL)
 			RetlReportDamagedGroup(reader->rel, reader->groupId, NULL,
 								   psprintf("block %u has %s", block, problem));
@@ -443,7 +446,16 @@ ReadBytes(RetlBytesReader *reader, RetlPageStream *stream, uint64 offset, Size l
 void
 RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
 {
-	ReadBytes(reader, NULL, offset, length, dst, reader->prefetchDistance > 0);
+	ReadBytes(reader, NULL, offset, length, dst, reader->prefetchDistance > 0, false);
+}
+
+/*
+ * Same, and the pages are verified.
+ */
+void
+RetlBytesReaderReadVerified(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
+{
+	ReadBytes(reader, NULL, offset, length, dst, reader->prefetchDistance > 0, true);
 }
 
 /*
@@ -453,5 +465,5 @@ void
 RetlBytesReaderReadStream(RetlBytesReader *reader, RetlPageStream *stream, uint64 offset,
 						  Size length, void *dst)
 {
-	ReadBytes(reader, stream, offset, length, dst, false);
+	ReadBytes(reader, stream, offset, length, dst, false, false);
 }

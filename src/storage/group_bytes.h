@@ -65,6 +65,13 @@ extern void RetlBytesReaderInit(RetlBytesReader *reader, Relation rel,
 extern void RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst);
 
 /*
+ * Same for a part of something whose checksum the caller cannot compare: the pages'
+ * own checksums are, once for each time a page is read into shared buffers.
+ */
+extern void RetlBytesReaderReadVerified(RetlBytesReader *reader, uint64 offset, Size length,
+										void *dst);
+
+/*
  * Same; pages come from the stream where it is at them.  A stream is of pages that
  * bytes [offset, offset + length) are on, and palloc'd in the current context.  The
  * reader must stay where it is as long as the stream is there.

@@ -247,6 +247,64 @@ CHECKPOINT));
 	$node->stop;
 }
 
+# A page is damaged on disk after a session has checked the unit that is on it, leaves
+# shared buffers and is read again.  The session reads parts of the unit from then on,
+# but must not believe what it finds there, nor must another one that comes later.
+sub run_read_again
+{
+	my $node = new_server('again', no_data_checksums => 1, conf => q(
+autovacuum = off
+shared_buffers = 1MB
+retldb.row_store_rows = 20
+));
+	$node->start;
+	$node->safe_psql('postgres', q(
+CREATE EXTENSION retldb;
+DO $$ BEGIN
+	FOR i IN 1 .. 8 LOOP
+		EXECUTE format('CREATE TABLE filler%s (a text) USING heap', i);
+		EXECUTE format('INSERT INTO filler%s SELECT repeat(''x'', 1000) FROM generate_series(1, 7 * 28)', i);
+	END LOOP;
+END $$;));
+	read_again($node, $_) for 'none', 'lz4';
+	$node->stop;
+}
+
+sub read_again
+{
+	my ($node, $compression) = @_;
+
+	# the last column's values, 8 bytes each, are not to be compressed by anything
+	$node->safe_psql('postgres', qq(
+CREATE TABLE t (id int PRIMARY KEY, same int, value bigint) USING retldb WITH (compression = $compression);
+INSERT INTO t SELECT i, 7, ('x' || substr(md5(i::text), 1, 16))::bit(64)::bigint FROM generate_series(1, 40000) i;
+CHECKPOINT;));
+	my $file = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('t')");
+	my $wanted = 'SELECT value FROM t WHERE id = %d;';
+	my $value = $node->safe_psql('postgres', sprintf $wanted, 3000);
+	my $place = index slurp_file_raw($file), pack('q<', $value);
+	cmp_ok($place, '>', 0, "$compression: the value stands in the file as it is");
+	my $flip = "\\! perl -e 'open my \$h, qq(+<:raw), qq($file) or die; seek \$h, $place, 0; read \$h, my \$c, 1; seek \$h, $place, 0; print \$h chr(ord(\$c) ^ 4)'\n";
+	# tables of less than a quarter of the buffers each, again and again, until nothing else is there
+	my $evict = "\\o /dev/null\n" . join('', map { "SELECT sum(length(a)) FROM filler$_;\n" } (1 .. 8)) x 20 . "\\o\n";
+	# a session that stays in a unit has it in its memory; so another one is visited in between
+	my $fetch = sprintf("$wanted\n\\o /dev/null\n$wanted\n\\o\n", 3000, 30000) x 3;
+	my $outcome = sub {
+		my $script = start_script($node, join '', "\\set ON_ERROR_STOP off\nSET enable_seqscan = off;\n", @_);
+		my $output = join ' ', split /\n/, finish_script($script);
+		return join ' | ', grep { $_ ne '' } $output, $script->{err} =~ /(?:ERROR|DETAIL): .*/g;
+	};
+
+	is($outcome->($fetch, $evict, $fetch), join(' ', ($value) x 6), "$compression: the pages are read again");
+	my $found = $outcome->($fetch, $flip, $evict, $fetch, sprintf($wanted, 20000), $flip, $evict, $fetch);
+	like($found, qr/^$value $value $value /, "$compression: values before the damage");
+	is(scalar(() = $found =~ /wrong checksum/g), 3, "$compression: damage of a page that was read again is seen") or note($found);
+	like($found, qr/^($value ){3}-?\d+ ($value ){2}$value \|/, "$compression: and other pages, or this one when it is mended, are read") or note($found);
+	like($outcome->($fetch, $flip, $evict, $fetch, $flip), qr/^$value $value $value \|/, "$compression: so it is by another session");
+	$node->safe_psql('postgres', 'DROP TABLE t');
+}
+
+run_read_again();
 run_vacuum();
 run_flips('plain');
 run_flips('checksums', extra => ['--data-checksums']);
