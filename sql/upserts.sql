@@ -15,25 +15,27 @@ SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT ON CONSTRAINT up_pkey
 SELECT batched('INSERT INTO up_noop VALUES (1, ''v1'', 1) ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
 CREATE SEQUENCE up_sequence;
 SELECT batched('INSERT INTO up_noop SELECT nextval(''up_sequence''), v, n FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
--- numbers that SET takes tell the order
-SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET n = nextval(''up_sequence'')') AS sequence_in_set;
-SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v WHERE nextval(''up_sequence'') > 0') AS sequence_in_where;
+SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET n = nextval(''up_sequence'') WHERE nextval(''up_sequence'') > 0') AS yes;
 DROP SEQUENCE up_sequence;
 SELECT batched('INSERT INTO up VALUES (1, ''v1'', 1) ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS few_rows;
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO NOTHING') AS nothing;
-SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id') AS returning;
+SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id, random()') AS yes;
+SELECT batched('WITH s AS (TABLE up_source), u AS (INSERT INTO up TABLE s ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id) TABLE u') AS yes;
 SELECT batched('INSERT INTO up SELECT id, v, (random() * 10)::int FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS volatile_source;
-SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET n = (random() * 10)::int') AS volatile_set;
+SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET n = (random() * 10)::int') AS yes;
 SELECT batched('WITH d AS (DELETE FROM up_source RETURNING *) INSERT INTO up TABLE d ON CONFLICT (id) DO UPDATE SET n = 1') AS changing;
+SELECT batched('WITH d AS (DELETE FROM up_source RETURNING *), u AS (INSERT INTO up TABLE d ON CONFLICT (id) DO UPDATE SET n = 1) SELECT') AS changing;
+SELECT batched('WITH s AS (SELECT id, v, (random() * 10)::int FROM up_source), u AS (INSERT INTO up TABLE s ON CONFLICT (id) DO UPDATE SET n = 1) SELECT') AS volatile_source;
+SELECT batched('INSERT INTO up SELECT * FROM up_source FOR UPDATE ON CONFLICT (id) DO UPDATE SET n = 1') AS locking;
 SET retldb.enable_upsert_batches = off;
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS off;
 RESET retldb.enable_upsert_batches;
 CREATE FUNCTION up_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
 CREATE TRIGGER t AFTER UPDATE ON up FOR EACH ROW EXECUTE FUNCTION up_trigger();
-SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS row_trigger;
+SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
 DROP TRIGGER t ON up;
 CREATE TRIGGER t AFTER UPDATE ON up REFERENCING NEW TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION up_trigger();
-SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS transition_table;
+SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
 DROP TRIGGER t ON up;
 CREATE TRIGGER t AFTER UPDATE ON up FOR EACH STATEMENT EXECUTE FUNCTION up_trigger();
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
@@ -44,13 +46,13 @@ DROP INDEX up_part;
 CREATE UNIQUE INDEX up_expression ON up ((n + 1));
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT ((n + 1)) DO UPDATE SET v = excluded.v') AS expression;
 DROP INDEX up_expression;
--- the order matters where rows exchange unique keys
+-- rows exchange unique keys, in one order only
 CREATE TABLE up_swap (id int PRIMARY KEY, code text UNIQUE, n int) USING retldb;
 INSERT INTO up_swap VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (101, 'd', 4);
 SELECT batched('INSERT INTO up_swap SELECT id, v, n FROM up_source ON CONFLICT (id) DO UPDATE SET n = excluded.n') AS yes;
 SELECT batched('INSERT INTO up_swap SELECT id, v, n FROM up_source ON CONFLICT (id) DO UPDATE SET id = excluded.id, n = excluded.n') AS yes;
-SELECT batched('INSERT INTO up_swap SELECT id, v, n FROM up_source ON CONFLICT (id) DO UPDATE SET code = excluded.code') AS other_key;
-SELECT batched('INSERT INTO up_swap SELECT id, v, n FROM up_source ON CONFLICT (id) DO UPDATE SET id = excluded.id + 100') AS key;
+SELECT batched('INSERT INTO up_swap SELECT id, v, n FROM up_source ON CONFLICT (id) DO UPDATE SET code = excluded.code') AS yes;
+SELECT batched('INSERT INTO up_swap SELECT id, v, n FROM up_source ON CONFLICT (id) DO UPDATE SET id = excluded.id + 100') AS yes;
 SET retldb.suppress_noop = on;
 INSERT INTO up_swap VALUES (2, 'z', 2), (1, 'b', 1) ON CONFLICT (id) DO UPDATE SET code = excluded.code;
 INSERT INTO up_swap SELECT * FROM (VALUES (101, 'x', 0), (1, 'y', 0)) v ON CONFLICT (id) DO UPDATE SET id = up_swap.id + 100;
@@ -68,10 +70,10 @@ SELECT * FROM up_case WHERE k = 'ab' ORDER BY j;
 DROP TABLE up_case;
 DROP COLLATION up_nocase;
 CREATE VIEW up_view AS SELECT * FROM up WHERE n > 0 WITH CHECK OPTION;
-SELECT batched('INSERT INTO up_view TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS check_option;
+SELECT batched('INSERT INTO up_view TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
 DROP VIEW up_view;
 CREATE TABLE up_generated (id int PRIMARY KEY, v text, n int, twice int GENERATED ALWAYS AS (n * 2) STORED) USING retldb;
-SELECT batched('INSERT INTO up_generated TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS generated;
+SELECT batched('INSERT INTO up_generated TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
 DROP TABLE up_generated;
 
 -- rows that would change nothing are not touched: no transaction id, no lock

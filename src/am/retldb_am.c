@@ -1,20 +1,22 @@
 /*-------------------------------------------------------------------------
  *
  * retldb_am.c
- *	  The table access method: its routine table, and nothing else.
+ *	  The table access method: its routine table, and whether one is ours.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/multixact.h"
-#include "catalog/pg_am_d.h"
+#include "catalog/pg_am.h"
 #include "catalog/storage.h"
 #include "catalog/storage_xlog.h"
 #include "fmgr.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "am/retldb_am.h"
 #include "am/write_buffer.h"
@@ -167,6 +169,24 @@ const TableAmRoutine *
 RetlGetTableAmRoutine(void)
 {
 	return &retldb_methods;
+}
+
+/* See retldb_am.h. */
+bool
+RetlAmIsOurs(Oid amOid)
+{
+	HeapTuple	tuple;
+	Oid			handler = InvalidOid;
+
+	if (amOid == HEAP_TABLE_AM_OID || !OidIsValid(amOid))
+		return false;
+	tuple = SearchSysCache1(AMOID, ObjectIdGetDatum(amOid));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	if (((Form_pg_am) GETSTRUCT(tuple))->amtype == AMTYPE_TABLE)
+		handler = ((Form_pg_am) GETSTRUCT(tuple))->amhandler;
+	ReleaseSysCache(tuple);
+	return OidIsValid(handler) && GetTableAmRoutine(handler) == RetlGetTableAmRoutine();
 }
 
 /* Handler of the access method. */

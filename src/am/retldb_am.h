@@ -20,6 +20,9 @@
 /* The one routine table; compare rel->rd_tableam with it. */
 extern const TableAmRoutine *RetlGetTableAmRoutine(void);
 
+/* Is this access method ours? */
+extern bool RetlAmIsOurs(Oid amOid);
+
 /* Is this a retldb table? */
 static inline bool
 RetlIsRetldbTable(Relation rel)

@@ -10,8 +10,8 @@
  * columns of the latter.
  *
  * To everybody else it is as if this had happened when we saw that nobody is
- * changing the row.  To the command it is an update: the proposed row is checked as
- * one to be inserted is, and counted, unless WHERE turns it away.
+ * changing the row.  To the command it is an update: when it is its turn, the proposed
+ * row is checked as one to be inserted is, and counted, unless WHERE turns it away.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,7 +19,11 @@
 
 #include "access/heapam.h"
 #include "access/sysattr.h"
+#include "access/tupconvert.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
 #include "miscadmin.h"
 #include "nodes/nodes.h"
 #include "optimizer/clauses.h"
@@ -41,6 +45,37 @@
 
 /* So many rows of a vector are read as single ones. */
 #define SINGLE_ROWS		4
+
+/* A column of the row that is there. */
+typedef struct NeededColumn
+{
+	AttrNumber	inTarget;
+	AttrNumber	inRoot;			/* as expressions refer to it */
+} NeededColumn;
+
+struct RetlUpsertCompare
+{
+	RetlUpsertState *state;
+	Relation	rel;
+	ResultRelInfo *resultRelInfo;
+	TupleDesc	tupdesc;		/* as expressions see rows: that of the root */
+	EState	   *estate;
+	ExprContext *econtext;
+	ExprState  *where;			/* NULL: none */
+	ProjectionInfo *set;
+	TupleTableSlot *existing;	/* the row that is there: needed columns only */
+	TupleTableSlot *proposed;	/* a row of the source */
+	AttrMap    *fromRoot;		/* see RetlUpsertTarget */
+	TupleTableSlot *converted;	/* the proposed row as the target has it; NULL: as it is */
+	int			setCount;
+	AttrNumber *setColumns;
+	int			neededCount;
+	NeededColumn *needed;
+	const RetlVector **vectors; /* of these */
+	RetlGroupReader *reader;
+	uint64		openGroup;		/* id; 0: none */
+	bool		setTag;
+};
 
 /* ---------------------------------------------------------------------
  * Beginning
@@ -79,8 +114,47 @@ static bool
 IsComputable(List *set, List *where, Index relid)
 {
 	return !contain_subplans((Node *) set) && !contain_subplans((Node *) where) &&
+		!contain_volatile_functions((Node *) set) &&
+		!contain_volatile_functions((Node *) where) &&
 		!HasSystemColumn(ColumnsOf(set, where, relid)) &&
 		!HasSystemColumn(ColumnsOf(set, where, INNER_VAR));
+}
+
+/*
+ * Does a table do anything for each row that is inserted or updated?  Foreign keys
+ * look at the rows when all is done.
+ */
+static bool
+HasRowTriggers(Relation rel)
+{
+	const TriggerDesc *triggers = rel->trigdesc;
+
+	if (triggers == NULL)
+		return false;
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (!TRIGGER_FOR_INSERT(trigger->tgtype) && !TRIGGER_FOR_UPDATE(trigger->tgtype))
+			continue;
+		if (trigger->tgoldtable != NULL || trigger->tgnewtable != NULL)
+			return true;
+		if (TRIGGER_FOR_ROW(trigger->tgtype) &&
+			!(trigger->tgisinternal && RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_NONE))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Does a table have columns that are computed and stored?
+ */
+static bool
+HasStoredColumns(Relation rel)
+{
+	const TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	return constr != NULL && constr->has_generated_stored;
 }
 
 /*
@@ -118,17 +192,19 @@ SetNeededColumns(RetlUpsertCompare *compare, const Bitmapset *inExpressions)
 	TupleDesc	tupdesc = RelationGetDescr(compare->rel);
 	bool		all = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, inExpressions);
 
-	compare->needed = palloc(sizeof(AttrNumber) * Max(tupdesc->natts, 1));
+	compare->needed = palloc(sizeof(NeededColumn) * Max(tupdesc->natts, 1));
 	compare->vectors = palloc0(sizeof(RetlVector *) * Max(tupdesc->natts, 1));
 	for (AttrNumber attnum = 1; attnum <= tupdesc->natts; attnum++)
 	{
+		AttrNumber	inRoot = compare->fromRoot != NULL ?
+			compare->fromRoot->attnums[attnum - 1] : attnum;
 		bool		isNeeded = all ||
-			bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, inExpressions);
+			bms_is_member(inRoot - FirstLowInvalidHeapAttributeNumber, inExpressions);
 
 		for (int i = 0; i < compare->setCount; i++)
-			isNeeded |= compare->setColumns[i] == attnum;
+			isNeeded |= compare->setColumns[i] == inRoot;
 		if (isNeeded && !TupleDescAttr(tupdesc, attnum - 1)->attisdropped)
-			compare->needed[compare->neededCount++] = attnum;
+			compare->needed[compare->neededCount++] = (NeededColumn) {attnum, inRoot};
 	}
 }
 
@@ -146,51 +222,79 @@ MakeExistingSlot(EState *estate, TupleDesc tupdesc)
 }
 
 /*
- * See upsert.h.
+ * Prepare to compute what the command says, which it does of rows of the root.
  */
-RetlUpsertCompare *
-RetlUpsertCompareCreate(Relation rel, CustomScan *plan, EState *estate, ExprContext *econtext)
+static void
+InitExpressions(RetlUpsertCompare *compare, List *set, List *where, List *setColumns)
 {
-	List	   *numbers = list_nth(plan->custom_private, RETL_UPSERT_NUMBERS);
-	List	   *set = list_nth(plan->custom_private, RETL_UPSERT_SET);
-	List	   *where = list_nth(plan->custom_private, RETL_UPSERT_WHERE);
-	List	   *setColumns = list_nth(plan->custom_private, RETL_UPSERT_SET_COLUMNS);
-	Index		relid = list_nth_int(numbers, RETL_UPSERT_RELID);
-	TupleDesc	tupdesc = RelationGetDescr(rel);
-	RetlUpsertCompare *compare;
 	ListCell   *lc;
-
-	if (!IsComputable(set, where, relid) || !RowsAreValid(tupdesc))
-		return NULL;
-	compare = palloc0(sizeof(RetlUpsertCompare));
-	compare->rel = rel;
-	compare->estate = estate;
-	compare->resultRelInfo = estate->es_result_relations[relid - 1];
-	compare->econtext = econtext;
-	compare->setTag = list_nth_int(numbers, RETL_UPSERT_SET_TAG) != 0;
-	compare->existing = MakeExistingSlot(estate, tupdesc);
-	compare->proposed = ExecInitExtraTupleSlot(estate, tupdesc, &TTSOpsMinimalTuple);
 
 	/* without a parent: these expressions are not ones of the node's own slots */
 	compare->where = ExecInitQual(where, NULL);
 	compare->set =
-		ExecBuildProjectionInfo(set, econtext,
-								ExecInitExtraTupleSlot(estate, ExecTypeFromTL(set), &TTSOpsVirtual),
+		ExecBuildProjectionInfo(set, compare->econtext,
+								ExecInitExtraTupleSlot(compare->estate, ExecTypeFromTL(set),
+													   &TTSOpsVirtual),
 								NULL, NULL);
 	compare->setColumns = palloc(sizeof(AttrNumber) * Max(list_length(setColumns), 1));
 	foreach(lc, setColumns)
 		compare->setColumns[compare->setCount++] = lfirst_int(lc);
+}
+
+/*
+ * See upsert.h.
+ */
+RetlUpsertCompare *
+RetlUpsertCompareCreate(RetlUpsertState *state, const RetlUpsertTarget *target)
+{
+	CustomScan *plan = (CustomScan *) state->css.ss.ps.plan;
+	List	   *numbers = list_nth(plan->custom_private, RETL_UPSERT_NUMBERS);
+	List	   *set = list_nth(plan->custom_private, RETL_UPSERT_SET);
+	List	   *where = list_nth(plan->custom_private, RETL_UPSERT_WHERE);
+	Index		relid = list_nth_int(numbers, RETL_UPSERT_RELID);
+	RetlUpsertCompare *compare;
+
+	if (list_nth_int(numbers, RETL_UPSERT_MAY_LEAVE) == 0 ||
+		!IsComputable(set, where, relid) || !RowsAreValid(RelationGetDescr(target->rel)) ||
+		HasRowTriggers(state->root->ri_RelationDesc) || HasRowTriggers(target->rel) ||
+		(HasStoredColumns(target->rel) && target->fromRoot != NULL))
+		return NULL;
+	compare = palloc0(sizeof(RetlUpsertCompare));
+	compare->state = state;
+	compare->rel = target->rel;
+	compare->resultRelInfo = target->resultRelInfo;
+	compare->tupdesc = RelationGetDescr(state->root->ri_RelationDesc);
+	compare->estate = state->css.ss.ps.state;
+	compare->econtext = state->css.ss.ps.ps_ExprContext;
+	compare->setTag = list_nth_int(numbers, RETL_UPSERT_SET_TAG) != 0;
+	compare->existing = MakeExistingSlot(compare->estate, compare->tupdesc);
+	compare->proposed = ExecInitExtraTupleSlot(compare->estate, compare->tupdesc,
+											   &TTSOpsMinimalTuple);
+	compare->fromRoot = target->fromRoot;
+	if (compare->fromRoot != NULL)
+		compare->converted = ExecInitExtraTupleSlot(compare->estate,
+													RelationGetDescr(compare->rel), &TTSOpsVirtual);
+	InitExpressions(compare, set, where, list_nth(plan->custom_private, RETL_UPSERT_SET_COLUMNS));
 	SetNeededColumns(compare, ColumnsOf(set, where, relid));
 
-	compare->reader = RetlGroupReaderCreate(rel, NULL, NULL);
+	compare->reader = RetlGroupReaderCreate(compare->rel, NULL, NULL);
 	if (!retldb_skip_damaged_groups)
 	{
-		RetlHeaderState state;
+		RetlHeaderState header;
 
-		RetlHeaderReadState(rel, &state);
-		RetlGroupReaderUseCache(compare->reader, state.incarnation, true);
+		RetlHeaderReadState(compare->rel, &header);
+		RetlGroupReaderUseCache(compare->reader, header.incarnation, true);
 	}
 	return compare;
+}
+
+/*
+ * See upsert.h.
+ */
+void
+RetlUpsertCompareFree(RetlUpsertCompare *compare)
+{
+	RetlGroupReaderFree(compare->reader);
 }
 
 /* ---------------------------------------------------------------------
@@ -199,19 +303,41 @@ RetlUpsertCompareCreate(Relation rel, CustomScan *plan, EState *estate, ExprCont
  */
 
 /*
- * Check a proposed row as the executor checks one that is to be inserted, before it
- * looks for a conflict.
+ * Let a proposed row be in its slots.  Returns it as the target has it.
  */
-static void
-CheckConstraints(RetlUpsertCompare *compare)
+static TupleTableSlot *
+StoreProposed(RetlUpsertCompare *compare, MinimalTuple proposed)
 {
 	TupleTableSlot *slot = compare->proposed;
 
+	ExecStoreMinimalTuple(proposed, slot, false);
+	if (compare->converted != NULL)
+		slot = execute_attr_map_slot(compare->fromRoot, slot, compare->converted);
 	slot->tts_tableOid = RelationGetRelid(compare->rel);
+	if (HasStoredColumns(compare->rel))
+		ExecComputeStoredGenerated(compare->resultRelInfo, compare->estate, slot, CMD_INSERT);
+	return slot;
+}
+
+/*
+ * See upsert.h.  The executor checks a row to be inserted before it looks for a conflict.
+ */
+void
+RetlUpsertPassRow(RetlUpsertCompare *compare, const RetlUpsertRow *row)
+{
+	ResultRelInfo *resultRelInfo = compare->resultRelInfo;
+	TupleTableSlot *slot;
+
+	ResetPerTupleExprContext(compare->estate);
+	slot = StoreProposed(compare, row->tuple);
 	if (RelationGetDescr(compare->rel)->constr != NULL)
-		ExecConstraints(compare->resultRelInfo, slot, compare->estate);
-	if (compare->rel->rd_rel->relispartition)
-		(void) ExecPartitionCheck(compare->resultRelInfo, slot, compare->estate, true);
+		ExecConstraints(resultRelInfo, slot, compare->estate);
+	if (compare->rel->rd_rel->relispartition && resultRelInfo->ri_RootResultRelInfo == NULL)
+		(void) ExecPartitionCheck(resultRelInfo, slot, compare->estate, true);
+	ExecClearTuple(compare->proposed);
+	if (row->counts && compare->setTag)
+		compare->estate->es_processed++;
+	compare->state->left++;
 }
 
 /*
@@ -225,7 +351,7 @@ StoreColumnarRow(RetlUpsertCompare *compare, uint64 rowNumber, uint32 vectorRow)
 	ExecClearTuple(slot);
 	for (int i = 0; i < compare->neededCount; i++)
 	{
-		int			index = compare->needed[i] - 1;
+		int			index = compare->needed[i].inRoot - 1;
 
 		slot->tts_values[index] = RetlVectorGetDatum(compare->vectors[i], vectorRow,
 													 &slot->tts_isnull[index]);
@@ -241,13 +367,12 @@ StoreColumnarRow(RetlUpsertCompare *compare, uint64 rowNumber, uint32 vectorRow)
 static bool
 SetsNothing(RetlUpsertCompare *compare)
 {
-	TupleDesc	tupdesc = RelationGetDescr(compare->rel);
 	TupleTableSlot *new = ExecProject(compare->set);
 
 	for (int i = 0; i < compare->setCount; i++)
 	{
 		int			index = compare->setColumns[i] - 1;
-		Form_pg_attribute attribute = TupleDescAttr(tupdesc, index);
+		Form_pg_attribute attribute = TupleDescAttr(compare->tupdesc, index);
 		bool		isnull = compare->existing->tts_isnull[index];
 
 		if (isnull != new->tts_isnull[i])
@@ -260,34 +385,24 @@ SetsNothing(RetlUpsertCompare *compare)
 }
 
 /*
- * Would a proposed row change nothing?  The row that is there stands in its slot.
+ * Find out whether a proposed row would change nothing.  The row that is there stands in
+ * its slot.
  */
-static bool
-ChangesNothing(RetlUpsertCompare *compare, MinimalTuple proposed)
+static void
+CompareRow(RetlUpsertCompare *compare, RetlUpsertRow *row)
 {
 	ExprContext *econtext = compare->econtext;
 	MemoryContext oldContext;
-	bool		counts;
-	bool		nothing;
 
 	ResetExprContext(econtext);
 	ResetPerTupleExprContext(compare->estate);
-	ExecStoreMinimalTuple(proposed, compare->proposed, false);
-	CheckConstraints(compare);
-
+	(void) StoreProposed(compare, row->tuple);
 	econtext->ecxt_scantuple = compare->existing;
 	econtext->ecxt_innertuple = compare->proposed;
 	oldContext = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-	counts = ExecQual(compare->where, econtext);
-	nothing = !counts || SetsNothing(compare);
+	row->counts = ExecQual(compare->where, econtext);
+	row->stays = !row->counts || SetsNothing(compare);
 	MemoryContextSwitchTo(oldContext);
-	if (nothing)
-	{
-		compare->left++;
-		if (counts && compare->setTag)
-			compare->estate->es_processed++;
-	}
-	return nothing;
 }
 
 /*
@@ -321,12 +436,13 @@ CompareVector(RetlUpsertCompare *compare, uint64 firstRowNumber, uint32 vector, 
 	SelectRows(&selection, firstRowNumber, rowCount, places, count);
 	RetlGroupReaderSetSingle(compare->reader, count <= SINGLE_ROWS);
 	for (int i = 0; i < compare->neededCount; i++)
-		compare->vectors[i] = RetlGroupReaderGetSelected(compare->reader, compare->needed[i],
-														 vector, &selection);
+		compare->vectors[i] = RetlGroupReaderGetSelected(compare->reader,
+														 compare->needed[i].inTarget, vector,
+														 &selection);
 	for (int i = 0; i < count; i++)
 	{
 		StoreColumnarRow(compare, places[i].rowNumber, places[i].rowNumber - firstRowNumber);
-		rows[places[i].index].stays = ChangesNothing(compare, rows[places[i].index].tuple);
+		CompareRow(compare, &rows[places[i].index]);
 	}
 	ExecClearTuple(compare->existing);
 	ExecClearTuple(compare->proposed);
@@ -400,10 +516,11 @@ StoreHeapRow(RetlUpsertCompare *compare, HeapTuple tuple)
 	ExecClearTuple(slot);
 	for (int i = 0; i < compare->neededCount; i++)
 	{
-		AttrNumber	attnum = compare->needed[i];
+		int			index = compare->needed[i].inRoot - 1;
 
-		slot->tts_values[attnum - 1] = heap_getattr(tuple, attnum, RelationGetDescr(compare->rel),
-													&slot->tts_isnull[attnum - 1]);
+		slot->tts_values[index] = heap_getattr(tuple, compare->needed[i].inTarget,
+											   RelationGetDescr(compare->rel),
+											   &slot->tts_isnull[index]);
 	}
 	ExecStoreVirtualTuple(slot);
 	slot->tts_tid = tuple->t_self;
@@ -431,7 +548,7 @@ RetlUpsertCompareStoreRow(RetlUpsertCompare *compare, const ItemPointerData *tid
 	if (isFree)
 	{
 		StoreHeapRow(compare, &tuple);
-		row->stays = ChangesNothing(compare, row->tuple);
+		CompareRow(compare, row);
 		ExecClearTuple(compare->existing);
 		ExecClearTuple(compare->proposed);
 	}

@@ -3,12 +3,10 @@
  * upsert_plan.c
  *	  Which INSERT ... ON CONFLICT DO UPDATE get a node "RetldbUpsert".
  *
- * The node takes many rows from its source before the first of them is inserted,
- * and hands them on in another order.  So that nobody can tell, there must be
- * neither row triggers nor volatile functions nor RETURNING, and no row may get a
- * unique key that another one had before the command or is about to get.  The
- * planner has no place for a node right below ModifyTable, so it is put into the
- * finished plan.
+ * The node takes many rows from its source before the first of them is inserted, and
+ * hands them on in the same order.  So that nobody can tell, the source must neither
+ * call volatile functions nor lock or change rows.  The planner has no place for a node
+ * right below ModifyTable, so it is put into the finished plan.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,14 +15,14 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "catalog/pg_am.h"
-#include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
+#include "catalog/pg_inherits.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "am/retldb_am.h"
 #include "base/settings.h"
@@ -40,45 +38,45 @@ static const CustomScanMethods UpsertPlanMethods = {
 };
 
 /*
- * May the rows of a command be inserted in another order than its source has them?
- * The source may ask a sequence for all of them first, but not SET or WHERE, whose
- * numbers would tell the order.
+ * Is a query INSERT ... ON CONFLICT DO UPDATE, with a source that may be read ahead?  It
+ * may ask a sequence for numbers: which rows get them is not promised to anybody.
  */
 static bool
-OrderIsFree(Query *query)
+IsUpsert(const Query *query)
 {
-	return query->commandType == CMD_INSERT && query->onConflict != NULL &&
-		query->onConflict->action == ONCONFLICT_UPDATE &&
-		query->returningList == NIL && !query->hasModifyingCTE &&
-		!contain_volatile_functions_not_nextval((Node *) query) &&
-		!contain_volatile_functions((Node *) query->onConflict->onConflictSet) &&
-		!contain_volatile_functions(query->onConflict->onConflictWhere);
+	Query		source = *query;
+
+	if (query->commandType != CMD_INSERT || query->onConflict == NULL ||
+		query->onConflict->action != ONCONFLICT_UPDATE || query->hasModifyingCTE)
+		return false;
+	source.onConflict = NULL;
+	source.returningList = NIL;
+	source.withCheckOptions = NIL;
+	return !contain_volatile_functions_not_nextval((Node *) &source);
 }
 
 /*
- * Does a table do anything for each row that is inserted or updated?  Foreign keys
- * look at the rows when all is done.
+ * Is the one query in WITH that changes anything such an upsert?  Those that it may
+ * refer to belong to its source.
  */
 static bool
-HasRowTriggers(Relation rel)
+HasUpsertInWith(const Query *query)
 {
-	const TriggerDesc *triggers = rel->trigdesc;
+	int			changing = 0;
+	ListCell   *lc;
 
-	if (triggers == NULL)
+	if (!query->hasModifyingCTE)
 		return false;
-	for (int i = 0; i < triggers->numtriggers; i++)
+	foreach(lc, query->cteList)
 	{
-		const Trigger *trigger = &triggers->triggers[i];
+		const Query *with = (const Query *) lfirst_node(CommonTableExpr, lc)->ctequery;
 
-		if (!TRIGGER_FOR_INSERT(trigger->tgtype) && !TRIGGER_FOR_UPDATE(trigger->tgtype))
-			continue;
-		if (trigger->tgoldtable != NULL || trigger->tgnewtable != NULL)
-			return true;
-		if (TRIGGER_FOR_ROW(trigger->tgtype) &&
-			!(trigger->tgisinternal && RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_NONE))
-			return true;
+		if (with->commandType == CMD_SELECT ? contain_volatile_functions_not_nextval((Node *) with) :
+			!IsUpsert(with))
+			return false;
+		changing += with->commandType != CMD_SELECT;
 	}
-	return false;
+	return changing == 1;
 }
 
 /*
@@ -96,104 +94,69 @@ IsPlainIndex(Oid indexOid)
 }
 
 /*
- * The columns that SET changes, offset by FirstLowInvalidHeapAttributeNumber.  One of
- * the arbiter's keys that is set to what was proposed stays as it is to the arbiter, for
- * the rows are in conflict because these are equal; other indexes may tell them apart
- * ("arbiter" NULL).
+ * May rows be left as they are, if their table says so?  The executor must neither
+ * return them nor ask policies.
  */
-static Bitmapset *
-ChangedColumns(const ModifyTable *plan, Relation arbiter)
+static bool
+MayLeaveRows(const ModifyTable *plan)
 {
-	Bitmapset  *changed = NULL;
-	ListCell   *lcSet;
-	ListCell   *lcColumn;
-
-	forboth(lcSet, plan->onConflictSet, lcColumn, plan->onConflictCols)
-	{
-		Expr	   *expr = lfirst_node(TargetEntry, lcSet)->expr;
-		int			attnum = lfirst_int(lcColumn);
-		bool		isKey = false;
-
-		for (int i = 0; arbiter != NULL && i < IndexRelationGetNumberOfKeyAttributes(arbiter); i++)
-			isKey |= arbiter->rd_index->indkey.values[i] == attnum;
-		if (!isKey || !IsA(expr, Var) || ((Var *) expr)->varno != INNER_VAR ||
-			((Var *) expr)->varattno != attnum)
-			changed = bms_add_member(changed, attnum - FirstLowInvalidHeapAttributeNumber);
-	}
-	return changed;
+	return plan->returningLists == NIL && plan->withCheckOptionLists == NIL;
 }
 
 /*
- * Do the entries of an index depend on one of these columns?
+ * Are enough rows expected, or is each one worth it?
  */
 static bool
-IndexHasColumn(Relation index, const Bitmapset *columns)
+IsWorthIt(Relation rel, const ModifyTable *plan)
 {
-	Bitmapset  *attnums = NULL;
-
-	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
-		attnums = bms_add_member(attnums, index->rd_index->indkey.values[i] -
-								 FirstLowInvalidHeapAttributeNumber);
-	pull_varattnos((Node *) RelationGetIndexExpressions(index), 1, &attnums);
-	pull_varattnos((Node *) RelationGetIndexPredicate(index), 1, &attnums);
-	return bms_overlap(attnums, columns);
+	return outerPlan(plan)->plan_rows >= RETL_UPSERT_FEW_ROWS ||
+		(RetlIsRetldbTable(rel) && RetlSuppressesNoop(rel) && MayLeaveRows(plan));
 }
 
 /*
- * Could it depend on the order of the rows whether a key is unique?  Not if no row that
- * is there gets another one.  Constraints that are checked at the end do not matter.
+ * Does a table have rows of ours, itself or in a partition?
  */
 static bool
-ChangesUniqueKeys(Relation rel, const ModifyTable *plan)
+HasOurRows(Relation rel)
 {
-	Relation	arbiter = index_open(linitial_oid(plan->arbiterIndexes), AccessShareLock);
-	Bitmapset  *changedKeys = ChangedColumns(plan, arbiter);
-	Bitmapset  *changed = ChangedColumns(plan, NULL);
-	List	   *indexes = RelationGetIndexList(rel);
-	bool		changes = false;
+	bool		ours = RetlIsRetldbTable(rel);
 	ListCell   *lc;
 
-	index_close(arbiter, AccessShareLock);
-	foreach(lc, indexes)
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return ours;
+	/* whether the partitions are still the same when rows come does not matter */
+	foreach(lc, find_all_inheritors(RelationGetRelid(rel), NoLock, NULL))
 	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		Form_pg_index form = index->rd_index;
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
 
-		if (form->indimmediate && (form->indisunique || form->indisexclusion))
-			changes |= IndexHasColumn(index, lfirst_oid(lc) == linitial_oid(plan->arbiterIndexes) ?
-									  changedKeys : changed);
-		index_close(index, AccessShareLock);
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		ours |= ((Form_pg_class) GETSTRUCT(tuple))->relkind == RELKIND_RELATION &&
+			RetlAmIsOurs(((Form_pg_class) GETSTRUCT(tuple))->relam);
+		ReleaseSysCache(tuple);
 	}
-	list_free(indexes);
-	return changes;
+	return ours;
 }
 
 /*
- * Is the node of use for a command of a free order?
+ * Is the node of use for a command whose source may be read ahead?
  */
 static bool
-IsOfUse(const PlannedStmt *command)
+IsOfUse(const PlannedStmt *command, const ModifyTable *plan)
 {
-	ModifyTable *plan = (ModifyTable *) command->planTree;
 	RangeTblEntry *rte;
 	Relation	rel;
 	bool		useful;
 
-	if (!IsA(plan, ModifyTable) || plan->operation != CMD_INSERT ||
-		plan->onConflictAction != ONCONFLICT_UPDATE ||
+	if (plan->operation != CMD_INSERT || plan->onConflictAction != ONCONFLICT_UPDATE ||
 		list_length(plan->resultRelations) != 1 || list_length(plan->arbiterIndexes) != 1 ||
-		plan->withCheckOptionLists != NIL || plan->returningLists != NIL ||
-		outerPlan(plan) == NULL)
+		outerPlan(plan) == NULL || command->rowMarks != NIL)
 		return false;
 	rte = rt_fetch(linitial_int(plan->resultRelations), command->rtable);
-	if (rte->relkind != RELKIND_RELATION)
-		return false;
 	/* the planner has a lock */
 	rel = table_open(rte->relid, NoLock);
-	useful = RetlIsRetldbTable(rel) && !HasRowTriggers(rel) &&
-		!(rel->rd_att->constr != NULL && rel->rd_att->constr->has_generated_stored) &&
-		(outerPlan(plan)->plan_rows >= RETL_UPSERT_FEW_ROWS || RetlSuppressesNoop(rel)) &&
-		IsPlainIndex(linitial_oid(plan->arbiterIndexes)) && !ChangesUniqueKeys(rel, plan);
+	useful = IsWorthIt(rel, plan) && IsPlainIndex(linitial_oid(plan->arbiterIndexes)) &&
+		HasOurRows(rel);
 	table_close(rel, NoLock);
 	return useful;
 }
@@ -242,7 +205,8 @@ MakeNode(const ModifyTable *plan)
 	node->custom_scan_tlist = ReferTo(source->targetlist, OUTER_VAR, false);
 	node->methods = &UpsertPlanMethods;
 	node->custom_private =
-		list_make5(list_make2_int(linitial_int(plan->resultRelations), plan->canSetTag),
+		list_make5(list_make3_int(linitial_int(plan->resultRelations), plan->canSetTag,
+								  MayLeaveRows(plan)),
 				   list_make1_oid(linitial_oid(plan->arbiterIndexes)),
 				   copyObject(plan->onConflictSet),
 				   copyObject(plan->onConflictCols),
@@ -250,20 +214,38 @@ MakeNode(const ModifyTable *plan)
 	return node;
 }
 
+/*
+ * Put a node below a plan if that is an upsert.
+ */
+static void
+AddNode(const PlannedStmt *command, Plan *plan)
+{
+	if (plan != NULL && IsA(plan, ModifyTable) && IsOfUse(command, (ModifyTable *) plan))
+		outerPlan(plan) = (Plan *) MakeNode((ModifyTable *) plan);
+}
+
 /* planner_hook */
 static PlannedStmt *
 PlanCommand(Query *query, const char *queryString, int cursorOptions, ParamListInfo boundParams)
 {
 	/* the planner changes the query */
-	bool		orderIsFree = retldb_enable_upsert_batches && OrderIsFree(query);
+	bool		isUpsert = retldb_enable_upsert_batches && IsUpsert(query);
+	bool		hasUpsert = retldb_enable_upsert_batches && HasUpsertInWith(query);
 	PlannedStmt *command;
+	ListCell   *lc;
 
 	if (previousPlanner)
 		command = previousPlanner(query, queryString, cursorOptions, boundParams);
 	else
 		command = standard_planner(query, queryString, cursorOptions, boundParams);
-	if (orderIsFree && IsOfUse(command))
-		outerPlan(command->planTree) = (Plan *) MakeNode((ModifyTable *) command->planTree);
+	if (isUpsert)
+		AddNode(command, command->planTree);
+	if (hasUpsert)
+	{
+		/* nothing else in WITH changes anything */
+		foreach(lc, command->subplans)
+			AddNode(command, lfirst(lc));
+	}
 	return command;
 }
 

@@ -41,24 +41,6 @@
 
 /* See options_catalog.h. */
 bool
-RetlAmIsOurs(Oid amOid)
-{
-	HeapTuple	tuple;
-	Oid			handler = InvalidOid;
-
-	if (amOid == HEAP_TABLE_AM_OID || !OidIsValid(amOid))
-		return false;
-	tuple = SearchSysCache1(AMOID, ObjectIdGetDatum(amOid));
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	if (((Form_pg_am) GETSTRUCT(tuple))->amtype == AMTYPE_TABLE)
-		handler = ((Form_pg_am) GETSTRUCT(tuple))->amhandler;
-	ReleaseSysCache(tuple);
-	return OidIsValid(handler) && GetTableAmRoutine(handler) == RetlGetTableAmRoutine();
-}
-
-/* See options_catalog.h. */
-bool
 RetlAmNameIsOurs(const char *name)
 {
 	return name != NULL && RetlAmIsOurs(get_am_oid(name, true));

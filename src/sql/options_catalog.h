@@ -13,8 +13,7 @@
 #include "access/attnum.h"
 #include "nodes/pg_list.h"
 
-/* Is this the access method, by OID or name, ours?  Names may be unknown ones. */
-extern bool RetlAmIsOurs(Oid amOid);
+/* Is the access method of this name, which may be an unknown one, ours? */
 extern bool RetlAmNameIsOurs(const char *name);
 
 /* What kind of relation it is: relkind, or 0 if there is none; *ours if it is our table. */

@@ -47,6 +47,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "am/retldb_am.h"
 #include "base/options.h"
 #include "base/order_by.h"
 #include "encoding/encoding.h"

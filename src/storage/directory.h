@@ -80,6 +80,9 @@ extern RetlGroup *RetlDirectoryFindRow(const RetlDirectory *directory, uint64 ro
 /* All page runs of a group, palloc'd; checks the run list page. */
 extern RetlRun *RetlGroupGetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount);
 
+/* Those that its byte string is in, which are the first ones; all of them if it is too long. */
+extern RetlRun *RetlGroupGetDataRuns(Relation rel, const RetlGroupEntry *entry, int *runCount);
+
 /*
  * The same for an entry that may be out of date, or damaged: only the inline
  * runs if the run list page does not go with it.  Never raises corruption.

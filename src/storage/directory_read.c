@@ -357,6 +357,31 @@ RetlGroupGetRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
 }
 
 /*
+ * The page runs of a group's byte string.  Stub maps add runs after these, so the run
+ * list page is rarely needed.
+ */
+RetlRun *
+RetlGroupGetDataRuns(Relation rel, const RetlGroupEntry *entry, int *runCount)
+{
+	int			inlineCount = Min(entry->runCount, RETLDB_INLINE_RUNS);
+	uint64		bytes = 0;
+
+	for (int i = 0; i < inlineCount; i++)
+	{
+		bytes += (uint64) entry->runs[i].length * RETLDB_PAYLOAD_SIZE;
+		if (entry->dataLength <= bytes)
+		{
+			RetlRun    *runs = palloc(sizeof(RetlRun) * (i + 1));
+
+			memcpy(runs, entry->runs, sizeof(RetlRun) * (i + 1));
+			*runCount = i + 1;
+			return runs;
+		}
+	}
+	return RetlGroupGetRuns(rel, entry, runCount);
+}
+
+/*
  * Those page runs of a group that can be found.  The entry may be out of date:
  * the run list page of a group that is being loaded, or was, may have changed or
  * be another's by now.

@@ -250,7 +250,7 @@ RetlBytesReaderInit(RetlBytesReader *reader, Relation rel, const RetlGroupEntry 
 	reader->dataLength = entry->dataLength;
 	reader->prefetchDistance = RetlPrefetchDistance(rel);
 	reader->aheads = 0;
-	reader->runs = RetlGroupGetRuns(rel, entry, &reader->runCount);
+	reader->runs = RetlGroupGetDataRuns(rel, entry, &reader->runCount);
 	for (int i = 0; i < reader->runCount; i++)
 		pages += reader->runs[i].length;
 	if (reader->dataLength > pages * RETLDB_PAYLOAD_SIZE)

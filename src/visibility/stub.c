@@ -195,7 +195,9 @@ RetlRowIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, uint32 row,
 	if (snapshot->snapshot_type == SNAPSHOT_ANY &&
 		RetlTouchWasHandedOut(rel, entry->rowBase + row))
 		return true;
-	touch = RetlStubMapLookup(rel, entry, row, &stub);
+	/* what the map says of a row that has a stub stays so */
+	touch = RetlTouchKnowsStub(rel, entry->rowBase + row, &stub) ? RETL_ROW_HAS_STUB :
+		RetlStubMapLookup(rel, entry, row, &stub);
 	if (touch == RETL_ROW_UNTOUCHED)
 		return true;
 	anchorXmin = dirty ? snapshot->xmin : InvalidTransactionId;

@@ -16,6 +16,11 @@
  * handed out, so LIMIT, joins and triggers that drop rows cost at most about as
  * many stubs as were needed.  A stub that nobody needed does no harm.
  *
+ * Upserts know many rows that they will touch, but touch them in the order of their
+ * source.  They keep what they know of these rows themselves, and say which of them
+ * comes next (RetlTouchExpectRow): then those of its group that come after it, in the
+ * order of the group, get their stubs with it.
+ *
  * Whoever touches rows one after the other without such a scan (a range of an
  * index, rows that were sorted) is expected to go on.
  *
@@ -87,12 +92,13 @@ typedef struct Expectation
 
 	/* how it went */
 	uint32		next;			/* rows before that were touched or passed over */
-	uint32		ahead;			/* rows to be touched at once */
-	uint32		used;			/* rows touched since they were last made at once */
-	uint32		passed;			/* rows handed out since then, those included */
+	RetlTouchPace pace;
 } Expectation;
 
 static Expectation expected;
+
+/* Of which a row is handed out, or NULL. */
+static RetlTouchBatch *batch;
 
 /* Rows that were touched one after the other, of which none was expected. */
 typedef struct TouchedRun
@@ -137,6 +143,7 @@ void
 RetlTouchForget(void)
 {
 	expected.valid = false;
+	batch = NULL;
 	run.length = 0;
 	RetlStubMapForget();
 }
@@ -153,12 +160,9 @@ Expect(Relation rel, const RetlGroupEntry *entry, uint32 firstRow, uint32 nextRo
 
 	Assert(rows->rowCount <= RETLDB_MAX_VECTOR_ROWS);
 	if (sameTable)
-		expected.passed += CountExpected(expected.next, expected.rows.rowCount);
+		expected.pace.passed += CountExpected(expected.next, expected.rows.rowCount);
 	else
-	{
-		expected.ahead = 1;
-		expected.used = expected.passed = 0;
-	}
+		memset(&expected.pace, 0, sizeof(expected.pace));
 	expected.hasCommand &= sameTable && expected.groupId == entry->groupId;
 	expected.valid = true;
 	expected.handedOut = handedOut;
@@ -223,13 +227,49 @@ IsExpected(Relation rel, uint64 rowNumber)
 }
 
 /*
+ * Is this the row of the batch that is handed out?
+ */
+static bool
+IsCurrent(Relation rel, uint64 rowNumber)
+{
+	return batch != NULL && batch->rows[batch->current].rowNumber == rowNumber &&
+		batch->relid == RelationGetRelid(rel) &&
+		RetlLocatorEquals(batch->locator, RetlRelationLocator(rel));
+}
+
+/*
  * Is this one of the rows that the scan hands out?
  */
 bool
 RetlTouchWasHandedOut(Relation rel, uint64 rowNumber)
 {
-	return IsExpected(rel, rowNumber) && expected.handedOut &&
-		HasBit(expected.rows.words, rowNumber - expected.firstRowNumber);
+	return IsCurrent(rel, rowNumber) ||
+		(IsExpected(rel, rowNumber) && expected.handedOut &&
+		 HasBit(expected.rows.words, rowNumber - expected.firstRowNumber));
+}
+
+/*
+ * See touch.h.
+ */
+void
+RetlTouchExpectRow(RetlTouchBatch *ofBatch, uint32 index)
+{
+	Assert(index < ofBatch->rowCount);
+	batch = ofBatch;
+	batch->current = index;
+	batch->isTouched = false;
+	batch->pace.passed++;
+}
+
+/*
+ * The row that is handed out is touched.
+ */
+static void
+CountCurrent(void)
+{
+	if (!batch->isTouched)
+		batch->pace.used++;
+	batch->isTouched = true;
 }
 
 /*
@@ -240,8 +280,8 @@ CountTouch(uint32 vectorRow)
 {
 	if (vectorRow < expected.next)
 		return;
-	expected.passed += CountExpected(expected.next, vectorRow) + 1;
-	expected.used++;
+	expected.pace.passed += CountExpected(expected.next, vectorRow) + 1;
+	expected.pace.used++;
 	expected.next = vectorRow + 1;
 }
 
@@ -269,21 +309,58 @@ GetKnown(uint32 vectorRow, RetlStubEntry *stub)
 }
 
 /*
+ * The same of the row that is handed out.
+ */
+static void
+GetKnownOfCurrent(RetlStubEntry *stub)
+{
+	const RetlExpectedRow *row = &batch->rows[batch->current];
+
+	memset(stub, 0, sizeof(*stub));
+	stub->stub = row->stub;
+	stub->number = row->stubNumber;
+}
+
+/*
+ * Where is the stub of a row that is handed out, if that is known?
+ */
+bool
+RetlTouchKnowsStub(Relation rel, uint64 rowNumber, RetlStubEntry *stub)
+{
+	if (IsCurrent(rel, rowNumber))
+	{
+		if (!batch->rows[batch->current].isKnown)
+			return false;
+		GetKnownOfCurrent(stub);
+		return true;
+	}
+	if (!IsExpected(rel, rowNumber) ||
+		!HasBit(expected.known, rowNumber - expected.firstRowNumber))
+		return false;
+	GetKnown(rowNumber - expected.firstRowNumber, stub);
+	return true;
+}
+
+/*
  * Is it known that the command may touch this row, and where its stub is?
  */
 bool
 RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid, RetlStubEntry *stub)
 {
 	uint64		rowNumber = RetlTidGetRowNumber(tid);
-	uint32		vectorRow;
 
-	if (!IsExpected(rel, rowNumber) || !expected.hasCommand || expected.cid != cid)
+	if (!RetlTouchKnowsStub(rel, rowNumber, stub))
 		return false;
-	vectorRow = rowNumber - expected.firstRowNumber;
-	if (!HasBit(expected.known, vectorRow))
+	if (IsCurrent(rel, rowNumber))
+	{
+		if (batch->cid != cid)
+			return false;
+		CountCurrent();
+		return true;
+	}
+	if (!expected.hasCommand || expected.cid != cid)
 		return false;
-	CountTouch(vectorRow);
-	GetKnown(vectorRow, stub);
+	CountTouch(rowNumber - expected.firstRowNumber);
 	return true;
 }
 
@@ -291,14 +368,16 @@ RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid, RetlStubEntry *st
  * How many rows are to be touched at once now?
  */
 static uint32
-ChooseAhead(void)
+ChooseAhead(RetlTouchPace *pace)
 {
-	if (expected.used * USED_DENOMINATOR >= expected.passed * USED_NUMERATOR)
-		expected.ahead = Min(expected.ahead * 2, MAX_AHEAD);
+	if (pace->ahead == 0)
+		pace->ahead = 1;
+	if (pace->used * USED_DENOMINATOR >= pace->passed * USED_NUMERATOR)
+		pace->ahead = Min(pace->ahead * 2, MAX_AHEAD);
 	else
-		expected.ahead = Max(expected.ahead / 4, 1);
-	expected.used = expected.passed = 0;
-	return expected.ahead;
+		pace->ahead = Max(pace->ahead / 4, 1);
+	pace->used = pace->passed = 0;
+	return pace->ahead;
 }
 
 /*
@@ -308,7 +387,7 @@ ChooseAhead(void)
 static int
 ChooseRows(uint32 vectorRow, RetlStubEntry *rows)
 {
-	uint32		ahead = ChooseAhead();
+	uint32		ahead = ChooseAhead(&expected.pace);
 	int			count = 0;
 
 	rows[count++].row = expected.firstRow + vectorRow;
@@ -548,6 +627,48 @@ RetlRowSetDead(Relation rel, RetlGroup *group, uint32 row)
 }
 
 /*
+ * Touch the row that is handed out, and rows of the group that come after it in the batch.
+ */
+static RetlTouch
+TouchCurrent(Relation rel, RetlGroup *group, RetlStubEntry *stub)
+{
+	RetlTouchBatch *of = batch;
+	uint64		end = group->entry.rowBase + group->entry.rowCount;
+	uint32		ahead;
+	RetlStubEntry rows[MAX_AHEAD];
+	RetlTouch	touches[MAX_AHEAD];
+	uint32		chosen[MAX_AHEAD];
+	int			count = 0;
+
+	CountCurrent();
+	if (of->rows[of->current].isKnown)
+	{
+		GetKnownOfCurrent(stub);
+		return RETL_ROW_HAS_STUB;
+	}
+	ahead = ChooseAhead(&of->pace);
+	for (uint32 i = of->current;
+		 count < ahead && i < of->rowCount && of->rows[i].rowNumber < end; i++)
+	{
+		if (of->rows[i].isKnown)
+			continue;
+		rows[count].row = of->rows[i].rowNumber - group->entry.rowBase;
+		chosen[count++] = i;
+	}
+	count = TouchRows(rel, group, rows, touches, count);
+	for (int i = 0; i < count; i++)
+	{
+		if (touches[i] != RETL_ROW_HAS_STUB)
+			continue;
+		of->rows[chosen[i]].stub = rows[i].stub;
+		of->rows[chosen[i]].stubNumber = rows[i].number;
+		of->rows[chosen[i]].isKnown = true;
+	}
+	*stub = rows[0];
+	return touches[0];
+}
+
+/*
  * See touch.h.  Maybe others get their stubs that will be touched next.
  */
 RetlTouch
@@ -560,6 +681,8 @@ RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, CommandId cid, RetlStub
 	RetlTouch	touches[MAX_AHEAD];
 	int			count = 1;
 
+	if (IsCurrent(rel, group->entry.rowBase + row))
+		return TouchCurrent(rel, group, stub);
 	rows[0].row = row;
 	if (!isExpected)
 		isExpected = ExpectRun(rel, &group->entry, row);
