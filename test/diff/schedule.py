@@ -10,7 +10,9 @@ import re
 import pq
 from twins import SESSIONS, Difference, Op
 
-LEVELS = ['READ COMMITTED', 'READ COMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'REPEATABLE READ', 'SERIALIZABLE']
+# of a round; serial.py is about nothing but serializable transactions
+LEVELS = [['READ COMMITTED', 'READ COMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'REPEATABLE READ', 'SERIALIZABLE'],
+          ['READ COMMITTED'], ['SERIALIZABLE'], ['REPEATABLE READ', 'SERIALIZABLE']]
 
 
 # columns of tables: name, type, values by {i}
@@ -59,7 +61,7 @@ class Table:
 class Schedule:
     """Random setup and steps."""
 
-    def __init__(self, seed, strict, crashes):
+    def __init__(self, seed, strict, crashes, subscribed=False):
         self.random = random.Random(seed)
         self.strict = strict
         self.tables = []
@@ -72,6 +74,9 @@ class Schedule:
         self.savepoints = [0] * SESSIONS
         self.statements = [[] for _ in range(SESSIONS)]
         self.gids = []
+        self.levels = LEVELS[0] if self.chance(0.5) else self.random.choice(LEVELS)
+        self.tiny = self.chance(0.4)    # every row goes to a row group of its command
+        self.subscribed = subscribed    # others replicate the tables, so these stay as they are
         self.crashes = crashes and self.chance(0.5)
 
     def choose(self, *choices):
@@ -100,6 +105,9 @@ class Schedule:
         if self.strict:
             for name in ('enable_indexscan', 'enable_bitmapscan', 'enable_indexonlyscan'):
                 sql.append("DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET %s = off', current_database()); END $$" % name)
+        if self.tiny:
+            for name, value in (('row_store_rows', 0), ('row_group_rows', 64), ('vector_rows', 64)):
+                sql.append("DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET retldb.%s = %d', current_database()); END $$" % (name, value))
         sql += ['SET default_table_access_method = {am}', 'SET retldb.row_store_rows = %s' % self.choose('0', '0', '1000'),
                 'SET retldb.row_group_rows = %s' % self.choose('64', '100', '1000'), 'SET retldb.vector_rows = 64']
         for number in range(1, 4):
@@ -299,7 +307,7 @@ END $$""")
         kind = self.random.random()
         if kind < 0.55:
             self.savepoints[number] = 0
-            return Op(number, 'BEGIN ISOLATION LEVEL %s%s' % (self.random.choice(LEVELS), self.choose('', '', '', '', '', '', ' READ ONLY')))
+            return Op(number, 'BEGIN ISOLATION LEVEL %s%s' % (self.random.choice(self.levels), self.choose('', '', '', '', '', '', ' READ ONLY')))
         if kind < 0.61:
             return self.maintenance(number)
         if kind < 0.66 and self.gids:
@@ -390,7 +398,35 @@ END $$""")
             return Op(number, 'MERGE INTO %s t USING (VALUES (%d)) s (id) ON t.id = s.id WHEN MATCHED AND t.a < 6 THEN %s WHEN MATCHED THEN %s WHEN NOT MATCHED THEN %s' % (
                 name, i, self.choose('DELETE', 'UPDATE SET a = t.a + 5', 'DO NOTHING'), self.choose('UPDATE SET ' + self.assignment(table).replace('= a ', '= t.a ').replace('= b ', '= t.b ').replace('(id)', '(t.id)'), 'DELETE'),
                 self.choose('INSERT (id, a) VALUES (s.id, 3)', 'DO NOTHING')), many=many)
+        if kind < 0.95 and not table.partitioned:
+            # who takes the next thing to do
+            return Op(number, '%s WHERE id = (SELECT id FROM %s WHERE id %s %d ORDER BY id LIMIT 1 FOR UPDATE%s)%s' % (
+                self.choose('DELETE FROM ' + name, 'UPDATE %s SET %s' % (name, self.assignment(table))), name, self.choose('>=', '='), i, self.choose('', '', ' SKIP LOCKED', ' NOWAIT'), self.returning()), many=True)
         return self.prepared_statement(number, table)
+
+    def upsert_many(self, number, table):
+        """Upserts that may be batched; some rows are there, some are proposed twice."""
+        name, n = table.name, self.choose(10, 60, 200)
+        first = max(1, self.id() - self.choose(0, n // 2))
+        source = 'generate_series(%d, %d) i' % (first, first + n - 1)
+        kind = self.random.random()
+        if kind < 0.2:
+            source += ' ORDER BY md5(i::text)'
+        elif kind < 0.3:
+            source = '(SELECT i FROM %s UNION ALL SELECT i FROM generate_series(%d, %d) i) s' % (source, first, first + self.choose(0, 3))
+        elif kind < 0.4:
+            source = '(SELECT id AS i FROM %s WHERE id < %d) s' % (self.random.choice(self.tables).name, first + n)
+        others = [c for c in table.columns if c != 'pid'] or ['a']
+        action = self.choose('a = EXCLUDED.a', 'b = EXCLUDED.b', 'a = coalesce(%s.a, 0) + 1' % name, 'a = EXCLUDED.a, b = EXCLUDED.b', 'id = EXCLUDED.id, a = EXCLUDED.a',
+                             ', '.join('%s = EXCLUDED.%s' % (c, c) for c in others), 'b = %s.b' % name, 'a = %s.a' % name)
+        where = self.choose('', '', ' WHERE %s.a IS DISTINCT FROM EXCLUDED.a' % name, ' WHERE %s.a < 6' % name, ' WHERE EXCLUDED.id %% %d > 0' % self.choose(2, 10))
+        # values that may be those that are there
+        values = {'a': 'i % 12', 'b': "'v' || i % 17"} if self.chance(0.6) else {}
+        target = '(id)' if self.chance(0.7) or table.partitioned else 'ON CONSTRAINT %s_pkey' % name
+        sql = 'INSERT INTO %s (%s) SELECT i, %s FROM %s ON CONFLICT %s DO %s%s' % (
+            name, self.names(table), ', '.join(values.get(c) or self.value(table, c, 'i') for c in table.columns), source, target,
+            'NOTHING' if self.chance(0.1) else 'UPDATE SET %s%s' % (action, where), self.choose('', '', '', ' RETURNING id'))
+        return Op(number, sql, many=True)
 
     def prepared_statement(self, number, table):
         if self.statements[number] and self.chance(0.8):
@@ -412,6 +448,8 @@ END $$""")
         kind = self.random.random()
         n = self.choose(3, 30, 150, 400)
         first = self.fresh(n) if self.chance(0.6) else self.id()
+        if kind < 0.10 and table.key:
+            return self.upsert_many(number, table)
         if kind < 0.3:
             conflict = ''
             if self.chance(0.4):
@@ -426,9 +464,12 @@ END $$""")
             sql = 'UPDATE %s SET %s WHERE %s%s' % (name, self.assignment(table), self.some(table), self.returning())
         elif kind < 0.64:
             sql = 'UPDATE %s SET id = id + %d WHERE %s' % (name, self.fresh(1000), self.some(table))
-        elif kind < 0.78:
+        elif kind < 0.75:
             sql = 'DELETE FROM %s WHERE %s%s' % (name, self.some(table), self.returning())
-        elif kind < 0.88:
+        elif kind < 0.79:
+            # whole groups
+            sql = 'DELETE FROM %s%s%s' % (name, self.choose('', ' WHERE id > %d' % self.id(), ' WHERE id BETWEEN %d AND %d' % (first, first + 300)), self.returning())
+        elif kind < 0.86:
             sql = 'SELECT id, a FROM %s WHERE %s %s' % (name, self.some(table), self.lock())
         else:
             other = self.random.choice(self.tables)
@@ -436,14 +477,16 @@ END $$""")
                 'UPDATE %s t SET a = coalesce(t.a, 0) + 1 FROM %s o WHERE o.id = t.id AND o.id < %d' % (name, other.name, first),
                 'DELETE FROM %s t USING %s o WHERE o.id = t.id AND o.a = %d' % (name, other.name, self.random.randint(0, 12)),
                 'MERGE INTO %s t USING (SELECT DISTINCT id FROM %s WHERE id < 60) o ON o.id = t.id WHEN MATCHED AND t.a > 3 THEN UPDATE SET a = t.a - 1 '
-                'WHEN MATCHED AND t.a = 0 THEN DELETE WHEN NOT MATCHED THEN INSERT (id, a) VALUES (o.id, 1)' % (name, other.name))
+                'WHEN MATCHED AND t.a = 0 THEN DELETE WHEN NOT MATCHED THEN INSERT (id, a) VALUES (o.id, 1)' % (name, other.name),
+                'WITH gone AS (DELETE FROM %s WHERE %s RETURNING id, a, b) INSERT INTO %s (id, a, b) SELECT id + %d, a, b FROM gone' % (name, self.some(table), other.name, self.choose(0, self.fresh(2000))),
+                'SELECT t.id, o.a FROM %s t JOIN %s o ON o.id = t.id WHERE t.id < %d FOR %s OF %s' % (name, other.name, first, self.choose('UPDATE', 'SHARE', 'NO KEY UPDATE'), self.choose('t', 'o', 't, o')))
         return Op(number, sql, many=True)
 
     def query(self, number, table):
         name = table.name
         other = self.random.choice(self.tables).name
         condition = self.condition(table)
-        kind = self.random.randrange(9)
+        kind = self.random.randrange(11)
         if kind == 0:
             return Op(number, 'SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C")) FROM %s t' % name)
         if kind == 1:
@@ -460,6 +503,10 @@ END $$""")
             return Op(number, 'SELECT min(id), max(id), count(*), count(a), sum(a) FROM %s' % name)
         if kind == 7:
             return Op(number, 'SELECT id, sum(a) OVER (ORDER BY id, a, b COLLATE "C") FROM %s WHERE %s' % (name, condition))
+        if kind == 8:
+            return Op(number, 'SELECT id FROM %s WHERE id %s %d' % (name, self.choose('<', '>', '='), self.id()))
+        if kind == 9:
+            return Op(number, 'SELECT count(*), sum(a) FROM %s WHERE %s AND %s' % (name, condition, self.condition(table)))
         return Op(number, 'SELECT * FROM %s WHERE %s' % (name, condition))
 
     def cursor(self, number):
@@ -492,7 +539,7 @@ END $$""")
 
     def ddl(self, number, table):
         name = table.name
-        kind = self.random.random()
+        kind = self.random.random() if not self.subscribed else self.choose(0.3, 0.45, 0.5, 0.55, 0.7, 0.78, 0.99)
         self.number += 1
         if kind < 0.12:
             column = 'x%d' % self.number
@@ -521,13 +568,16 @@ END $$""")
         if kind < 0.93 and table.partitioned:
             return Op(number, self.choose('ALTER TABLE pt DETACH PARTITION pt1', 'ALTER TABLE pt ATTACH PARTITION pt1 FOR VALUES FROM (20) TO (60)', 'ALTER TABLE pt DETACH PARTITION pt0',
                                           'ALTER TABLE pt ATTACH PARTITION pt0 FOR VALUES FROM (MINVALUE) TO (20)'), many=True)
+        if kind < 0.97:
+            return Op(number, 'CREATE TABLE copy%d AS SELECT * FROM %s WHERE %s' % (self.number, name, self.some(table)), many=True)
         return Op(number, 'ANALYZE ' + name, many=True)
 
     def maintenance(self, number):
         table = self.random.choice(self.tables)
         kind = self.random.random()
         if kind < 0.6:
-            return Op(number, 'VACUUM %s%s' % (self.choose('', '', '', '(FREEZE) ', '(INDEX_CLEANUP ON) ', '(DISABLE_PAGE_SKIPPING) ', '(ANALYZE) '), self.choose(table.name, table.name, 'log')), many=True)
+            # to cut the file off it would wait five seconds for those who use the table
+            return Op(number, 'VACUUM (%s) %s' % (', '.join(filter(None, [self.choose('', '', 'FREEZE', 'INDEX_CLEANUP ON', 'DISABLE_PAGE_SKIPPING', 'ANALYZE'), 'TRUNCATE %s' % self.chance(0.1)])), self.choose(table.name, table.name, 'log')), many=True)
         if kind < 0.7:
             return Op(number, 'VACUUM FULL ' + table.name, many=True)
         if kind < 0.8:

@@ -7,7 +7,9 @@ foreign keys, triggers, partitions, DDL, VACUUM, at every isolation level.  Each
 command goes to both databases, and what becomes of it must be the same: rows,
 command tags, SQLSTATE, whether it waits and for whom.  In between retldb tables are
 compacted, the postmaster is killed, and all contents are compared, on a
-standby, too.  At the end of a round indexes are checked by amcheck.
+standby, too.  With --subscribers the retldb tables are replicated to heap tables by
+logical replication, and the heap tables to retldb tables; when these have caught up
+they must have the same rows.  At the end of a round indexes are checked by amcheck.
 
 What may differ, and nothing else:
 - the order of rows without ORDER BY;
@@ -21,7 +23,7 @@ What may differ, and nothing else:
   is just being moved is locked to them;
 - serialization failures at SERIALIZABLE, which depend on what scans and pages
   lock.  In every other round scans lock whole tables, by both access methods; then
-  these must agree, too.
+  these must agree, too.  serial.py looks at the others.
 Where one side fails alone for such a reason both transactions are rolled back.
 
 A round is a function of its seed.  When one fails, its commands are tried again
@@ -106,6 +108,7 @@ def main():
     parser.add_argument('--steps', type=int, default=400, help='of a round')
     parser.add_argument('--round', help='run one round with this seed')
     parser.add_argument('--standby', action='store_true', help='with a standby, and without crashes')
+    parser.add_argument('--subscribers', action='store_true', help='publish both databases, to tables of the other access method; without changes of tables')
     parser.add_argument('--background', action='store_true', help='with automatic compaction and VACUUM, whose moments no seed determines')
     parser.add_argument('--heap', action='store_true', help='heap on both sides: what fails then is the fault of this program')
     parser.add_argument('--shorten', type=float, default=300, help='seconds for shortening what has failed')
@@ -119,8 +122,9 @@ def main():
                    'max_connections = 60', 'shared_buffers = 64MB', 'log_min_messages = warning', "log_line_prefix = '%m [%p] %d '", 'jit = off', "timezone = 'UTC'",
                    # not heap2 where files may be gone when their pages are compared: PostgreSQL takes a page for damaged then that a record
                    # of the visibility map has left as zeroes
-                   'wal_consistency_checking = %s' % ('all' if options.standby else "'heap, btree, hash, gin, gist, spgist, generic'"), 'max_pred_locks_per_transaction = 2000', 'max_wal_size = 512MB', 'wal_level = replica', 'max_wal_senders = 5', 'wal_keep_size = 256MB',
-                   'statement_timeout = 0', 'max_standby_streaming_delay = 60s', 'hot_standby_feedback = on'])
+                   'wal_consistency_checking = %s' % ('all' if options.standby else "'heap, btree, hash, gin, gist, spgist, generic'"), 'max_pred_locks_per_transaction = 2000', 'max_wal_size = 512MB', 'wal_level = %s' % ('logical' if options.subscribers else 'replica'), 'max_wal_senders = 20', 'max_replication_slots = 20', 'wal_keep_size = 256MB',
+                   'statement_timeout = 0', 'max_standby_streaming_delay = 60s', 'hot_standby_feedback = on',
+                   'max_logical_replication_workers = 12', 'max_worker_processes = 24', "wal_retrieve_retry_interval = '100ms'"])
     started = time.monotonic()
     rounds = 0
     total = {}
@@ -128,11 +132,12 @@ def main():
         while True:
             seed = options.round or '%d-%d' % (options.seed, rounds)
             strict = random.Random('strict ' + seed).random() < 0.5
-            schedule = Schedule(seed, strict, not options.standby)
+            schedule = Schedule(seed, strict, not options.standby, options.subscribers)
             setup = schedule.setup()
             machine, wrong = run_round(server, strict, setup, schedule, options.steps)
             if wrong is not None:
-                print('FAILED in round %s%s, step %d\n%s' % (seed, ' (scans lock tables)' if strict else '', len(machine.done), wrong), flush=True)
+                print('FAILED in round %s%s, step %d, after %d commands in all\n%s' % (
+                    seed, ' (scans lock tables)' if strict else '', len(machine.done), total.get('compared', 0) + machine.counts.get('compared', 0), wrong), flush=True)
                 steps = shorten(server, strict, setup, machine.done, options.shorten)
                 machine, wrong = run_round(server, strict, setup, Replay(steps), len(steps) + 1)
                 print('shortened to %d steps:\n%s\n%s' % (len(steps), ';\n'.join(setup), '\n'.join(map(str, steps))))

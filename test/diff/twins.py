@@ -40,6 +40,7 @@ class Server:
         self.data = os.path.join(self.dir, 'data')
         self.background = options.background
         self.standby = os.path.join(self.dir, 'standby') if options.standby else None
+        self.subscribers = options.subscribers
         self.port = options.port
         self.base = 'host=%s user=postgres' % self.dir
 
@@ -65,8 +66,7 @@ class Server:
         try:
             self.pg_ctl(self.data, 'start')
         except subprocess.CalledProcessError:
-            with open(self.data + '.log', errors='replace') as log:
-                raise Difference('the server does not start: %s' % ''.join(log.readlines()[-8:])) from None
+            raise Difference('the server does not start: %s' % self.last_lines()) from None
 
     def stop(self):
         for data in filter(None, [self.standby, self.data]):
@@ -89,6 +89,10 @@ class Server:
 
     def connect(self, database, standby=False):
         return pq.Connection('%s port=%d dbname=%s' % (self.base, self.port + standby, database))
+
+    def last_lines(self):
+        with open(self.data + '.log', errors='replace') as log:
+            return ''.join(log.readlines()[-8:])
 
     def complaints(self):
         """Lines of the logs that must not be there."""
@@ -143,6 +147,7 @@ class Machine:
         self.background = server.background     # compaction may come at any time
         self.strict = strict        # serialization failures must agree
         self.databases = ['torture_' + side for side in SIDES]
+        self.subscribers = ['subscriber_' + side for side in SIDES] if server.subscribers else []
         self.sessions = [Session() for _ in range(SESSIONS)]
         self.settled = None         # who waited for whom when they were looked at last
         self.done = []
@@ -157,7 +162,8 @@ class Machine:
             connection = self.server.connect(database)
             connection.run("ROLLBACK PREPARED '%s'" % gid)
             connection.close()
-        for database in self.databases:
+        self.drop_subscribers(control)
+        for database in self.databases + self.subscribers:
             control.run('SET client_min_messages = warning')
             control.run('DROP DATABASE IF EXISTS %s WITH (FORCE)' % database)
             result = control.run('CREATE DATABASE ' + database)[-1]
@@ -172,6 +178,8 @@ class Machine:
                     raise Difference('setup on %s: %s: %s' % (SIDES[side], sql, result))
             connection.close()
         self.connect()
+        if self.subscribers:
+            self.subscribe(setup)
 
     def connect(self):
         self.monitor = self.server.connect('postgres')
@@ -179,6 +187,7 @@ class Machine:
         for checker in self.checkers:
             checker.run("SET lock_timeout = '100ms'")
         self.compactor = self.server.connect(self.databases[0])
+        self.replicas = [self.server.connect(database) for database in self.subscribers]
         for session in self.sessions:
             session.connections = [self.server.connect(database) for database in self.databases]
             session.op = None
@@ -187,8 +196,68 @@ class Machine:
                 connection.run("SET client_min_messages = error; SET deadlock_timeout = '%dms'" % (DEADLOCK_TIMEOUT * 1000))
 
     def disconnect(self):
-        for connection in [self.monitor, self.compactor] + self.checkers + [c for s in self.sessions for c in s.connections]:
+        for connection in [self.monitor, self.compactor] + self.checkers + self.replicas + [c for s in self.sessions for c in s.connections]:
             connection.close()
+
+    # ------------------------------------------------------------ subscriptions
+
+    def drop_subscribers(self, control):
+        """Of an earlier round."""
+        for database in [row[0] for row in control.rows("SELECT datname FROM pg_database WHERE datname LIKE 'subscriber%'")]:
+            connection = self.server.connect(database)
+            for name in [row[0] for row in connection.rows('SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())')]:
+                for sql in ('ALTER SUBSCRIPTION %s DISABLE', 'ALTER SUBSCRIPTION %s SET (slot_name = NONE)', 'DROP SUBSCRIPTION %s'):
+                    connection.rows(sql % name)
+            connection.close()
+        for _ in range(500):
+            slots = control.rows("SELECT slot_name, active FROM pg_replication_slots WHERE slot_type = 'logical'")
+            for slot, active in slots:
+                if active == 'f':
+                    control.run("SELECT pg_drop_replication_slot('%s')" % slot)
+            if not slots:
+                return
+            time.sleep(0.02)
+        raise Difference('replication slots remain: %s' % slots)
+
+    def subscribe(self, setup):
+        """Publish both databases; subscribers have tables of the other access method, without constraints but for primary keys."""
+        for side in (0, 1):
+            publisher = self.server.connect(self.databases[side])
+            for table, has_key in publisher.rows("SELECT oid::regclass, EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary) FROM pg_class c "
+                                                 "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"):
+                if has_key == 'f' or len(setup) % 3 == 0:
+                    publisher.rows('ALTER TABLE %s REPLICA IDENTITY FULL' % table)
+            publisher.rows('CREATE PUBLICATION p FOR ALL TABLES')
+            publisher.rows("SELECT pg_create_logical_replication_slot('s_%s', 'pgoutput')" % SIDES[side])
+            replica = self.replicas[side]
+            for sql in setup:
+                if sql.startswith(('CREATE EXTENSION', 'DO $$', 'SET ', 'CREATE TABLE', 'CREATE INDEX', 'CREATE UNLOGGED')):
+                    sql = re.sub(r" REFERENCES t1[^,)]*|, EXCLUDE USING gist \(r WITH &&\) WHERE \(id < 20\)|, CHECK \(a <> 12\)|, UNIQUE \(id\) DEFERRABLE[ A-Z]*", '', sql)
+                    replica.rows(Op(0, sql).text(1 - side))
+            replica.rows("CREATE SUBSCRIPTION s_%s CONNECTION '%s port=%d dbname=%s' PUBLICATION p WITH (create_slot = false, slot_name = 's_%s', synchronous_commit = on, streaming = %s)" % (
+                SIDES[side], self.server.base, self.server.port, self.databases[side], SIDES[side], 'on' if len(setup) % 2 else 'off'))
+            replica.rows("SET lock_timeout = '1s'")
+            publisher.close()
+        for _ in range(3000):
+            if all(replica.rows("SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'") == [('0',)] for replica in self.replicas):
+                return
+            time.sleep(0.02)
+        raise Difference('tables are not copied to subscribers: %s' % self.server.last_lines())
+
+    def compare_subscribers(self):
+        """Wait until subscribers have what is committed, and compare."""
+        if not self.subscribers:
+            return
+        lsn = self.monitor.rows('SELECT pg_current_wal_insert_lsn()')[0][0]
+        for _ in range(3000):
+            if self.monitor.rows("SELECT count(*) FROM pg_stat_replication WHERE application_name LIKE 's\\_%%' AND replay_lsn >= '%s'" % lsn) == [('2',)]:
+                break
+            time.sleep(0.02)
+        else:
+            raise Difference('subscribers do not catch up: %s' % self.server.last_lines())
+        for side in (0, 1):
+            self.count('subscribers compared')
+            self.compare_tables([self.checkers[side], self.replicas[side]], 'subscriber of %s: ' % SIDES[side])
 
     # ------------------------------------------------------------ waiting
 
@@ -446,6 +515,11 @@ class Machine:
         state = self.compactor.results[-1].state if self.compactor.results else None
         if state not in (None, '57014', '55P03', '42P01', '42809', '40P01'):
             raise Difference('%s: %s' % (op.sql, self.compactor.results))
+        for replica in self.replicas:
+            for sql in (op.sql, 'VACUUM (TRUNCATE off) ' + op.sql.split("'")[1] if len(self.done) % 2 else 'SELECT 1'):
+                state = replica.run(sql)[-1].state
+                if state not in (None, '57014', '55P03', '42P01', '42809', '40P01'):
+                    raise Difference('subscriber: %s: %s' % (sql, replica.results))
         for session in self.sessions:
             session.stale = session.connections[0].status != pq.IDLE
         self.judge(self.settle())
@@ -461,6 +535,7 @@ class Machine:
         self.compare_contents(self.checkers)
         if op.sql:
             self.compare_standby()
+            self.compare_subscribers()
 
     # ------------------------------------------------------------ contents
 
@@ -470,11 +545,15 @@ class Machine:
             "SELECT quote_ident(relname) FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND relnamespace = 'public'::regnamespace ORDER BY 1")]
 
     def compare_contents(self, connections, standby=False):
+        self.compare_tables(connections, 'standby: ' if standby else '')
+
+    def compare_tables(self, connections, where):
+        """Compare contents; elsewhere there are no rows of unlogged tables."""
         tables = [self.tables(c) for c in connections]
         if tables[0] != tables[1]:
             raise Difference('tables differ: %s, %s' % tuple(tables))
         for table in tables[0]:
-            if standby and connections[0].rows("SELECT relpersistence FROM pg_class WHERE relname = '%s'" % table) == [('u',)]:
+            if where and connections[0].rows("SELECT relpersistence FROM pg_class WHERE relname = '%s'" % table) == [('u',)]:
                 continue
             sql = 'SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C")) FROM %s t' % table
             answers = [c.run(sql)[-1] for c in connections]
@@ -483,11 +562,11 @@ class Machine:
                     raise Difference('%s: %s, %s' % (sql, answers[0], answers[1]))
                 continue
             if any(a.state for a in answers):
-                raise Difference('%s%s: %s, %s' % ('standby: ' if standby else '', sql, answers[0], answers[1]))
+                raise Difference('%s%s: %s, %s' % (where, sql, answers[0], answers[1]))
             if answers[0].rows != answers[1].rows:
                 rows = [set(r[0] for r in c.rows('SELECT t::text FROM %s t' % table)) for c in connections]
-                raise Difference('%scontents of %s differ: %s, %s; only in retldb %s; only in heap %s' % (
-                    'standby: ' if standby else '', table, answers[0].rows, answers[1].rows, sorted(rows[0] - rows[1])[:5], sorted(rows[1] - rows[0])[:5]))
+                raise Difference('%scontents of %s differ: %s, %s; only in the first %s; only in the other %s' % (
+                    where, table, answers[0].rows, answers[1].rows, sorted(rows[0] - rows[1])[:5], sorted(rows[1] - rows[0])[:5]))
 
     def compare_standby(self):
         if not self.server.standby:
@@ -524,6 +603,7 @@ class Machine:
             raise Difference('still waiting when nobody is left: %s' % [str(s.op) for s in self.waiting()])
         self.compare_contents(self.checkers)
         self.compare_standby()
+        self.compare_subscribers()
         checker = self.checkers[0]
         checker.run('RESET lock_timeout')
         for sql in ("SELECT c.relname, v.* FROM pg_class c JOIN pg_am a ON a.oid = c.relam CROSS JOIN LATERAL retldb.verify(c.oid) v WHERE a.amname = 'retldb' AND c.relkind IN ('r', 'm')",
