@@ -122,6 +122,13 @@ DECLARE d CURSOR FOR SELECT id FROM r WHERE id = 2348;
 FETCH 1 FROM d;
 DELETE FROM r WHERE CURRENT OF d RETURNING id;
 COMMIT;
+-- (few rows: to read them all would be cheaper)
+BEGIN;
+CREATE TABLE few USING retldb WITH (row_store_rows = 0) AS SELECT i FROM generate_series(1, 3) i;
+DECLARE f CURSOR FOR SELECT i FROM few;
+FETCH 2 FROM f;
+UPDATE few SET i = i + 10 WHERE CURRENT OF f RETURNING i;
+ROLLBACK;
 DELETE FROM h WHERE id IN (2346, 2347, 2348);
 UPDATE h SET v = 'current again' WHERE id = 5098;
 SELECT on_both('SELECT') AS unchanged;

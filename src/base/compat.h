@@ -52,6 +52,16 @@ typedef RelFileNode RetlFileLocator;
 #define RetlLocatorEquals(a, b)		RelFileNodeEquals(a, b)
 #endif
 
+/*
+ * 18 has generated columns that are computed when they are read.  What is stored of
+ * them is null, whatever type they had then: ALTER TYPE leaves it as it is.
+ */
+#if PG_VERSION_NUM >= 180000
+#define RetlIsVirtual(att)			((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define RetlIsVirtual(att)			false
+#endif
+
 /* 17 removed old_snapshot_threshold. */
 #if PG_VERSION_NUM >= 170000
 #define RetlTestForOldSnapshot(snapshot, rel, page)		((void) 0)

@@ -11,6 +11,8 @@
  *	- scans that need system columns other than ctid and tableoid, for rows of
  *	  a columnar scan have no tuple header;
  *	- samples;
+ *	- scans for WHERE CURRENT OF, which only a TID scan can do: up to version 17 it
+ *	  is the cheapest by far, from 18 on core makes no other path;
  *	- any scan of a table with indexes while enable_seqscan is off, for that
  *	  setting asks for the index, and a columnar scan is a sequential one.
  *
@@ -360,6 +362,20 @@ IsPlainTable(RelOptInfo *rel, RangeTblEntry *rte)
 	return !IS_DUMMY_REL(rel);
 }
 
+/* Is the row of a cursor asked for, which core finds by its TID and in no other way? */
+static bool
+WantsCurrentOf(RelOptInfo *rel)
+{
+	ListCell   *cell;
+
+	foreach(cell, rel->baserestrictinfo)
+	{
+		if (IsA(lfirst_node(RestrictInfo, cell)->clause, CurrentOfExpr))
+			return true;
+	}
+	return false;
+}
+
 /* Is a columnar scan to be offered for it? */
 static bool
 IsCandidate(RelOptInfo *rel)
@@ -377,7 +393,7 @@ AddScanPaths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	if (previousPathlistHook)
 		previousPathlistHook(root, rel, rti, rte);
 
-	if (!IsPlainTable(rel, rte))
+	if (!IsPlainTable(rel, rte) || WantsCurrentOf(rel))
 		return;
 	attnums = NeededColumns(rel);
 	if (!IsColumnarTable(&context, attnums))

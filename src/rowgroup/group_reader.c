@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
 #include "rowgroup/footer_format.h"
 #include "rowgroup/group_reader_state.h"
@@ -429,7 +430,8 @@ OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 	column->vectorIndex = UINT32_MAX;
 	column->memos = NULL;
 	column->present = false;
-	if (!TupleDescAttr(reader->tupdesc, attnum - 1)->attisdropped)
+	if (!TupleDescAttr(reader->tupdesc, attnum - 1)->attisdropped &&
+		!RetlIsVirtual(TupleDescAttr(reader->tupdesc, attnum - 1)))
 	{
 		column->present = true;
 		if (!OpenCached(reader, column, attnum))

@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "format/checksum.h"
 #include "format/bloom.h"
 #include "rowgroup/footer_format.h"
@@ -270,7 +271,7 @@ CheckType(RetlGroupReader *reader, const RetlFooterColumn *column)
 	if (column->columnId > (uint32) RelationGetNumberOfAttributes(reader->rel))
 		return "column does not exist";
 	att = TupleDescAttr(RelationGetDescr(reader->rel), column->columnId - 1);
-	if (att->attisdropped)
+	if (att->attisdropped || RetlIsVirtual(att))
 		return NULL;
 	RetlColumnTypeInit(&type, att);
 	if (column->physType != type.physType || column->width != type.width)
