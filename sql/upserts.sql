@@ -13,6 +13,7 @@ CREATE FUNCTION batched(command text) RETURNS boolean LANGUAGE sql AS
 SELECT plan('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v', 'VERBOSE, COSTS OFF');
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT ON CONSTRAINT up_pkey DO UPDATE SET v = excluded.v WHERE up.n > 0') AS yes;
 SELECT batched('INSERT INTO up_noop VALUES (1, ''v1'', 1) ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
+CREATE FUNCTION up_volatile() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN ''v''; END';
 CREATE SEQUENCE up_sequence;
 SELECT batched('INSERT INTO up_noop SELECT nextval(''up_sequence''), v, n FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET n = nextval(''up_sequence'') WHERE nextval(''up_sequence'') > 0') AS yes;
@@ -21,11 +22,13 @@ SELECT batched('INSERT INTO up VALUES (1, ''v1'', 1) ON CONFLICT (id) DO UPDATE 
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO NOTHING') AS nothing;
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id, random()') AS yes;
 SELECT batched('WITH s AS (TABLE up_source), u AS (INSERT INTO up TABLE s ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id) TABLE u') AS yes;
-SELECT batched('INSERT INTO up SELECT id, v, (random() * 10)::int FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS volatile_source;
+SELECT batched('INSERT INTO up SELECT id, clock_timestamp()::text || gen_random_uuid(), (random() * 10)::int FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
+SELECT batched('INSERT INTO up SELECT id, up_volatile(), n FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS volatile_source;
+SELECT batched('INSERT INTO up SELECT id, v, n FROM (SELECT *, up_volatile() FROM up_source) s ORDER BY up_volatile ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS volatile_source;
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET n = (random() * 10)::int') AS yes;
 SELECT batched('WITH d AS (DELETE FROM up_source RETURNING *) INSERT INTO up TABLE d ON CONFLICT (id) DO UPDATE SET n = 1') AS changing;
 SELECT batched('WITH d AS (DELETE FROM up_source RETURNING *), u AS (INSERT INTO up TABLE d ON CONFLICT (id) DO UPDATE SET n = 1) SELECT') AS changing;
-SELECT batched('WITH s AS (SELECT id, v, (random() * 10)::int FROM up_source), u AS (INSERT INTO up TABLE s ON CONFLICT (id) DO UPDATE SET n = 1) SELECT') AS volatile_source;
+SELECT batched('WITH s AS (SELECT id, up_volatile(), n FROM up_source), u AS (INSERT INTO up TABLE s ON CONFLICT (id) DO UPDATE SET n = 1) SELECT') AS volatile_source;
 SELECT batched('INSERT INTO up SELECT * FROM up_source FOR UPDATE ON CONFLICT (id) DO UPDATE SET n = 1') AS locking;
 SET retldb.enable_upsert_batches = off;
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS off;
@@ -115,7 +118,7 @@ SELECT up_wrote();
 COMMIT;
 DROP TABLE up, up_noop, up_source;
 DROP FUNCTION batched, up_wrote;
-DROP FUNCTION up_trigger;
+DROP FUNCTION up_trigger, up_volatile;
 
 -- the same end as heap's, whatever is there: see setup.sql
 CREATE FUNCTION up_twins(noop text) RETURNS SETOF text LANGUAGE plpgsql AS $$

@@ -374,6 +374,13 @@ typedef bool RetlUpdateIndexes;
 #define RetlRestrictSearchPath()	((void) 0)
 #endif
 
+/* random() without arguments, for those who have included utils/fmgroids.h; 17 has others. */
+#if PG_VERSION_NUM >= 170000
+#define RETL_F_RANDOM	F_RANDOM_
+#else
+#define RETL_F_RANDOM	F_RANDOM
+#endif
+
 /* Is this a worker of autovacuum?  (postmaster/autovacuum.h, miscadmin.h from 17 on) */
 #if PG_VERSION_NUM >= 170000
 #define RetlIsAutovacuumWorker()	AmAutoVacuumWorkerProcess()

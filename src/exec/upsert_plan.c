@@ -5,7 +5,7 @@
  *
  * The node takes many rows from its source before the first of them is inserted, and
  * hands them on in the same order.  So that nobody can tell, the source must neither
- * call volatile functions nor lock or change rows.  The planner has no place for a node
+ * call functions that see or change anything nor lock or change rows.  The planner has no place for a node
  * right below ModifyTable, so it is put into the finished plan.
  *
  *-------------------------------------------------------------------------
@@ -16,11 +16,15 @@
 #include "access/table.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -38,8 +42,43 @@ static const CustomScanMethods UpsertPlanMethods = {
 };
 
 /*
- * Is a query INSERT ... ON CONFLICT DO UPDATE, with a source that may be read ahead?  It
- * may ask a sequence for numbers: which rows get them is not promised to anybody.
+ * Is it seen when a function is called?  Not if all that it does is to make values, which
+ * nobody is promised any order of.
+ */
+static bool
+CallIsSeen(Oid function, void *context)
+{
+	(void) context;
+	switch (function)
+	{
+		case F_NEXTVAL:
+		case RETL_F_RANDOM:
+		case F_GEN_RANDOM_UUID:
+		case F_CLOCK_TIMESTAMP:
+		case F_TIMEOFDAY:
+			return false;
+		default:
+			return func_volatile(function) == PROVOLATILE_VOLATILE;
+	}
+}
+
+/*
+ * Is it seen when a query, or an expression, is evaluated?
+ */
+static bool
+EvaluationIsSeen(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (check_functions_in_node(node, CallIsSeen, context))
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, EvaluationIsSeen, context, 0);
+	return expression_tree_walker(node, EvaluationIsSeen, context);
+}
+
+/*
+ * Is a query INSERT ... ON CONFLICT DO UPDATE, with a source that may be read ahead?
  */
 static bool
 IsUpsert(const Query *query)
@@ -52,7 +91,7 @@ IsUpsert(const Query *query)
 	source.onConflict = NULL;
 	source.returningList = NIL;
 	source.withCheckOptions = NIL;
-	return !contain_volatile_functions_not_nextval((Node *) &source);
+	return !EvaluationIsSeen((Node *) &source, NULL);
 }
 
 /*
@@ -69,9 +108,9 @@ HasUpsertInWith(const Query *query)
 		return false;
 	foreach(lc, query->cteList)
 	{
-		const Query *with = (const Query *) lfirst_node(CommonTableExpr, lc)->ctequery;
+		Query	   *with = (Query *) lfirst_node(CommonTableExpr, lc)->ctequery;
 
-		if (with->commandType == CMD_SELECT ? contain_volatile_functions_not_nextval((Node *) with) :
+		if (with->commandType == CMD_SELECT ? EvaluationIsSeen((Node *) with, NULL) :
 			!IsUpsert(with))
 			return false;
 		changing += with->commandType != CMD_SELECT;
