@@ -5,7 +5,8 @@
  *
  * Blocks that nobody claimed are heap pages.  Of the tuples on them anchors and
  * stubs are ours to check: each has the form of one, and an anchor that is
- * committed has a COMPLETE directory entry that points back to it.  Groups
+ * committed has a COMPLETE directory entry that points back to it.  And a page is
+ * what the visibility map says of it (verify_visible.c).  Groups
  * whose anchor is missing are no fault: that is how aborted loads look.
  *
  *-------------------------------------------------------------------------
@@ -318,9 +319,9 @@ TakeArea(ItemId item, bool *taken, Size *used)
 /*
  * Check the tuples of a heap page, whose buffer is locked.  Its tuple area is
  * divided among them without gaps, for pruning leaves none: a gap tells of a
- * line pointer that was lost.
+ * line pointer that was lost.  False if tuples cannot be looked at.
  */
-static void
+static bool
 CheckTuples(RetlVerifyState *state, RowStoreScan *scan, Buffer buffer)
 {
 	Page		page = BufferGetPage(buffer);
@@ -339,7 +340,7 @@ CheckTuples(RetlVerifyState *state, RowStoreScan *scan, Buffer buffer)
 		if (!LinePointerIsSound(page, item) || !TakeArea(item, taken, &used))
 		{
 			RetlVerifyFault(state, "line pointer %u of the row store is damaged", offset);
-			return;
+			return false;
 		}
 		RetlPageSetTuple(state->rel, page, state->block, offset, &tuple);
 		CheckTuple(state, scan, &tuple, buffer);
@@ -348,6 +349,7 @@ CheckTuples(RetlVerifyState *state, RowStoreScan *scan, Buffer buffer)
 	if (used != (Size) BLCKSZ - ((PageHeader) page)->pd_upper)
 		RetlVerifyFault(state, "line pointers of the row store name %zu of %zu bytes",
 						used, (Size) BLCKSZ - ((PageHeader) page)->pd_upper);
+	return true;
 }
 
 /*
@@ -373,7 +375,7 @@ IsHeapPage(Page page)
  * or without owner are no fault.
  */
 static void
-CheckUnclaimedBlock(RetlVerifyState *state, RowStoreScan *scan)
+CheckUnclaimedBlock(RetlVerifyState *state, RowStoreScan *scan, Buffer *mapBuffer)
 {
 	Buffer		buffer;
 	Page		page;
@@ -387,8 +389,8 @@ CheckUnclaimedBlock(RetlVerifyState *state, RowStoreScan *scan)
 		state->orphanCount++;
 	else if (!PageIsNew(page) && !IsHeapPage(page))
 		RetlVerifyFault(state, "page is neither a column page nor a page of the row store");
-	else if (!PageIsNew(page))
-		CheckTuples(state, scan, buffer);
+	else if (!PageIsNew(page) && CheckTuples(state, scan, buffer))
+		RetlVerifyVisible(state, buffer, mapBuffer);
 	UnlockReleaseBuffer(buffer);
 }
 
@@ -399,12 +401,15 @@ static void
 CheckRemainingBlocks(RetlVerifyState *state, void *argument)
 {
 	RowStoreScan *scan = argument;
+	Buffer		mapBuffer = InvalidBuffer;
 
 	for (; scan->block < scan->end; scan->block++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		CheckUnclaimedBlock(state, scan);
+		CheckUnclaimedBlock(state, scan, &mapBuffer);
 	}
+	if (BufferIsValid(mapBuffer))
+		ReleaseBuffer(mapBuffer);
 }
 
 /*

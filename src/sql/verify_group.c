@@ -4,8 +4,8 @@
  *	  Second phase of retldb.verify: the row groups.
  *
  * A group that is COMPLETE and whose anchor is not dead is somebody's data:
- * each of its pages, its footer and, in a deep verification, each of its
- * columns is checked.  Other groups are being loaded, were aborted, or were
+ * each of its pages, its footer, its stub map, where its rows have gone, and, in a deep
+ * verification, each of its columns is checked.  Other groups are being loaded, were aborted, or were
  * released; their pages need only be column pages, for what an aborted
  * transaction wrote may even have other columns than the table.
  *
@@ -20,6 +20,7 @@
 
 #include "rowgroup/group_reader.h"
 #include "sql/verify_internal.h"
+#include "storage/move_links.h"
 #include "storage/stub_map.h"
 #include "visibility/anchor.h"
 
@@ -40,7 +41,7 @@ typedef struct GroupCheck
 	RetlGroupReader *reader;
 	uint32		columnIndex;
 	uint32		columnCount;
-	char	   *text;			/* what a check of the reader found */
+	const char *text;			/* what a check found */
 } GroupCheck;
 
 /*
@@ -243,14 +244,50 @@ CheckStubMap(RetlVerifyState *state, void *argument)
 }
 
 /*
- * Check which rows of the group were touched.
+ * Is a block one of the group's pages past its byte string?
+ */
+static bool
+IsFurtherPage(const GroupCheck *check, BlockNumber block)
+{
+	uint32		before = 0;
+
+	for (int i = 0; i < check->runCount; i++)
+	{
+		if (block >= check->runs[i].start && block - check->runs[i].start < check->runs[i].length)
+			return before + (block - check->runs[i].start) >= check->usedPages;
+		before += check->runs[i].length;
+	}
+	return false;
+}
+
+/*
+ * Step: check where the group's rows have gone, if they have.  Links that an aborted
+ * move has left count for nothing.
  */
 static void
-CheckTouchedRows(RetlVerifyState *state, GroupCheck *check)
+CheckLinks(RetlVerifyState *state, void *argument)
+{
+	GroupCheck *check = argument;
+	const RetlGroupEntry *entry = &check->group->entry;
+	BlockNumber links;
+
+	if (!RetlAnchorHasLeft(state->rel, entry, &links) || links == RETLDB_NO_BLOCK)
+		return;
+	state->block = links;
+	check->text = IsFurtherPage(check, links) ?
+		RetlLinksProblem(state->rel, entry, links, state->directory->header.nextRowNumber) :
+		"anchor leads to links that are not on a page of the row group";
+}
+
+/*
+ * Run a step that leaves what it found in check->text, which may be static.
+ */
+static void
+CheckText(RetlVerifyState *state, GroupCheck *check, RetlVerifyFunction function)
 {
 	RetlVerifyAt(state, InvalidBlockNumber, check->group->entry.groupId, 0);
 	check->text = NULL;
-	(void) RetlVerifyStep(state, CheckStubMap, check);
+	(void) RetlVerifyStep(state, function, check);
 	if (check->text != NULL)
 		RetlVerifyFault(state, "%s", check->text);
 }
@@ -270,7 +307,8 @@ CheckGroup(RetlVerifyState *state, const RetlGroup *group)
 		if (check.anchored)
 		{
 			CheckContents(state, &check);
-			CheckTouchedRows(state, &check);
+			CheckText(state, &check, CheckStubMap);
+			CheckText(state, &check, CheckLinks);
 		}
 	}
 	if (state->faults != NIL && !RetlVerifyGroupUnchanged(state, group))

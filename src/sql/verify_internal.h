@@ -135,6 +135,14 @@ extern bool RetlVerifyPage(RetlVerifyState *state, Buffer buffer, RetlPageKind k
 /* Check that a page which may be anybody's is a sound column page. */
 extern void RetlVerifyAnyPage(RetlVerifyState *state, Buffer buffer, Buffer *mapBuffer);
 
+/* ---- verify_visible.c ---- */
+
+/*
+ * Check a page of the row store against its bits of the visibility map.  *mapBuffer is as
+ * above.  Caller holds the buffer's content lock.
+ */
+extern void RetlVerifyVisible(RetlVerifyState *state, Buffer buffer, Buffer *mapBuffer);
+
 /* ---- verify_directory.c ---- */
 
 /*

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
@@ -180,4 +181,112 @@ RetlLinksFind(Relation rel, const RetlGroupEntry *entry, BlockNumber links, uint
 	if (*rowNumber >= RETLDB_MAX_ROW_NUMBER)
 		RetlReportDamagedGroup(rel, entry->groupId, NULL, "its links have invalid row numbers");
 	return true;
+}
+
+/* ---------------------------------------------------------------------
+ * Verification
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Note where the rows of a page of runs have gone, or say what is wrong with it.
+ */
+static char *
+CollectRuns(const RetlLinkPage *page, uint32 rowCount, uint32 *places)
+{
+	uint64		next = 0;
+
+	for (uint32 i = 0; i < page->count; i++)
+	{
+		const RetlLinkRun *run = &page->u.runs[i];
+
+		if (run->row < next || run->length == 0 || (uint64) run->row + run->length > rowCount)
+			return psprintf("links have an invalid run of rows from row %u", run->row);
+		if ((uint64) run->place + run->length > RETLDB_NO_LINK)
+			return psprintf("links lead row %u out of range", run->row);
+		for (uint32 j = 0; j < run->length; j++)
+			places[run->row + j] = run->place + j;
+		next = (uint64) run->row + run->length;
+	}
+	return NULL;
+}
+
+/*
+ * Note where all rows of a group have gone, or say what is wrong with a page.  *base is
+ * that of all pages.
+ */
+static char *
+CollectPlaces(Relation rel, const RetlGroupEntry *entry, BlockNumber links, uint32 *places,
+			  uint64 *base)
+{
+	uint32		row = 0;
+	char	   *problem = NULL;
+
+	for (uint32 sequence = 0; row < entry->rowCount && problem == NULL; sequence++)
+	{
+		const RetlLinkPage *page;
+		Buffer		buffer;
+
+		CHECK_FOR_INTERRUPTS();
+		buffer = ReadPage(rel, entry, links + sequence, sequence, &page);
+		if (sequence == 0)
+			*base = page->base;
+		if (page->base != *base)
+			problem = psprintf("links count from two row numbers");
+		else if (page->kind == RETL_LINKS_RUNS)
+		{
+			problem = CollectRuns(page, entry->rowCount, places);
+			row = entry->rowCount;
+		}
+		else if (page->count != Min(entry->rowCount - row, RETLDB_LINK_ROWS_CAPACITY))
+			problem = psprintf("links have %u rows on page %u", page->count, sequence);
+		else
+		{
+			memcpy(places + row, page->u.places, sizeof(uint32) * page->count);
+			row += page->count;
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+	return problem;
+}
+
+/* qsort() callback */
+static int
+ComparePlaces(const void *one, const void *other)
+{
+	uint32		left = *(const uint32 *) one;
+	uint32		right = *(const uint32 *) other;
+
+	return left < right ? -1 : left > right;
+}
+
+/* See move_links.h.  Rows are moved to groups whose numbers were given out later. */
+char *
+RetlLinksProblem(Relation rel, const RetlGroupEntry *entry, BlockNumber links,
+				 uint64 nextRowNumber)
+{
+	uint32	   *places = palloc_extended(sizeof(uint32) * Max(entry->rowCount, 1),
+										 MCXT_ALLOC_HUGE);
+	uint64		base = 0;
+	char	   *problem;
+
+	memset(places, 0xFF, sizeof(uint32) * entry->rowCount);
+	problem = CollectPlaces(rel, entry, links, places, &base);
+	for (uint32 row = 0; row < entry->rowCount && problem == NULL; row++)
+	{
+		if (places[row] != RETLDB_NO_LINK &&
+			(base > nextRowNumber || base + places[row] >= nextRowNumber ||
+			 base + places[row] < entry->rowBase + entry->rowCapacity))
+			problem = psprintf("links lead row %u out of range", row);
+	}
+	if (problem == NULL)
+		qsort(places, entry->rowCount, sizeof(uint32), ComparePlaces);
+	for (uint32 i = 1; i < entry->rowCount && problem == NULL; i++)
+	{
+		if (places[i] == places[i - 1] && places[i] != RETLDB_NO_LINK)
+			problem = psprintf("links lead two rows to row number %llu",
+							   (unsigned long long) (base + places[i]));
+	}
+	pfree(places);
+	return problem;
 }

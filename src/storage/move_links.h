@@ -33,4 +33,12 @@ extern BlockNumber RetlLinksWrite(Relation rel, RetlGroup *group, const uint32 *
 extern bool RetlLinksFind(Relation rel, const RetlGroupEntry *entry, BlockNumber links,
 						  uint32 row, uint64 *rowNumber);
 
+/*
+ * What is wrong with the links of a group, of which those pages that can be read are
+ * sound, or NULL: rows that lead to places that there are not, to the group itself or
+ * one before it, or to one place (verification).
+ */
+extern char *RetlLinksProblem(Relation rel, const RetlGroupEntry *entry, BlockNumber links,
+							  uint64 nextRowNumber);
+
 #endif							/* RETLDB_MOVE_LINKS_H */

@@ -1001,12 +1001,21 @@ RetlStubMapSetDead(Relation rel, const RetlGroupEntry *entry, const RetlStubEntr
  * ---------------------------------------------------------------------
  */
 
+/* What the leaves of a map say. */
+typedef struct MapCheck
+{
+	bool	   *seen;			/* rows that have an entry */
+	bool	   *shared;			/* those whose stubs were made in another group */
+	bool	   *own;			/* those whose stubs were made in this one */
+	RetlRun		numbers;		/* where leaves with shared stubs say that numbers are */
+} MapCheck;
+
 /*
  * What is wrong with the content of a leaf, or NULL.  An entry may name a block
  * past the end: VACUUM cuts off pages whose stubs are gone.
  */
 static char *
-LeafProblem(const RetlStubMapPage *leaf, const RetlGroupEntry *entry, bool *seen)
+LeafProblem(const RetlStubMapPage *leaf, const RetlGroupEntry *entry, MapCheck *check)
 {
 	for (int i = 0; i < RETLDB_STUB_LEAF_CAPACITY; i++)
 	{
@@ -1027,9 +1036,16 @@ LeafProblem(const RetlStubMapPage *leaf, const RetlGroupEntry *entry, bool *seen
 		if (found.row >= entry->rowCount ||
 			SegmentOf(found.row) - leaf->firstSegment >= leaf->segmentCount)
 			return psprintf("stub map has row %u on the wrong page", found.row);
-		if (seen[found.row])
+		if (check->seen[found.row])
 			return psprintf("stub map has two entries for row %u", found.row);
-		seen[found.row] = true;
+		check->seen[found.row] = true;
+		check->shared[found.row] = found.shared;
+		check->own[found.row] = !found.shared && !found.dead;
+		if (found.shared && check->numbers.length > 0 &&
+			(check->numbers.start != leaf->spareBlock || check->numbers.length != leaf->spareCount))
+			return "stub map names two places of stub numbers";
+		if (found.shared)
+			check->numbers = NumberPages(leaf);
 	}
 	return NULL;
 }
@@ -1042,7 +1058,9 @@ char *
 RetlStubMapProblem(Relation rel, const RetlGroupEntry *entry)
 {
 	RetlStubMapPage *copy = palloc(sizeof(RetlStubMapPage));
-	bool	   *seen = palloc0(sizeof(bool) * Max(entry->rowCount, 1));
+	Size		rows = Max(entry->rowCount, 1);
+	bool	   *marks = palloc0(sizeof(bool) * rows * 3);
+	MapCheck	check = {.seen = marks, .shared = marks + rows, .own = marks + 2 * rows};
 	uint32		segment = 0;
 	char	   *problem = NULL;
 
@@ -1055,10 +1073,12 @@ RetlStubMapProblem(Relation rel, const RetlGroupEntry *entry)
 		if (copy->firstSegment != segment)
 			problem = psprintf("stub map has segment %u twice", segment);
 		else
-			problem = LeafProblem(copy, entry, seen);
+			problem = LeafProblem(copy, entry, &check);
 		segment = copy->firstSegment + copy->segmentCount;
 	}
+	if (problem == NULL && check.numbers.length > 0)
+		problem = RetlStubNumbersProblem(rel, entry, check.numbers, check.shared, check.own);
 	pfree(copy);
-	pfree(seen);
+	pfree(marks);
 	return problem;
 }

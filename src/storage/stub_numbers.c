@@ -172,3 +172,70 @@ RetlStubNumberAmong(Relation rel, const RetlGroupEntry *entry, const RetlStubNum
 		ReportMissing(rel, entry, row);
 	return numbers[low].number;
 }
+
+/* ---------------------------------------------------------------------
+ * Verification
+ * ---------------------------------------------------------------------
+ */
+
+/* qsort() callback: by what the stubs carry. */
+static int
+CompareNumbers(const void *one, const void *other)
+{
+	uint64		left = ((const RetlStubNumber *) one)->number;
+	uint64		right = ((const RetlStubNumber *) other)->number;
+
+	return left < right ? -1 : left > right;
+}
+
+/*
+ * What is wrong with the numbers themselves.  A stub was made before its row came to the
+ * group, so it carries a number that was given out before those of the group.
+ */
+static char *
+NumbersProblem(const RetlGroupEntry *entry, const RetlStubNumber *numbers, uint32 count,
+			   const bool *own)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (numbers[i].row >= entry->rowCount || (i > 0 && numbers[i].row <= numbers[i - 1].row))
+			return psprintf("stub numbers have row %u in the wrong place", numbers[i].row);
+		if (numbers[i].number >= entry->rowBase)
+			return psprintf("stub number of row %u is out of range", numbers[i].row);
+		if (own[numbers[i].row])
+			return psprintf("stub numbers have row %u, whose stub is its own", numbers[i].row);
+	}
+	return NULL;
+}
+
+/* See stub_numbers.h.  Rows that are dead for everybody keep their numbers. */
+char *
+RetlStubNumbersProblem(Relation rel, const RetlGroupEntry *entry, RetlRun pages,
+					   const bool *shared, const bool *own)
+{
+	uint32		count;
+	RetlStubNumber *numbers = RetlStubNumbersRead(rel, entry, pages, &count);
+	char	   *problem = NumbersProblem(entry, numbers, count, own);
+	uint32		next = 0;
+
+	for (uint32 row = 0; row < entry->rowCount && problem == NULL; row++)
+	{
+		bool		found;
+
+		while (next < count && numbers[next].row < row)
+			next++;
+		found = next < count && numbers[next].row == row;
+		if (shared[row] && !found)
+			problem = psprintf("stub numbers lack row %u, whose stub is shared", row);
+	}
+	if (problem == NULL)
+		qsort(numbers, count, sizeof(RetlStubNumber), CompareNumbers);
+	for (uint32 i = 1; i < count && problem == NULL; i++)
+	{
+		if (numbers[i].number == numbers[i - 1].number)
+			problem = psprintf("stub numbers have number %llu twice",
+							   (unsigned long long) numbers[i].number);
+	}
+	pfree(numbers);
+	return problem;
+}

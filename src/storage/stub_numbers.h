@@ -42,4 +42,11 @@ extern RetlStubNumber *RetlStubNumbersRead(Relation rel, const RetlGroupEntry *e
 extern uint64 RetlStubNumberAmong(Relation rel, const RetlGroupEntry *entry,
 								  const RetlStubNumber *numbers, uint32 count, uint32 row);
 
+/*
+ * What is wrong with them, or NULL, where shared[row] says which rows of the group have
+ * shared stubs, and own[row] which have stubs of their own (verification).
+ */
+extern char *RetlStubNumbersProblem(Relation rel, const RetlGroupEntry *entry, RetlRun pages,
+									const bool *shared, const bool *own);
+
 #endif							/* RETLDB_STUB_NUMBERS_H */

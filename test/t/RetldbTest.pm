@@ -19,7 +19,7 @@ use Test::More;
 
 our @EXPORT = qw(
   new_server start_standby seed_random make_twins create_batches batch_sql batches_agree verify_clean
-  crash_and_restart start_script finish_script errors_of sqlstate log_complaints rows without_checksums set_header_field
+  crash_and_restart start_script finish_script errors_of sqlstate log_complaints rows without_checksums set_page_field set_header_field
 );
 
 # A server with the library loaded, not yet started.  Options are those of
@@ -295,23 +295,32 @@ sub crc32c
 	return $crc ^ 0xFFFFFFFF;
 }
 
-# Set a number in the header page of a table's file, and the checksum that goes
-# with it; the template is pack's (V, Q<).  Returns the old one.
-sub set_header_field
+# Set a number in the payload of a column page of a table's file, and the checksum that
+# goes with it; the template is pack's (V, Q<).  Returns the old one.
+sub set_page_field
 {
-	my ($file, $offset, $template, $value) = @_;
+	my ($file, $block, $offset, $template, $value) = @_;
 	my $new = pack $template, $value;
 
 	open my $fh, '+<:raw', $file or die "$file: $!";
+	seek $fh, $block * $page_size, 0;
 	read($fh, my $page, $page_size) == $page_size or die "short read";
 	my $old = unpack $template, substr($page, $payload + $offset, length $new);
 	substr($page, $payload + $offset, length $new) = $new;
 	substr($page, $checksum_at, 4) = pack 'V', 0;
-	substr($page, $checksum_at, 4) = pack 'V', crc32c(pack('V', 0) . substr($page, $own_header));
-	seek $fh, 0, 0;
+	substr($page, $checksum_at, 4) = pack 'V', crc32c(pack('V', $block) . substr($page, $own_header));
+	seek $fh, $block * $page_size, 0;
 	print $fh $page;
 	close $fh or die "$file: $!";
 	return $old;
+}
+
+# The same in the header page.
+sub set_header_field
+{
+	my ($file, $offset, $template, $value) = @_;
+
+	return set_page_field($file, 0, $offset, $template, $value);
 }
 
 1;
