@@ -7,15 +7,24 @@ BEGIN
     EXECUTE format('SELECT count(*) - $1 FROM %s', t) INTO stored USING grouped;
 END $$;
 
--- Rows move when every transaction of the database sees them: wait for autovacuum.
+-- Rows move when every transaction of the database sees them: wait for autovacuum.  If it has
+-- analyzed something meanwhile, compaction may have left what it had just written.
 CREATE PROCEDURE compact(t regclass) LANGUAGE plpgsql AS $$
+DECLARE began timestamptz;
 BEGIN
-    FOR i IN 1 .. 600 LOOP
-        EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity
+    LOOP
+        FOR i IN 1 .. 600 LOOP
+            EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity
+                                   WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL);
+            PERFORM pg_sleep(0.1), pg_stat_clear_snapshot();
+        END LOOP;
+        began := clock_timestamp();
+        CALL retldb.compact(t);
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_all_tables WHERE last_autoanalyze >= began)
+              AND NOT EXISTS (SELECT FROM pg_stat_activity
                                WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL);
-        PERFORM pg_sleep(0.1), pg_stat_clear_snapshot();
     END LOOP;
-    CALL retldb.compact(t);
 END $$;
 
 -- row store to groups: several inserts, nulls, dropped and added columns

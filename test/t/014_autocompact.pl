@@ -92,8 +92,9 @@ $node->safe_psql('postgres', 'DROP TABLE slow');
 # a database with a worker in it can be dropped, one without the extension is left alone
 $node->safe_psql('postgres', 'CREATE DATABASE empty');
 # one whose DROP was interrupted: the log, looked at below, would tell if a worker tried it
-$node->safe_psql('postgres', 'CREATE DATABASE broken');
-$node->safe_psql('postgres', q(UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'broken'));
+# (or if one came before it is marked, which nobody may connect to until then)
+$node->safe_psql('postgres', 'CREATE DATABASE broken ALLOW_CONNECTIONS false');
+$node->safe_psql('postgres', q(UPDATE pg_database SET datconnlimit = -2, datallowconn = true WHERE datname = 'broken'));
 $node->safe_psql('postgres', 'CREATE DATABASE filled');
 $node->safe_psql('filled', q(
 CREATE EXTENSION retldb;
