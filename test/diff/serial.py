@@ -150,6 +150,7 @@ class Serial:
         self.log = []
         self.planned = []       # steps that are known already
         self.pin = None         # the row they are about
+        self.top = ROWS + 1     # ids from here on were never used
 
     def choose(self, *choices):
         return self.random.choice(choices)
@@ -266,7 +267,7 @@ class Serial:
         free = [n for n, s in enumerate(self.sessions) if s.then is None]
         if self.planned:
             return self.planned_step()
-        if self.chance(0.1):
+        if self.chance(0.12):
             return self.plan_ring([n for n in free if self.sessions[n].transaction is None])
         if not free:
             # a deadlock, which is about to be noticed
@@ -286,14 +287,18 @@ class Serial:
             return
         self.random.shuffle(sessions)
         sessions = sessions[:self.choose(2, 2, 3)]
-        rows = [(self.choose(*self.tables), self.random.randint(1, ROWS)) for _ in sessions]
+        rows = [(self.choose(*self.tables), self.choose(self.random.randint(1, ROWS), self.random.randint(ROWS, self.top))) for _ in sessions]
         left = [[(number, 'begin', None), (number, 'read', rows[i]), (number, 'write', rows[i - 1]), (number, 'commit', None)] for i, number in enumerate(sessions)]
         while any(left):
             self.planned.append(self.random.choice([steps for steps in left if steps]).pop(0))
+        for _ in range(self.choose(0, 0, 1, 2)):
+            self.planned.insert(self.random.randrange(len(self.planned)), (0, 'compact', self.choose(*rows)))
 
     def planned_step(self):
         number, what, row = self.planned.pop(0)
         session = self.sessions[number]
+        if what == 'compact':
+            return self.maintain("CALL retldb.compact('%s')" % row[0] if not self.heap else 'VACUUM ' + row[0])
         if session.then or (session.transaction is None) != (what == 'begin'):
             return
         if what == 'begin':
@@ -353,7 +358,7 @@ class Serial:
     def id(self):
         if self.pin is not None:
             return self.pin
-        return max(1, min(ROWS, self.hot + self.choose(0, 0, 1, 1, 1, 2))) if self.chance(0.93) else self.random.randint(1, ROWS)
+        return max(1, min(self.top - 1, self.hot + self.choose(0, 0, 1, 1, 1, 2))) if self.chance(0.93) else self.random.randint(1, ROWS)
 
     def inside(self, number, transaction):
         table = self.choose(*self.tables)
@@ -416,7 +421,9 @@ class Serial:
         self.number += 1
         v = self.number
         kind = self.random.random()
-        if kind < (0.05 if self.pin else 0.2):
+        if self.pin is None and kind < 0.05:
+            return self.load(number, transaction, table, v)
+        if kind < (0.2 if self.pin is None or self.pin % 4 == 0 else 0.05):
             # whether the row is there is no read that PostgreSQL notes: 40001 if the snapshot does not see what is there now
             sql = 'INSERT INTO %s VALUES (%d, %d, %d)%s RETURNING id, g, v' % (
                 table, i, self.random.choice((i % GROUPS, (i + 1) % GROUPS, self.random.randrange(GROUPS))), v, self.choose('', ' ON CONFLICT (id) DO NOTHING', ' ON CONFLICT (id) DO UPDATE SET v = EXCLUDED.v'))
@@ -439,11 +446,19 @@ class Serial:
 
         self.send(number, '%s WHERE %s' % (sql, name), wrote)
 
-    def maintain(self):
+    def load(self, number, transaction, table, v):
+        """Many new rows, in a small row group if the session has it so; others shall find them."""
+        first, n = self.top, self.choose(10, 30)
+        self.top += n
+        self.hot = first + self.random.randrange(n - 3)
+        rows = {(table, i): (i, i % GROUPS, v) for i in range(first, first + n)}
+        self.send(number, 'INSERT INTO %s SELECT i, i %% %d, %d FROM generate_series(%d, %d) i' % (table, GROUPS, v, first, first + n - 1), lambda _: transaction.writes.update(rows))
+
+    def maintain(self, sql=None):
         """Compact or vacuum; not while somebody is waited for."""
         if any(s.then for s in self.sessions):
             return
-        sql = self.choose("CALL retldb.compact('%s')", "CALL retldb.compact('%s')", 'VACUUM (TRUNCATE off) %s', 'VACUUM (TRUNCATE off, INDEX_CLEANUP on) %s', 'CHECKPOINT') if not self.heap else 'VACUUM (TRUNCATE off) %s'
+        sql = sql or self.choose("CALL retldb.compact('%s')", "CALL retldb.compact('%s')", 'VACUUM (TRUNCATE off) %s', 'VACUUM (TRUNCATE off, INDEX_CLEANUP on) %s', 'CHECKPOINT') if not self.heap else 'VACUUM (TRUNCATE off) %s'
         sql = sql.replace('%s', self.choose(*self.tables))
         self.log.append('-- ' + sql)
         self.helper.send(sql)
