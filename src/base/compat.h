@@ -44,12 +44,16 @@ typedef RelFileLocator RetlFileLocator;
 #define RetlSmgrLocator(smgr)		(&(smgr)->smgr_rlocator.locator)
 #define RetlRelationLocator(rel)	((rel)->rd_locator)
 #define RetlLocatorEquals(a, b)		RelFileLocatorEquals(a, b)
+#define RetlBufferTagLocatorIs(tag, locator) \
+	BufTagMatchesRelFileLocator(&(tag), &(locator))
 #else
 #define RETL_AM_SET_NEW_FILE		relation_set_new_filenode
 typedef RelFileNode RetlFileLocator;
 #define RetlSmgrLocator(smgr)		(&(smgr)->smgr_rnode.node)
 #define RetlRelationLocator(rel)	((rel)->rd_node)
 #define RetlLocatorEquals(a, b)		RelFileNodeEquals(a, b)
+#define RetlBufferTagLocatorIs(tag, locator) \
+	RelFileNodeEquals((tag).rnode, locator)
 #endif
 
 /*

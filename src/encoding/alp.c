@@ -396,13 +396,13 @@ StoreValue(int64_t number, int exponent, uint16_t width, uint8_t *dst)
 
 /* Decode the wanted values, which are few, exceptions left aside. */
 static void
-DecodeFew(const AlpPiece *piece, uint16_t width, uint32_t count, RetlDecoded *result)
+DecodeFew(const AlpPiece *piece, uint16_t width, RetlDecoded *result)
 {
 	uint32_t	i;
 
-	RETL_FOR_SELECTED(i, result->wanted, count)
-		StoreValue(RetlNumbersFetch(&piece->numbers, i), piece->exponent, width,
-				   result->fixed + (size_t) i * width);
+	for (i = 0; i < result->fewCount; i++)
+		StoreValue(RetlNumbersFetch(&piece->numbers, result->few[i]), piece->exponent, width,
+				   result->fixed + (size_t) result->few[i] * width);
 }
 
 /* RetlEncoding.decode. */
@@ -421,9 +421,9 @@ AlpDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		return srcSize == 0 || RetlDamaged(error, "piece of decimals has the wrong length");
 	if (!OpenPiece(&piece, src, srcSize, width, count, error))
 		return false;
-	if (RetlSelectionIsSparse(result->wanted, count))
+	if (RetlDecodedIsFew(result, count, arena))
 	{
-		DecodeFew(&piece, width, count, result);
+		DecodeFew(&piece, width, result);
 		return PlaceExceptions(&piece, width, result->fixed, arena, error);
 	}
 	for (first = 0; first < count; first += part)

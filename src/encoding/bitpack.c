@@ -212,12 +212,13 @@ StoreValue(const BitpackPiece *piece, uint32_t index, uint16_t width, uint8_t *f
 
 /* Decode the wanted values, which are few. */
 static void
-DecodeFew(const BitpackPiece *piece, uint16_t width, uint32_t count, RetlDecoded *result)
+DecodeFew(const BitpackPiece *piece, uint16_t width, RetlDecoded *result)
 {
 	uint32_t	i;
 
-	RETL_FOR_SELECTED(i, result->wanted, count)
-		StoreValue(piece, i, width, result->fixed + (size_t) i * width);
+	for (i = 0; i < result->fewCount; i++)
+		StoreValue(piece, result->few[i], width,
+				   result->fixed + (size_t) result->few[i] * width);
 }
 
 /* RetlEncoding.decode. */
@@ -230,13 +231,12 @@ BitpackDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize
 
 	(void) state;
 	(void) type;
-	(void) arena;
 	if (count == 0)
 		return CheckEmpty(srcSize, error);
 	if (!OpenPiece(&piece, src, srcSize, width, count, error))
 		return false;
-	if (RetlSelectionIsSparse(result->wanted, count))
-		DecodeFew(&piece, width, count, result);
+	if (RetlDecodedIsFew(result, count, arena))
+		DecodeFew(&piece, width, result);
 	else
 		RetlBitsUnpack(piece.bits, piece.bitsSize, 0, count, piece.bitWidth,
 					   (uint64_t) piece.smallest, result->fixed, width);

@@ -449,6 +449,51 @@ RetlPackedSelect(const RetlPacked *packed, const RetlRange *range, uint64_t *sel
 				   &differences, selected);
 }
 
+/* The set of the differences from "base" of the numbers in a set. */
+static RetlNumberSet
+SetOfDifferences(const RetlNumberSet *set, uint32_t base)
+{
+	RetlNumberSet result;
+	uint32_t	i;
+
+	if (base == 0)
+		return *set;
+	memset(&result, 0, sizeof(result));
+	for (i = base; i < RETLDB_SET_NUMBERS; i++)
+		if (RetlSetHas(set, i))
+			result.words[(i - base) / 32] |= UINT32_C(1) << ((i - base) % 32);
+	return result;
+}
+
+/* See bitpacking.h. */
+void
+RetlPackedLookUp(const RetlPacked *packed, const RetlNumberSet *set, uint64_t *selected)
+{
+	uint32_t	word = 0;
+
+	if (packed->width <= 8 && RetlSimdUnpacks(packed->width, sizeof(uint32_t)))
+	{
+		RetlNumberSet differences = SetOfDifferences(set, packed->base);
+
+		word = GroupsWithSlack(packed->count, packed->width, packed->bitsSize,
+							   RETLDB_SIMD_SLACK) / 8;
+		RetlSimdLookUpPacked(packed->bits, packed->width, word, differences.words, selected);
+	}
+	for (; word < RetlSelectionWords(packed->count); word++)
+	{
+		uint64_t	left;
+
+		for (left = selected[word]; left != 0; left &= left - 1)
+		{
+			unsigned	bit = (unsigned) __builtin_ctzll(left);
+			bool		has = RetlSetHas(set, RetlPackedFetch(packed, word * 64 + bit));
+
+			/* whether it is there is hard to predict: no branch */
+			selected[word] &= ~((uint64_t) !has << bit);
+		}
+	}
+}
+
 /* See bitpacking.h. */
 uint64_t
 RetlPackedSum(const RetlPacked *packed, uint32_t count)

@@ -75,17 +75,16 @@ extern void RetlBitsUnpack(const uint8_t *src, size_t srcSize, uint32_t first,
 						   void *dst, unsigned dstWidth);
 
 /*
- * Have the numbers of the selected ones of "count" values come into the cache.
- * Those who take few numbers out of cold memory and do much with each would wait
- * for one after the other.
+ * Have some numbers, given by their indexes, come into the cache.  Those who take few
+ * numbers out of cold memory and do much with each would wait for one after the other.
  */
 static inline void
-RetlBitsPrefetch(const uint8_t *src, unsigned width, const uint64_t *selected, uint32_t count)
+RetlBitsPrefetch(const uint8_t *src, unsigned width, const uint32_t *indexes, uint32_t count)
 {
 	uint32_t	i;
 
-	RETL_FOR_SELECTED(i, selected, count)
-		__builtin_prefetch(src + ((uint64_t) i * width >> 3));
+	for (i = 0; i < count; i++)
+		__builtin_prefetch(src + ((uint64_t) indexes[i] * width >> 3));
 }
 
 /* RetlBitsFetch for all cases. */
@@ -147,6 +146,28 @@ extern void RetlPackedRead(const RetlPacked *packed, uint32_t first, uint32_t co
 
 /* Clear bit i for each number i outside the range. */
 extern void RetlPackedSelect(const RetlPacked *packed, const RetlRange *range,
+							 uint64_t *selected);
+
+/* A set of numbers below RETLDB_SET_NUMBERS. */
+#define RETLDB_SET_NUMBERS		256
+
+typedef struct RetlNumberSet
+{
+	uint32_t	words[RETLDB_SET_NUMBERS / 32]; /* bit n % 32 of word n / 32 */
+} RetlNumberSet;
+
+/* Is a number in the set? */
+static inline bool
+RetlSetHas(const RetlNumberSet *set, uint32_t number)
+{
+	return number < RETLDB_SET_NUMBERS && (set->words[number / 32] >> (number % 32) & 1) != 0;
+}
+
+/*
+ * Clear bit i for each number i that is not in the set.  Numbers whose 64 bits are all
+ * clear are not looked at.
+ */
+extern void RetlPackedLookUp(const RetlPacked *packed, const RetlNumberSet *set,
 							 uint64_t *selected);
 
 /* Number "index". */

@@ -508,16 +508,16 @@ BuildBlock(const DecimalPiece *piece, uint32_t first, uint32_t count, uint8_t *b
 
 /* Build the wanted values, which are few, side by side in the buffer. */
 static bool
-BuildFew(const DecimalPiece *piece, uint32_t count, uint8_t *buffer, RetlDecoded *result,
-		 const char **error)
+BuildFew(const DecimalPiece *piece, uint8_t *buffer, RetlDecoded *result, const char **error)
 {
 	const DigitLayout layout = LayoutOf(piece->scale);
 	size_t		start = 0;
-	uint32_t	i;
+	uint32_t	which;
 
-	RetlBitsPrefetch(piece->numbers.bits, piece->numbers.bitWidth, result->wanted, count);
-	RETL_FOR_SELECTED(i, result->wanted, count)
+	RetlBitsPrefetch(piece->numbers.bits, piece->numbers.bitWidth, result->few, result->fewCount);
+	for (which = 0; which < result->fewCount; which++)
 	{
+		uint32_t	i = result->few[which];
 		uint32_t	displayScale = RetlPackedFetch(&piece->displayScales, i);
 
 		if (displayScale > RETLDB_NUMERIC_SHORT_SCALE)
@@ -585,8 +585,8 @@ DecimalDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize
 			  RetlDecoded *result, const RetlArena *arena, const char **error)
 {
 	DecimalPiece piece;
-	bool		few = RetlSelectionIsSparse(result->wanted, count);
-	size_t		room = (size_t) (few ? count / RETLDB_SPARSE_SHARE : count) * VALUE_ROOM;
+	bool		few = RetlDecodedIsFew(result, count, arena);
+	size_t		room = (size_t) (few ? result->fewCount : count) * VALUE_ROOM;
 	uint8_t    *buffer;
 
 	(void) state;
@@ -599,7 +599,8 @@ DecimalDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize
 		return false;
 	buffer = RetlArenaAlloc(arena, room + piece.numbers.exceptionsSize);
 	result->bytes = buffer;
-	if (!(few ? BuildFew : BuildAll) (&piece, count, buffer, result, error))
+	if (!(few ? BuildFew(&piece, buffer, result, error) :
+		  BuildAll(&piece, count, buffer, result, error)))
 		return false;
 	return PlaceExceptions(&piece, buffer, room, result, arena, error);
 }

@@ -27,12 +27,16 @@ typedef enum DictVerdict
 
 /*
  * What a filter's memo holds: which codes pass, as a range or as a verdict for
- * each.  Verdicts are found when a selected value needs them.
+ * each.  Verdicts are found when a selected value needs them; but if entries are
+ * few and there is nothing that might raise an error, all at once, and then they
+ * are a set, too.
  */
 typedef struct DictMemo
 {
 	RetlRange	range;
 	uint8_t    *verdicts;		/* NULL: the range says it all */
+	bool		hasSet;
+	RetlNumberSet set;
 } DictMemo;
 
 /*
@@ -167,6 +171,35 @@ FindRange(DictMemo *memo, uint32_t entryCount)
 	}
 }
 
+/*
+ * Give each code its verdict that has none yet, and note them in the set, if codes are
+ * few.  Not if a predicate would be asked: it may raise an error for a value that no
+ * selected row has.
+ */
+static void
+FindSet(DictMemo *memo, const RetlEncodingState *state, RetlPhysType type, uint16_t width,
+		const RetlFilter *filter)
+{
+	uint32_t	i;
+
+	if (state->entryCount > RETLDB_SET_NUMBERS || !RetlFilterCanCompare(filter, type, width))
+		return;
+	for (i = 0; i < state->entryCount; i++)
+	{
+		if (memo->verdicts[i] == VERDICT_UNKNOWN)
+		{
+			uint32_t	length;
+			const uint8_t *entry = RetlDictEntryAt(state, width, i, &length);
+
+			memo->verdicts[i] = RetlFilterTest(filter, type, width, entry, length)
+				? VERDICT_PASS : VERDICT_FAIL;
+		}
+		if (memo->verdicts[i] == VERDICT_PASS)
+			memo->set.words[i / 32] |= UINT32_C(1) << (i % 32);
+	}
+	memo->hasSet = true;
+}
+
 /* Does the order of the dictionary tell which entries pass? */
 static bool
 IsInOrder(const RetlFilter *filter, RetlPhysType type, uint16_t width)
@@ -219,6 +252,8 @@ GetMemo(const RetlEncodingState *state, RetlPhysType type, uint16_t width,
 			return NULL;
 		if (inOrder)
 			FindRange(memo, state->entryCount);
+		if (memo->verdicts != NULL)
+			FindSet(memo, state, type, width, filter);
 	}
 	kept->data = memo;
 	return memo;
@@ -305,10 +340,15 @@ FilterCodes(const DictTest *test, const RetlDictPiece *piece, uint32_t count,
 {
 	uint32_t	word;
 
-	/* A code beyond the dictionary does no harm here; decode finds it. */
+	/* With a range or a set, a code beyond the dictionary does no harm; decode finds it. */
 	if (test->memo->verdicts == NULL)
 	{
 		RetlPackedSelect(&piece->codes, &test->memo->range, selected);
+		return true;
+	}
+	if (test->memo->hasSet)
+	{
+		RetlPackedLookUp(&piece->codes, &test->memo->set, selected);
 		return true;
 	}
 	PrefetchCodes(&piece->codes);

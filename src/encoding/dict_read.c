@@ -368,7 +368,9 @@ TakeEntry(const RetlEncodingState *state, RetlPhysType type, uint16_t width, uin
 {
 	if (code >= state->entryCount)
 		return false;
-	if (type == RETL_PHYS_BYTES)
+	if (result->hasCodes)
+		result->starts[index] = code;
+	else if (type == RETL_PHYS_BYTES)
 	{
 		result->starts[index] = state->starts[code];
 		result->lengths[index] = state->lengths[code];
@@ -382,30 +384,36 @@ TakeEntry(const RetlEncodingState *state, RetlPhysType type, uint16_t width, uin
 /* Decode the wanted values, which are few, of a piece with a code for each value. */
 static bool
 DecodeFew(const RetlEncodingState *state, const RetlDictPiece *piece, RetlPhysType type,
-		  uint16_t width, uint32_t count, RetlDecoded *result, const char **error)
+		  uint16_t width, RetlDecoded *result, const char **error)
 {
-	uint32_t	i;
+	uint32_t	which;
 
-	RETL_FOR_SELECTED(i, result->wanted, count)
+	for (which = 0; which < result->fewCount; which++)
+	{
+		uint32_t	i = result->few[which];
+
 		if (!TakeEntry(state, type, width, RetlPackedFetch(&piece->codes, i), i, result))
 			return RetlDamaged(error, "dictionary code is out of range");
+	}
 	return true;
 }
 
 /* The same of a piece of runs. */
 static bool
 DecodeFewOfRuns(const RetlEncodingState *state, const RetlDictPiece *piece, RetlPhysType type,
-				uint16_t width, uint32_t count, RetlDecoded *result,
+				uint16_t width, RetlDecoded *result,
 				const RetlArena *arena, const char **error)
 {
 	uint32_t   *lengths = RetlArenaAlloc(arena, sizeof(uint32_t) * piece->runCount);
 	uint64_t	end = 0;
 	uint32_t	run = 0;		/* the next one */
-	uint32_t	i;
+	uint32_t	which;
 
 	RetlPackedRead(&piece->lengths, 0, piece->runCount, lengths);
-	RETL_FOR_SELECTED(i, result->wanted, count)
+	for (which = 0; which < result->fewCount; which++)
 	{
+		uint32_t	i = result->few[which];
+
 		while (end <= i && run < piece->runCount)
 			end += lengths[run++];
 		if (end <= i)
@@ -435,10 +443,13 @@ RetlDictDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSiz
 	if (!RetlDictOpenPiece(&piece, src, srcSize, count, error))
 		return false;
 	result->bytes = state->bytes;
-	if (RetlSelectionIsSparse(result->wanted, count))
+	if (RetlDecodedIsFew(result, count, arena))
+	{
+		result->hasCodes = result->takesCodes && type == RETL_PHYS_BYTES;
 		return piece.runCount > 0
-			? DecodeFewOfRuns(state, &piece, type, width, count, result, arena, error)
-			: DecodeFew(state, &piece, type, width, count, result, error);
+			? DecodeFewOfRuns(state, &piece, type, width, result, arena, error)
+			: DecodeFew(state, &piece, type, width, result, error);
+	}
 
 	/* The codes of byte strings become the starts where they are. */
 	if (type == RETL_PHYS_BYTES)

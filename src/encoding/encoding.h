@@ -82,6 +82,10 @@ typedef struct RetlDecoded
 								 * to use (bits past the last are clear): decode
 								 * may leave others undefined, and what is wrong
 								 * with them unsaid */
+	const uint32_t *few;		/* NULL, or the indexes, in no descending order, of
+								 * the only values that are wanted, whatever
+								 * "wanted" says */
+	uint32_t	fewCount;		/* so many */
 	bool		takesCodes;		/* RETL_PHYS_BYTES: DICT is to answer with codes */
 	bool		hasCodes;		/* it does: value i is entry starts[i] of the
 								 * dictionary, lengths and bytes are not set */
@@ -183,7 +187,7 @@ typedef struct RetlEncoding
 
 	/*
 	 * Does decode take the wanted values one by one if they are few
-	 * (RetlSelectionIsSparse), without going through the others?
+	 * (RetlDecodedIsFew), without going through the others?
 	 */
 	bool		takesFew;
 

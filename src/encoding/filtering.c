@@ -87,6 +87,53 @@ RetlSelectionIsSparse(const uint64_t *selected, uint32_t count)
 		RetlSelectionCount(selected, count) <= count / RETLDB_SPARSE_SHARE;
 }
 
+/* See filtering.h.  Four at a time are written, for more are seldom in one word. */
+uint32_t
+RetlSelectionList(const uint64_t *selected, uint32_t count, uint32_t *list)
+{
+	const uint64_t guard = UINT64_C(1) << 63;	/* there must be a bit to find */
+	uint32_t   *end = list;
+	uint32_t	word;
+
+	for (word = 0; word < RetlSelectionWords(count); word++)
+	{
+		uint64_t	left = selected[word];
+		uint32_t	first = word * WORD_VALUES;
+		uint32_t   *next = end;
+
+		end += RetlCountBits(left);
+		do
+		{
+			int			i;
+
+			for (i = 0; i < RETLDB_LIST_SLACK; i++)
+			{
+				next[i] = first + (uint32_t) __builtin_ctzll(left | guard);
+				left &= left - 1;
+			}
+			next += RETLDB_LIST_SLACK;
+		} while (next < end);
+	}
+	return (uint32_t) (end - list);
+}
+
+/* See filtering.h. */
+bool
+RetlDecodedIsFew(RetlDecoded *decoded, uint32_t count, const RetlArena *arena)
+{
+	uint32_t   *list;
+
+	if (decoded->few != NULL)
+		return true;
+	if (!RetlSelectionIsSparse(decoded->wanted, count))
+		return false;
+	list = RetlArenaAlloc(arena, sizeof(uint32_t) *
+						  (count / RETLDB_SPARSE_SHARE + RETLDB_LIST_SLACK));
+	decoded->fewCount = RetlSelectionList(decoded->wanted, count, list);
+	decoded->few = list;
+	return true;
+}
+
 /* ---------------------------------------------------------------------
  * Values
  * ---------------------------------------------------------------------

@@ -37,6 +37,22 @@ extern uint32_t RetlSelectionCount(const uint64_t *selected, uint32_t count);
  */
 extern bool RetlSelectionIsSparse(const uint64_t *selected, uint32_t count);
 
+/* Entries that RetlSelectionList may write past those of the bits that are set. */
+#define RETLDB_LIST_SLACK		4
+
+/*
+ * The numbers of the bits that are set, in rising order; returns how many.  Whoever
+ * goes through a selection of few bits more than once had better make a list: how many
+ * bits there are in each word no processor can predict.
+ */
+extern uint32_t RetlSelectionList(const uint64_t *selected, uint32_t count, uint32_t *list);
+
+/*
+ * Are few of the "count" values wanted?  Then decoded->few lists them, now if it did
+ * not before.
+ */
+extern bool RetlDecodedIsFew(RetlDecoded *decoded, uint32_t count, const RetlArena *arena);
+
 /* The first of the bits [from, count) that is set, or count. */
 static inline uint32_t
 RetlNextSelected(const uint64_t *selected, uint32_t from, uint32_t count)

@@ -13,9 +13,6 @@
 #include "encoding/numbers.h"
 #include "encoding/valueops.h"
 
-/* Numbers handled at a time; a multiple of 64. */
-#define BLOCK_NUMBERS		512
-
 /* ---------------------------------------------------------------------
  * Writing
  * ---------------------------------------------------------------------
@@ -303,37 +300,15 @@ RangeOf(const RetlNumbers *numbers, RetlFilterOp op, const RetlPlace *first,
 static void
 SelectRange(const RetlNumbers *numbers, const RetlRange *range, uint64_t *selected)
 {
-	uint32_t	count = numbers->count;
-	uint32_t	first;
-	uint32_t	part;
-
-	if (RetlRangeIsTrivial(range) ||
-		(range->low == 0 && range->high == RetlBitMask(numbers->bitWidth)))
+	if (!RetlRangeIsTrivial(range) &&
+		range->low == 0 && range->high == RetlBitMask(numbers->bitWidth))
 	{
-		if (RetlRangeIsTrivial(range) != range->negate)
-			RetlSelectionClear(selected, 0, count);
+		if (range->negate)
+			RetlSelectionClear(selected, 0, numbers->count);
 		return;
 	}
-	for (first = 0; first < count; first += part)
-	{
-		uint64_t	block[BLOCK_NUMBERS];
-
-		part = count - first < BLOCK_NUMBERS ? count - first : BLOCK_NUMBERS;
-		if (!RetlSelectionAny(selected, first, part))
-			continue;
-		if (numbers->bitWidth <= 32)
-		{
-			RetlBitsUnpack(numbers->bits, numbers->bitsSize, first, part, numbers->bitWidth, 0,
-						   block, sizeof(uint32_t));
-			RetlSelectRange32((const uint32_t *) block, part, range, selected + first / 64);
-		}
-		else
-		{
-			RetlBitsUnpack(numbers->bits, numbers->bitsSize, first, part, numbers->bitWidth, 0,
-						   block, sizeof(uint64_t));
-			RetlSelectRange64(block, part, range, selected + first / 64);
-		}
-	}
+	RetlBitsSelect(numbers->bits, numbers->bitsSize, numbers->count, numbers->bitWidth,
+				   range, selected);
 }
 
 /* Clear the bits of numbers that are not among the constants. */

@@ -438,34 +438,50 @@ SelectRuns(const uint32_t *lengths, uint32_t runCount, const uint64_t *selected,
 	}
 }
 
-/* The same, and the run of each selected value, of which there are few, in a list. */
-static void
-ListRuns(const uint32_t *lengths, uint32_t runCount, const uint64_t *selected, uint32_t count,
-		 uint64_t *runs, uint32_t *list)
+/*
+ * The run that has value i: the first one whose end is beyond it, of those from the
+ * first on.  Where a value is among runs of all lengths nobody can predict, so there is
+ * no branch that asks; and searches do not wait for each other.
+ */
+static inline uint32_t
+FindRun(const uint32_t *ends, uint32_t runCount, uint32_t i)
 {
-	RunWalk		walk = StartWalk(lengths, runCount);
-	uint32_t	i;
+	const uint32_t *first = ends;
 
-	memset(runs, 0, sizeof(uint64_t) * RetlSelectionWords(runCount));
-	RETL_FOR_SELECTED(i, selected, count)
+	while (runCount > 1)
 	{
-		uint32_t	run = WalkTo(&walk, i);
+		uint32_t	half = runCount / 2;
 
-		runs[run / 64] |= UINT64_C(1) << (run % 64);
-		*list++ = run;
+		first += half & (0 - (uint32_t) (first[half - 1] <= i));
+		runCount -= half;
 	}
+	return (uint32_t) (first - ends);
 }
 
-/* Give the wanted values those of their runs, which are listed. */
+/* The runs of some values, given by their indexes; checked lengths become the runs' ends. */
 static void
-TakeWanted(RetlDecoded *result, const RetlDecoded *values, RetlPhysType type, uint16_t width,
-		   const uint32_t *list, uint32_t count)
+FindRuns(uint32_t *lengths, uint32_t runCount, const uint32_t *indexes, uint32_t count,
+		 uint32_t *runs)
 {
+	uint32_t	end = 0;
 	uint32_t	i;
 
-	RETL_FOR_SELECTED(i, result->wanted, count)
+	for (i = 0; i < runCount; i++)
+		lengths[i] = end += lengths[i];
+	for (i = 0; i < count; i++)
+		runs[i] = FindRun(lengths, runCount, indexes[i]);
+}
+
+/* Give the wanted values, which are few, those of their runs. */
+static void
+TakeFew(RetlDecoded *result, const RetlDecoded *values, RetlPhysType type, uint16_t width)
+{
+	uint32_t	which;
+
+	for (which = 0; which < result->fewCount; which++)
 	{
-		uint32_t	run = *list++;
+		uint32_t	i = result->few[which];
+		uint32_t	run = values->few[which];
 
 		if (type == RETL_PHYS_BYTES)
 		{
@@ -494,7 +510,6 @@ RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	RlePiece	piece;
 	RetlDecoded values;
 	uint32_t   *lengths;
-	uint32_t   *list = NULL;	/* of the runs of few values */
 
 	(void) state;
 	if (count == 0)
@@ -504,14 +519,13 @@ RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 		return false;
 
 	memset(&values, 0, sizeof(values));
-	if (RetlSelectionIsSparse(result->wanted, count))
+	if (RetlDecodedIsFew(result, count, arena))
 	{
-		uint64_t   *runs = RetlArenaAlloc(arena, sizeof(uint64_t) *
-										  RetlSelectionWords(piece.runCount));
+		uint32_t   *runs = RetlArenaAlloc(arena, sizeof(uint32_t) * (result->fewCount + 1));
 
-		list = RetlArenaAlloc(arena, sizeof(uint32_t) * (count / RETLDB_SPARSE_SHARE + 1));
-		ListRuns(lengths, piece.runCount, result->wanted, count, runs, list);
-		values.wanted = runs;
+		FindRuns(lengths, piece.runCount, result->few, result->fewCount, runs);
+		values.few = runs;
+		values.fewCount = result->fewCount;
 	}
 	if (type == RETL_PHYS_BYTES)
 	{
@@ -523,8 +537,8 @@ RleDecode(const RetlEncodingState *state, const uint8_t *src, size_t srcSize,
 	if (!RunValueEncoding(type)->decode(NULL, piece.values, piece.valuesSize, type, width,
 										piece.runCount, &values, arena, error))
 		return false;
-	if (list != NULL)
-		TakeWanted(result, &values, type, width, list, count);
+	if (values.few != NULL)
+		TakeFew(result, &values, type, width);
 	else if (type == RETL_PHYS_BYTES)
 		ExpandBytes(result, &values, lengths, piece.runCount);
 	else

@@ -16,6 +16,9 @@
  * number - low; for 64 bits, where there is no minimum, signed comparison with
  * flipped sign bits.
  *
+ * Looking up.  A set of 256 numbers is one register of 8 words.  A permutation brings
+ * each number's word into its lane, and a shift to the left its bit to the sign.
+ *
  *-------------------------------------------------------------------------
  */
 #include "encoding/simd.h"
@@ -373,6 +376,38 @@ RetlSimdSelectPacked(const uint8_t *src, unsigned width, uint32_t words, uint64_
 		SelectWide(src, width, words, low, span, flip, selected);
 }
 
+/* Which of 8 numbers below 256 are in the set? */
+AVX2_INLINE uint64_t
+LookUp(__m256i numbers, __m256i set)
+{
+	__m256i		words = _mm256_permutevar8x32_epi32(set, _mm256_srli_epi32(numbers, 5));
+	__m256i		distances = _mm256_andnot_si256(numbers, _mm256_set1_epi32(31));
+
+	return (unsigned) _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_sllv_epi32(words, distances)));
+}
+
+/* See simd.h. */
+AVX2 void
+RetlSimdLookUpPacked(const uint8_t *src, unsigned width, uint32_t words, const uint32_t *set,
+					 uint64_t *selected)
+{
+	const __m256i sets = _mm256_loadu_si256((const __m256i *) set);
+	NarrowPlan	plan = PlanNarrow(width);
+	uint32_t	word;
+
+	for (word = 0; word < words; word++)
+	{
+		uint64_t	inside = 0;
+		unsigned	i;
+
+		if (selected[word] != 0)
+			for (i = 0; i < WORD_GROUPS; i++)
+				inside |= LookUp(UnpackNarrow(src + i * width, &plan), sets) << (8 * i);
+		selected[word] &= inside;
+		src += WORD_GROUPS * width;
+	}
+}
+
 /* Numbers of 1 byte. */
 AVX2 static void
 Select8(const uint8_t *numbers, uint32_t words, uint8_t low, uint8_t span, uint64_t flip,
@@ -575,6 +610,18 @@ RetlSimdSelect(const uint8_t *numbers, unsigned numberWidth, bool isFloat, uint3
 	(void) low;
 	(void) span;
 	(void) negate;
+	(void) selected;
+}
+
+/* Never called. */
+void
+RetlSimdLookUpPacked(const uint8_t *src, unsigned width, uint32_t words, const uint32_t *set,
+					 uint64_t *selected)
+{
+	(void) src;
+	(void) width;
+	(void) words;
+	(void) set;
 	(void) selected;
 }
 

@@ -53,6 +53,13 @@ extern void RetlSimdSelect(const uint8_t *numbers, unsigned numberWidth, bool is
 						   uint32_t words, uint64_t low, uint64_t span, bool negate,
 						   uint64_t *selected);
 
+/*
+ * For each of "words" times 64 packed numbers of at most 8 bits: clear its bit unless
+ * the number is in a set: bit n % 32 of word n / 32 stands for n.
+ */
+extern void RetlSimdLookUpPacked(const uint8_t *src, unsigned width, uint32_t words,
+								 const uint32_t *set, uint64_t *selected);
+
 /* How many bits of so many words are set? */
 extern uint32_t RetlSimdCountBits(const uint64_t *words, uint32_t wordCount);
 

@@ -6,8 +6,8 @@
  * Entries are found by a hash table and stand in a list, about by their last use:
  * not each use moves an entry to the list's head, for that costs more than the use.
  * Time is a counter of lookups.  Of keys that are not cached, a table of fixed
- * size remembers how often they were asked for, and when; two keys may fall
- * into the same place of it, which then forgets the older one.
+ * size remembers how often they were asked for, and when; each may be in one of
+ * a few places, which forget what was not asked for for the longest time.
  *
  * The cache outlives transactions.  Pins end with a memory context of the
  * reader that took them, so errors leave none behind.
@@ -25,8 +25,13 @@
 #include "base/settings.h"
 #include "rowgroup/read_cache.h"
 
-/* Keys whose last lookup is remembered; a power of two. */
-#define GHOSTS		8192
+/*
+ * Keys whose last lookup is remembered, and places that a key may be in, side by side
+ * in a line of the cache; both are powers of two.  A scan that reads more parts than
+ * there are places for would have its own parts forgotten before it comes again.
+ */
+#define GHOSTS			16384
+#define GHOST_PLACES	4
 
 /* An entry may take this part of the cache at most. */
 #define MAX_SHARE	8
@@ -54,7 +59,7 @@ typedef struct Ghost
 static HTAB *entries = NULL;
 static MemoryContext cacheContext = NULL;
 static dlist_head used = DLIST_STATIC_INIT(used);	/* last used first */
-static Ghost ghosts[GHOSTS];
+static Ghost ghosts[GHOSTS] pg_attribute_aligned(64);
 static uint64 now = 0;
 static RetlCacheStats statistics;
 
@@ -144,14 +149,28 @@ RetlCacheIsEnabled(void)
 	return retldb_cache_size > 0 && !IsParallelWorker();
 }
 
-/* Where a key's last lookup is remembered. */
+/*
+ * Where a key's last lookup is remembered: with no lookups if there was none, or it is
+ * forgotten.
+ */
 static Ghost *
-GhostOf(const RetlCacheKey *key, uint32 *tag)
+GhostOf(const RetlCacheKey *key)
 {
 	uint64		hash = hash_bytes_extended((const unsigned char *) key, sizeof(*key), 0);
+	uint32		tag = (uint32) (hash >> 32);
+	Ghost	   *set = &ghosts[hash % (GHOSTS / GHOST_PLACES) * GHOST_PLACES];
+	Ghost	   *oldest = set;
 
-	*tag = (uint32) (hash >> 32);
-	return &ghosts[hash % GHOSTS];
+	for (int i = 0; i < GHOST_PLACES; i++)
+	{
+		if (set[i].tag == tag && set[i].lookups > 0)
+			return &set[i];
+		if (set[i].lastUse < oldest->lastUse)
+			oldest = &set[i];
+	}
+	oldest->tag = tag;
+	oldest->lookups = 0;
+	return oldest;
 }
 
 /* See read_cache.h. */
@@ -205,17 +224,13 @@ RetlCacheCountHit(void)
 bool
 RetlCacheAdmits(const RetlCacheKey *key, Size size, int lookups)
 {
-	uint32		tag;
 	Ghost	   *ghost;
 	uint64		before;
 
 	if (!RetlCacheIsEnabled())
 		return false;
-	ghost = GhostOf(key, &tag);
-	if (ghost->tag != tag)
-		ghost->lookups = 0;
+	ghost = GhostOf(key);
 	before = ghost->lastUse;
-	ghost->tag = tag;
 	ghost->lookups++;
 	ghost->lastUse = now;
 	if (ghost->lookups < lookups || size > Limit() / MAX_SHARE)

@@ -39,14 +39,17 @@
 /* Memory for such entries that is taken at once. */
 #define ENTRY_ROOM			8192
 
-/* A piece, and what of it is being built; builder->rows and values list the rows. */
+/* A piece, and what of it is being built. */
 typedef struct PieceRows
 {
 	RetlPieceView piece;
 	uint32		row;			/* of the vector, where the piece begins */
 	bool		isFirst;		/* no row of it was built before */
-	uint32		count;			/* rows listed, all not null */
+	uint32		count;			/* rows to be built that are not null */
+	const uint32 *rows;			/* list of them, rising, if it was needed, */
+	const uint32 *values;		/* and of their values' indexes */
 	const uint64 *wanted;		/* see RetlDecoded */
+	bool		isFew;			/* these values are all that are wanted, and few */
 } PieceRows;
 
 /* Alignment in bytes that a pg_type.typalign stands for. */
@@ -82,8 +85,8 @@ MakeBuffers(RetlVectorBuilder *builder, const RetlColumnType *type, uint32 vecto
 	builder->vector.typeLength = type->typeLength;
 	builder->vector.byValue = type->byValue;
 	builder->nulls = palloc(vectorRows * sizeof(bool));
-	builder->rows = palloc(vectorRows * sizeof(uint16));
-	builder->values = palloc(vectorRows * sizeof(uint16));
+	builder->rows = palloc((vectorRows + RETLDB_LIST_SLACK) * sizeof(uint32));
+	builder->values = palloc((vectorRows + RETLDB_LIST_SLACK) * sizeof(uint32));
 	builder->alignment = AlignmentOf(type->align);
 	if (type->typeLength == -1)
 		builder->alignment = Max(builder->alignment, ALIGNOF_INT);
@@ -231,6 +234,19 @@ AlignFixed(RetlVectorBuilder *builder, uint32 row, uint32 count)
 	}
 }
 
+/* Say what is wanted of a piece that is decoded. */
+static void
+SetWanted(RetlDecoded *decoded, const PieceRows *part)
+{
+	memset(decoded, 0, sizeof(*decoded));
+	decoded->wanted = part->wanted;
+	if (part->isFew)
+	{
+		decoded->few = part->values;
+		decoded->fewCount = part->count;
+	}
+}
+
 /* Decode a piece of a fixed-width type to where its rows belong. */
 static const char *
 BuildFixed(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *part,
@@ -241,9 +257,8 @@ BuildFixed(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *
 	RetlDecoded decoded;
 	const char *problem;
 
-	memset(&decoded, 0, sizeof(decoded));
+	SetWanted(&decoded, part);
 	decoded.fixed = (uint8 *) start;
-	decoded.wanted = part->wanted;
 	problem = RetlChunkDecodePiece(chunk, piece, &decoded, arena);
 	if (problem != NULL)
 		return problem;
@@ -261,13 +276,13 @@ FetchFixed(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *
 {
 	for (uint32 i = 0; i < part->count; i++)
 	{
-		uint32		row = part->row + builder->rows[i];
+		uint32		row = part->row + part->rows[i];
 		RetlDecoded decoded;
 		const char *problem;
 
 		memset(&decoded, 0, sizeof(decoded));
 		decoded.fixed = (uint8 *) builder->fixed + (Size) row * builder->type.width;
-		problem = RetlChunkFetchValue(chunk, &part->piece, builder->values[i], &decoded, arena);
+		problem = RetlChunkFetchValue(chunk, &part->piece, part->values[i], &decoded, arena);
 		if (problem != NULL)
 			return problem;
 		if (builder->strided != NULL)
@@ -376,7 +391,7 @@ PlaceValues(RetlVectorBuilder *builder, const PieceRows *part, const RetlDecoded
 
 	for (uint32 i = 0; i < part->count; i++)
 	{
-		uint32		length = decoded->lengths[builder->values[i]];
+		uint32		length = decoded->lengths[part->values[i]];
 
 		if (length > RETLDB_OVERFLOW_THRESHOLD)
 			return "value is too long";
@@ -385,12 +400,12 @@ PlaceValues(RetlVectorBuilder *builder, const PieceRows *part, const RetlDecoded
 	place = MemoryContextAllocHuge(builder->dataContext, Max(size, 1));
 	for (uint32 i = 0; i < part->count; i++)
 	{
-		uint32		start = decoded->starts[builder->values[i]];
-		uint32		length = decoded->lengths[builder->values[i]];
+		uint32		start = decoded->starts[part->values[i]];
+		uint32		length = decoded->lengths[part->values[i]];
 
 		if (last == NULL || start != lastStart || length != lastLength)
 			last = PlaceValue(builder, &place, decoded->bytes + start, length);
-		pointers[builder->rows[i]] = last;
+		pointers[part->rows[i]] = last;
 		lastStart = start;
 		lastLength = length;
 	}
@@ -459,7 +474,7 @@ PlaceEntries(RetlVectorBuilder *builder, const PieceRows *part, const uint32 *co
 
 	for (uint32 i = 0; i < part->count; i++)
 	{
-		uint32		code = codes[builder->values[i]];
+		uint32		code = codes[part->values[i]];
 		char	   *value = builder->entries[code];
 
 		if (unlikely(value == NULL))
@@ -468,7 +483,7 @@ PlaceEntries(RetlVectorBuilder *builder, const PieceRows *part, const uint32 *co
 			if (value == NULL)
 				return "value is too long";
 		}
-		pointers[builder->rows[i]] = value;
+		pointers[part->rows[i]] = value;
 	}
 	return NULL;
 }
@@ -519,16 +534,16 @@ FetchOverflows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRo
 		RetlOverflowRef ref = RetlPieceOverflow(&part->piece, i);
 		const char *problem;
 
-		while (listed < part->count && builder->values[listed] < ref.valueIndex)
+		while (listed < part->count && part->values[listed] < ref.valueIndex)
 			listed++;
 		if (listed == part->count)
 			break;
-		if (builder->values[listed] != ref.valueIndex)
+		if (part->values[listed] != ref.valueIndex)
 			continue;
 		if (builder->lengths[ref.valueIndex] != 0)
 			return "overflow reference has another value in its place";
 		problem = FetchOverflow(builder, chunk, &ref,
-								&builder->pointers[part->row + builder->rows[listed]]);
+								&builder->pointers[part->row + part->rows[listed]]);
 		if (problem != NULL)
 			return problem;
 	}
@@ -552,10 +567,9 @@ BuildVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRow
 	const char *problem;
 
 	ClearNullPointers(builder, part);
-	memset(&decoded, 0, sizeof(decoded));
+	SetWanted(&decoded, part);
 	decoded.starts = builder->starts;
 	decoded.lengths = builder->lengths;
-	decoded.wanted = part->wanted;
 	decoded.takesCodes = WantsEntries(builder, chunk, part, &problem);
 	if (problem == NULL)
 		problem = RetlChunkDecodePiece(chunk, &part->piece, &decoded, arena);
@@ -577,7 +591,7 @@ FetchVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRow
 	ClearNullPointers(builder, part);
 	for (uint32 i = 0; i < part->count; i++)
 	{
-		uint32		value = builder->values[i];
+		uint32		value = part->values[i];
 		uint32	   *length = &builder->lengths[value];
 		RetlDecoded decoded;
 		const char *problem;
@@ -592,7 +606,7 @@ FetchVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRow
 		if (problem != NULL)
 			return problem;
 		place = MemoryContextAlloc(builder->dataContext, PlaceSize(builder, *length));
-		builder->pointers[part->row + builder->rows[i]] =
+		builder->pointers[part->row + part->rows[i]] =
 			PlaceValue(builder, &place, decoded.bytes + builder->starts[value], *length);
 	}
 	return FetchOverflows(builder, chunk, part);
@@ -616,23 +630,15 @@ CountRows(const uint64 *rows, const uint64 *present, uint32 rowCount)
 	return RetlSelectionCount(both, rowCount);
 }
 
-/* List the rows of these bits, of a piece without nulls. */
+/* List the rows of these bits, of a piece without nulls: rows and values are the same. */
 static void
-ListAllRows(RetlVectorBuilder *builder, const PieceRows *part, const uint64 *rows)
+ListAllRows(RetlVectorBuilder *builder, PieceRows *part, const uint64 *rows)
 {
-	uint32		count = 0;
+	uint32		count PG_USED_FOR_ASSERTS_ONLY;
 
-	for (uint32 i = 0; i < RetlSelectionWords(part->piece.rowCount); i++)
-	{
-		for (uint64 bits = rows[i]; bits != 0; bits &= bits - 1)
-		{
-			uint16		row = i * 64 + pg_rightmost_one_pos64(bits);
-
-			builder->rows[count] = row;
-			builder->values[count++] = row;
-		}
-	}
+	count = RetlSelectionList(rows, part->piece.rowCount, builder->values);
 	Assert(count == part->count);
+	part->rows = part->values = builder->values;
 }
 
 /* List the rows of these bits that are not null, and their values' indexes. */
@@ -668,6 +674,8 @@ ListRows(RetlVectorBuilder *builder, PieceRows *part, const uint64 *rows, const 
 		before += pg_popcount64(mask);
 	}
 	Assert(count == part->count);
+	part->rows = builder->rows;
+	part->values = builder->values;
 }
 
 /* Does decoding a piece take the wanted values out of it, if they are few? */
@@ -702,6 +710,7 @@ BuildPiece(RetlVectorBuilder *builder, RetlChunkReader *chunk, PieceRows *part,
 	RetlArena	arena = RetlMemoryContextArena(builder->dataContext);
 	bool		variable = builder->type.typeLength < 0;
 	bool		fetch;
+	bool		list;
 	uint64		present[MAX_WORDS];
 	uint64		values[MAX_WORDS];
 
@@ -711,9 +720,12 @@ BuildPiece(RetlVectorBuilder *builder, RetlChunkReader *chunk, PieceRows *part,
 		RetlPiecePresent(piece, present);
 	part->count = CountRows(rows, piece->nulls != NULL ? present : NULL, piece->rowCount);
 	fetch = FetchesValues(chunk, part);
-	if ((fetch || variable) && piece->nulls != NULL)
+	part->isFew = part->isFirst && part->count <= piece->valueCount / RETLDB_SPARSE_SHARE &&
+		TakesFew(piece);
+	list = fetch || variable || part->isFew;
+	if (list && piece->nulls != NULL)
 		ListRows(builder, part, rows, present);
-	else if (fetch || variable)
+	else if (list)
 		ListAllRows(builder, part, rows);
 	if (fetch)
 		return variable ? FetchVariable(builder, chunk, part, &arena) :
@@ -725,7 +737,8 @@ BuildPiece(RetlVectorBuilder *builder, RetlChunkReader *chunk, PieceRows *part,
 		if (piece->nulls != NULL)
 			RetlSelectionCompress(wanted, present, RetlSelectionWords(piece->rowCount), values);
 		part->wanted = piece->nulls != NULL ? values : wanted;
-		if (TakesFew(piece) && RetlSelectionIsSparse(part->wanted, piece->valueCount))
+		if (part->isFew ||
+			(TakesFew(piece) && RetlSelectionIsSparse(part->wanted, piece->valueCount)))
 			chunk->stats->valuesFetched += part->count;
 	}
 	return variable ? BuildVariable(builder, chunk, part, &arena) :
@@ -812,6 +825,7 @@ BuildRow(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 row)
 	part.row = row - within;
 	part.isFirst = IsUnbuilt(builder, part.row, part.piece.rowCount);
 	part.wanted = NULL;
+	part.isFew = false;
 	part.count = 0;
 	builder->isFresh = false;
 	builder->built[row / 64] |= UINT64CONST(1) << (row % 64);
@@ -827,6 +841,8 @@ BuildRow(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 row)
 		part.count = 1;
 		builder->rows[0] = within;
 		builder->values[0] = within - nulls;
+		part.rows = builder->rows;
+		part.values = builder->values;
 	}
 	chunk->stats->vectorsDecoded++;
 	return builder->type.typeLength < 0 ? FetchVariable(builder, chunk, &part, &arena) :

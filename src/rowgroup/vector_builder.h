@@ -45,9 +45,9 @@ typedef struct RetlVectorBuilder
 	bool		isFresh;		/* none is, in no piece */
 	bool		isComplete;		/* it is known that all are */
 
-	/* of the piece at hand: rows to build, and their values' indexes */
-	uint16	   *rows;
-	uint16	   *values;
+	/* room for lists of the rows of a piece, and of their values' indexes */
+	uint32	   *rows;
+	uint32	   *values;
 } RetlVectorBuilder;
 
 /*

@@ -296,11 +296,17 @@ RetlBytesReaderPrefetch(RetlBytesReader *reader, uint64 offset, uint64 length)
 
 	for (uint64 index = first; index * RETLDB_PAYLOAD_SIZE < end; index++)
 	{
-		PrefetchBufferResult result = PrefetchBuffer(reader->rel, MAIN_FORKNUM,
-													 RetlBytesReaderBlock(reader, (uint32) index));
+		BlockNumber block = RetlBytesReaderBlock(reader, (uint32) index);
+		bool		isThere = RetlRecentBufferIsLikely(reader->rel, block);
 
-		missing |= !BufferIsValid(result.recent_buffer);
-		if (!result.initiated_io && index > first)
+		if (!isThere)
+		{
+			PrefetchBufferResult result = PrefetchBuffer(reader->rel, MAIN_FORKNUM, block);
+
+			missing |= !BufferIsValid(result.recent_buffer);
+			isThere = !result.initiated_io;
+		}
+		if (isThere && index > first)
 			break;
 	}
 	reader->missing = missing;

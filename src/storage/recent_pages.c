@@ -70,6 +70,25 @@ RetlPrefetchRecentPage(Relation rel, BlockNumber block, uint32 within)
 	__builtin_prefetch(RetlPageGetPayload(page) + within);
 }
 
+/*
+ * See recent_pages.h.  The descriptor is not locked, so it may change at any moment, or
+ * be seen half changed.
+ */
+bool
+RetlRecentBufferIsLikely(Relation rel, BlockNumber block)
+{
+	Buffer		buffer = RetlRecentBuffer(rel, block);
+	BufferDesc *desc;
+
+	if (!BufferIsValid(buffer))
+		return false;
+	desc = GetBufferDescriptor(buffer - 1);
+	return desc->tag.blockNum == block &&
+		desc->tag.forkNum == MAIN_FORKNUM &&
+		RetlBufferTagLocatorIs(desc->tag, RetlRelationLocator(rel)) &&
+		(pg_atomic_read_u32(&desc->state) & BM_VALID) != 0;
+}
+
 /* See recent_pages.h.  Counted as if it had been looked up. */
 bool
 RetlPinRecentBuffer(Relation rel, BlockNumber block, Buffer buffer)

@@ -28,6 +28,12 @@ extern Buffer RetlRecentBuffer(Relation rel, BlockNumber block);
 extern void RetlPrefetchRecentBuffer(Relation rel, BlockNumber block);
 extern void RetlPrefetchRecentPage(Relation rel, BlockNumber block, uint32 within);
 
+/*
+ * Is the page in shared buffers, where it was last time?  Good enough to tell whether to
+ * ask for it beforehand, which costs a lookup if it is there.
+ */
+extern bool RetlRecentBufferIsLikely(Relation rel, BlockNumber block);
+
 /* Pin such a buffer, if it has the page. */
 extern bool RetlPinRecentBuffer(Relation rel, BlockNumber block, Buffer buffer);
 

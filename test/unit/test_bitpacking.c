@@ -297,6 +297,70 @@ test_select_range(void **state)
 			}
 }
 
+/* Looking up against one number at a time, with and without vector instructions. */
+static void
+CheckLookUp(const RetlPacked *packed, const uint32_t *numbers, const RetlNumberSet *set,
+			const RetlArena *arena)
+{
+	uint32_t	words = RetlSelectionWords(packed->count);
+	uint64_t   *selected = RetlArenaAlloc(arena, sizeof(uint64_t) * words);
+	uint32_t	i;
+
+	memset(selected, 0, sizeof(uint64_t) * words);
+	for (i = 0; i < packed->count; i++)
+		if (i % 5 != 0 && (i < 64 || i >= 128))
+			selected[i / 64] |= UINT64_C(1) << (i % 64);
+	RetlPackedLookUp(packed, set, selected);
+	for (i = 0; i < words * 64; i++)
+		assert_int_equal(RetlIsSelected(selected, i),
+						 i < packed->count && i % 5 != 0 && (i < 64 || i >= 128) &&
+						 numbers[i] < RETLDB_SET_NUMBERS &&
+						 (set->words[numbers[i] / 32] & UINT32_C(1) << (numbers[i] % 32)) != 0);
+}
+
+static void
+test_look_up(void **state)
+{
+	static const struct
+	{
+		uint32_t	low;
+		uint32_t	high;
+	}			ranges[] = {{0, 0}, {5, 5}, {0, 1}, {0, 49}, {0, 255}, {3, 200}, {200, 300}, {0, 256},
+	{256, 511}, {0, 1000}, {300, 300}, {UINT32_MAX - 7, UINT32_MAX}, {0, UINT32_MAX}};
+	uint64_t	seed = 11;
+	int			r;
+	int			c;
+
+	(void) state;
+	for (r = 0; r < LENGTH(ranges); r++)
+		for (c = 0; c < LENGTH(counts) && counts[c] <= 5000; c++)
+		{
+			TestArena	arena;
+			RetlBytes	out;
+			RetlPacked	packed;
+			RetlNumberSet set;
+			uint32_t	count = counts[c];
+			uint32_t   *numbers;
+			const char *error = NULL;
+			uint32_t	i;
+
+			TestArenaInit(&arena);
+			numbers = RetlArenaAlloc(&arena.arena, sizeof(uint32_t) * count);
+			FillBetween(numbers, count, ranges[r].low, ranges[r].high);
+			RetlBytesInit(&out, &arena.arena, 0);
+			RetlPackedAppend(&out, numbers, count);
+			assert_true(RetlPackedOpen(&packed, TestCopy(out.data, out.length, &arena.arena),
+									   out.length, count, &error));
+			for (i = 0; i < LENGTH(set.words); i++)
+				set.words[i] = (uint32_t) TestRandom(&seed);
+			CheckLookUp(&packed, numbers, &set, &arena.arena);
+			RetlSimdAllowed = false;
+			CheckLookUp(&packed, numbers, &set, &arena.arena);
+			RetlSimdAllowed = true;
+			TestArenaReset(&arena);
+		}
+}
+
 static void
 test_selection(void **state)
 {
@@ -326,6 +390,7 @@ static void
 test_selections(void **unused)
 {
 	uint64_t	selected[8];
+	uint32_t	list[512 + RETLDB_LIST_SLACK];
 	uint64_t	seed = 7;
 	int			round;
 
@@ -354,6 +419,12 @@ test_selections(void **unused)
 			visited++;
 		}
 		assert_int_equal(visited, expected);
+		assert_int_equal(RetlSelectionList(selected, count, list), expected);
+		for (i = 0; i < expected; i++)
+		{
+			assert_true(RetlIsSelected(selected, list[i]));
+			assert_true(i == 0 || list[i] > list[i - 1]);
+		}
 		assert_int_equal(RetlSelectionCount(selected, count), expected);
 		assert_true(RetlSelectionIsSparse(selected, count) == (expected <= count / RETLDB_SPARSE_SHARE));
 		RetlSimdAllowed = false;
@@ -373,6 +444,7 @@ main(void)
 		cmocka_unit_test(test_packed_arrays),
 		cmocka_unit_test(test_packed_refuses),
 		cmocka_unit_test(test_select_range),
+		cmocka_unit_test(test_look_up),
 		cmocka_unit_test(test_selection),
 		cmocka_unit_test(test_selections),
 	};

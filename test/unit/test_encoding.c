@@ -76,6 +76,18 @@ CheckDecodeOnce(const Round *round, const RetlValues *piece, const uint8_t *src,
 			FAIL_ROUND(round, "decoded value differs");
 }
 
+/* Codes that a decoder answered with become the values of these entries. */
+static void
+ReplaceCode(const Round *round, const RetlDictEntries *entries, RetlDecoded *decoded, uint32_t index)
+{
+	uint32_t	code = decoded->starts[index];
+
+	if (code >= entries->count)
+		FAIL_ROUND(round, "code is out of range");
+	decoded->starts[index] = entries->starts[code];
+	decoded->lengths[index] = entries->lengths[code];
+}
+
 /* DICT can answer with codes of byte strings; others do not mind being asked. */
 static void
 CheckCodes(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize)
@@ -99,18 +111,51 @@ CheckCodes(const Round *round, const RetlValues *piece, const uint8_t *src, size
 		RetlDictGetEntries(round->readState, &entries);
 		decoded.bytes = entries.bytes;
 		for (i = 0; i < piece->count; i++)
-		{
-			uint32_t	code = decoded.starts[i];
-
-			if (code >= entries.count)
-				FAIL_ROUND(round, "code is out of range");
-			decoded.starts[i] = entries.starts[code];
-			decoded.lengths[i] = entries.lengths[code];
-		}
+			ReplaceCode(round, &entries, &decoded, i);
 	}
 	for (i = 0; i < piece->count; i++)
 		if (!Same(piece, i, &decoded, i))
 			FAIL_ROUND(round, "value of a code differs");
+}
+
+/* Decode values that are listed, some of them twice, as they are or as codes. */
+static void
+CheckFew(const Round *round, const RetlValues *piece, const uint8_t *src, size_t srcSize,
+		 bool takesCodes)
+{
+	uint32_t	few[20];
+	RetlDecoded decoded;
+	RetlDictEntries entries;
+	const char *error = NULL;
+	uint32_t	i;
+
+	if (!round->encoding->takesFew || piece->count == 0)
+		return;
+	TestDecodedInit(&decoded, piece->type, piece->width, piece->count, round->arena);
+	for (i = 0; i < LENGTH(few); i++)
+		few[i] = i == LENGTH(few) - 1 ? piece->count - 1 :
+			(uint32_t) ((uint64_t) i * piece->count / LENGTH(few));
+	decoded.few = few;
+	decoded.fewCount = LENGTH(few);
+	decoded.takesCodes = takesCodes;
+	if (!round->encoding->decode(round->readState, src, srcSize, piece->type, piece->width,
+								 piece->count, &decoded, round->arena, &error))
+		FAIL_ROUND(round, error);
+	if (decoded.hasCodes != (takesCodes && piece->type == RETL_PHYS_BYTES &&
+							 round->encoding->id == RETL_ENCODING_DICT))
+		FAIL_ROUND(round, "codes of few values come unasked, or do not come");
+	if (decoded.hasCodes)
+	{
+		RetlDictGetEntries(round->readState, &entries);
+		decoded.bytes = entries.bytes;
+	}
+	for (i = 0; i < LENGTH(few); i++)
+	{
+		if (decoded.hasCodes && (i == 0 || few[i] != few[i - 1]))
+			ReplaceCode(round, &entries, &decoded, few[i]);
+		if (!Same(piece, few[i], &decoded, few[i]))
+			FAIL_ROUND(round, "one of few values differs");
+	}
 }
 
 /* The same with and without the processor's vector instructions. */
@@ -122,6 +167,8 @@ CheckDecode(const Round *round, const RetlValues *piece, const uint8_t *src, siz
 	CheckDecodeOnce(round, piece, src, srcSize);
 	RetlSimdAllowed = true;
 	CheckCodes(round, piece, src, srcSize);
+	CheckFew(round, piece, src, srcSize, false);
+	CheckFew(round, piece, src, srcSize, true);
 }
 
 /*
