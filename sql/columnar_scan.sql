@@ -233,6 +233,23 @@ SELECT id FROM sales ORDER BY id LIMIT 2;
 RESET :parallel_mode;
 SELECT count(*) FROM parted WHERE what > 'what 2';
 SELECT count(*) FROM (SELECT id FROM sales LIMIT 10) s;
+-- what workers take to start counts more for a scan by itself, not for one of several
+SET parallel_setup_cost = 0.25;
+CREATE FUNCTION startup_costs(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    plan jsonb;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+    RETURN (SELECT string_agg(DISTINCT round((node ->> 'Startup Cost')::numeric, 2)::text, ' ')
+              FROM jsonb_path_query(plan, 'strict $.**?(@."Custom Plan Provider" == "RetldbScan" && @."Parallel Aware" == true)') node);
+END $$;
+CREATE TABLE alone USING retldb AS SELECT i FROM generate_series(1, 5000) i;
+ANALYZE alone;
+SELECT startup_costs('SELECT count(*) FROM alone');
+SELECT startup_costs('SELECT count(*) FROM alone a JOIN alone b USING (i)');
+SET parallel_setup_cost = 1000;
+SELECT plan('SELECT count(*) FROM alone');
+DROP TABLE alone;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;

@@ -59,6 +59,9 @@
 /* ... and no more of them for a table than this. */
 #define RETLDB_MAX_PARAMETERISED_PATHS	8
 
+/* Starting workers for a single scan costs so many times parallel_setup_cost more. */
+#define PARALLEL_SETUP_FACTOR			4
+
 /* Width taken for a variable-length column nothing is known of. */
 #define RETLDB_UNKNOWN_WIDTH			32
 
@@ -185,6 +188,22 @@ ParallelWorkers(const RetlPathContext *context)
 								   max_parallel_workers_per_gather);
 }
 
+/*
+ * Until workers run, a few milliseconds pass, in which a columnar scan by itself may be
+ * done.  parallel_setup_cost stands for what a heap scan does in less than that, and it is
+ * the user's; of our scans, whose costs are worth less time, it takes more to make up for
+ * it.  Not in plans of several tables, which wait for workers only once.
+ */
+static void
+AddParallelSetup(const RetlPathContext *context, Path *path)
+{
+	if (context->rel->reloptkind != RELOPT_BASEREL ||
+		bms_membership(context->root->all_baserels) != BMS_SINGLETON)
+		return;
+	path->startup_cost += PARALLEL_SETUP_FACTOR * parallel_setup_cost;
+	path->total_cost += PARALLEL_SETUP_FACTOR * parallel_setup_cost;
+}
+
 /* The plain path, and the partial one for parallel plans. */
 static void
 AddPlainPaths(const RetlPathContext *context)
@@ -207,6 +226,7 @@ AddPlainPaths(const RetlPathContext *context)
 		return;
 	path = MakePath(context, NULL, workers);
 	RetlCostScan(context, &path->path, &work);
+	AddParallelSetup(context, &path->path);
 	add_partial_path(rel, &path->path);
 }
 
