@@ -557,6 +557,12 @@ class Machine:
                 continue
             sql = 'SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C")) FROM %s t' % table
             answers = [c.run(sql)[-1] for c in connections]
+            for _ in range(50):
+                if '55P03' not in [a.state for a in answers] or answers[0].state == answers[1].state or self.draining():
+                    break
+                # a lock of somebody in the background, or of one who waits for him
+                time.sleep(0.05)
+                answers = [c.run(sql)[-1] for c in connections]
             if any(a.state in ('55P03', '40001') for a in answers):
                 if answers[0].state != answers[1].state and not self.draining():
                     raise Difference('%s: %s, %s' % (sql, answers[0], answers[1]))
