@@ -31,6 +31,8 @@
 #include "am/slot.h"
 #include "am/write_buffer.h"
 #include "base/compat.h"
+#include "base/copy_bytes.h"
+#include "rowgroup/row_batch.h"
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
 
@@ -45,6 +47,14 @@ typedef struct FullRoom
 	char	   *data;
 } FullRoom;
 
+/* A by-reference attribute. */
+typedef struct SlotRef
+{
+	int			index;			/* from 0 */
+	uint16		alignment;		/* in bytes */
+	int16		length;			/* pg_attribute.attlen */
+} SlotRef;
+
 typedef struct RetlTupleSlot
 {
 	BufferHeapTupleTableSlot heap;
@@ -52,12 +62,12 @@ typedef struct RetlTupleSlot
 	/* all that follows is for rows without a heap tuple */
 	bool		hasHeader;		/* the row has system columns */
 	bool		copied;			/* by-reference values are in "data" */
-	char	   *data;
+	char	   *data;			/* RETLDB_VALUE_PADDING more bytes are there */
 	Size		dataSize;
 	Size		dataUsed;
 	FullRoom   *full;
 	TupleDesc	refsOf;			/* the descriptor that "refs" is about */
-	int		   *refs;			/* its by-reference attributes */
+	SlotRef    *refs;			/* its by-reference attributes */
 	int			refCount;
 
 	RetlTableScan *scan;		/* whose current row this is, or NULL */
@@ -122,7 +132,7 @@ MakeRoom(RetlTupleSlot *slot, Size size)
 	char	   *data;
 
 	size = Max(Max(slot->dataSize * 2, size), FIRST_DATA_SIZE);
-	data = MemoryContextAllocHuge(context, size);
+	data = MemoryContextAllocHuge(context, size + RETLDB_VALUE_PADDING);
 	if (slot->dataUsed > 0)
 	{
 		FullRoom   *full = MemoryContextAlloc(context, sizeof(FullRoom));
@@ -148,12 +158,19 @@ ListReferences(RetlTupleSlot *slot)
 		pfree(slot->refs);
 	slot->refsOf = NULL;
 	slot->refs = MemoryContextAlloc(slot->heap.base.base.tts_mcxt,
-									sizeof(int) * Max(tupdesc->natts, 1));
+									sizeof(SlotRef) * Max(tupdesc->natts, 1));
 	slot->refCount = 0;
 	for (int i = 0; i < tupdesc->natts; i++)
 	{
-		if (!TupleDescAttr(tupdesc, i)->attbyval)
-			slot->refs[slot->refCount++] = i;
+		Form_pg_attribute att = TupleDescAttr(tupdesc, i);
+		SlotRef    *ref = &slot->refs[slot->refCount];
+
+		if (att->attbyval)
+			continue;
+		ref->index = i;
+		ref->alignment = (uint16) Max(att_align_nominal(1, att->attalign), 1);
+		ref->length = att->attlen;
+		slot->refCount++;
 	}
 	slot->refsOf = tupdesc;
 }
@@ -186,23 +203,64 @@ CopyValue(RetlTupleSlot *slot, int index)
 	base->tts_values[index] = PointerGetDatum(dst);
 }
 
-/* Copy all by-reference values to the slot's room, in which there are none. */
+/*
+ * Copy all by-reference values to the slot's room, in which there are none.  COPY
+ * does this with every row, and most of its values have ordinary varlena headers:
+ * for those this is CopyValue, but all that can be kept from value to value is.
+ */
 static void
 CopyValues(RetlTupleSlot *slot)
 {
 	TupleTableSlot *base = &slot->heap.base.base;
+	Datum	   *values = base->tts_values;
+	const bool *isnull = base->tts_isnull;
+	const SlotRef *refs;
+	int			count;
+	Size		used = 0;
 
 	Assert(slot->dataUsed == 0 && slot->full == NULL);
 	if (slot->refsOf != base->tts_tupleDescriptor)
 		ListReferences(slot);
-	for (int i = 0; i < slot->refCount; i++)
+	refs = slot->refs;
+	count = slot->refCount;
+	while (count > 0 && refs[count - 1].index >= base->tts_nvalid)
+		count--;
+	for (int i = 0; i < count; i++)
 	{
-		int			index = slot->refs[i];
+		int			index = refs[i].index;
+		const char *pointer = DatumGetPointer(values[index]);
+		Size		start = TYPEALIGN(refs[i].alignment, used);
+		Size		length;
 
-		if (index < base->tts_nvalid && !base->tts_isnull[index])
+		if (isnull[index])
+			continue;
+		if (likely(refs[i].length == -1 && VARATT_IS_4B(pointer)))
+			length = VARSIZE_4B(pointer);
+		else if (refs[i].length > 0)
+			length = refs[i].length;
+		else
+			length = slot->dataSize + 1;	/* left to CopyValue */
+		if (unlikely(start + length > slot->dataSize))
+		{
+			slot->dataUsed = used;
 			CopyValue(slot, index);
+			used = slot->dataUsed;
+			continue;
+		}
+		RetlCopyBytes(slot->data + start, pointer, length);
+		values[index] = PointerGetDatum(slot->data + start);
+		used = start + length;
 	}
+	slot->dataUsed = used;
 	slot->copied = true;
+}
+
+/* See slot.h. */
+bool
+RetlSlotIsPadded(const TupleTableSlot *slot)
+{
+	return RetlIsSlot(slot) && !HasTuple(slot) && ((const RetlTupleSlot *) slot)->copied &&
+		slot->tts_nvalid == slot->tts_tupleDescriptor->natts;
 }
 
 /* ---------------------------------------------------------------------

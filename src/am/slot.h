@@ -42,6 +42,12 @@ RetlIsSlot(const TupleTableSlot *slot)
 /* How many such slots were made in this process: have nodes of retldb tables been? */
 extern uint64 RetlSlotsMade(void);
 
+/*
+ * Have all values of this slot, of any kind, been copied to its room, where
+ * RETLDB_VALUE_PADDING bytes may be read from the beginning of each, and after its end?
+ */
+extern bool RetlSlotIsPadded(const TupleTableSlot *slot);
+
 /* All functions below take such slots only. */
 
 /* Store a heap tuple that is in a pinned buffer; the slot pins it as well. */

@@ -37,6 +37,7 @@
 #include "utils/syscache.h"
 
 #include "am/retldb_am.h"
+#include "am/slot.h"
 #include "am/write_buffer.h"
 #include "base/compat.h"
 #include "base/options.h"
@@ -420,8 +421,11 @@ static void
 AppendRows(WriteState *state, Relation rel, TupleTableSlot **slots, int count)
 {
 	uint64		rowNumber = state->group.entry.rowBase + RetlGroupWriterRowCount(state->writer);
+	bool		padded = true;
 
-	RetlGroupWriterAppendMany(state->writer, slots, count);
+	for (int i = 0; i < count; i++)
+		padded = padded && RetlSlotIsPadded(slots[i]);
+	RetlGroupWriterAppendMany(state->writer, slots, count, padded);
 	for (int i = 0; i < count; i++)
 	{
 		RetlTidFromRowNumber(&slots[i]->tts_tid, rowNumber + i);

@@ -356,23 +356,30 @@ RetlPackedSize(uint32_t count, uint32_t smallest, uint32_t largest)
 void
 RetlPackedAppend(RetlBytes *out, const uint32_t *numbers, uint32_t count)
 {
-	uint64_t	block[BLOCK_NUMBERS];
-	uint32_t	base = UINT32_MAX;
+	uint32_t	smallest = UINT32_MAX;
 	uint32_t	largest = 0;
-	unsigned	width;
-	uint8_t    *dst;
-	size_t		size;
 	uint32_t	i;
 
-	if (count == 0)
-		return;
 	for (i = 0; i < count; i++)
 	{
-		base = numbers[i] < base ? numbers[i] : base;
+		smallest = numbers[i] < smallest ? numbers[i] : smallest;
 		largest = numbers[i] > largest ? numbers[i] : largest;
 	}
-	width = RetlBitWidth(largest - base);
-	size = (size_t) RetlPackedSize(count, base, largest);
+	if (count > 0)
+		RetlPackedAppendRange(out, numbers, count, smallest, largest);
+}
+
+/* See bitpacking.h. */
+void
+RetlPackedAppendRange(RetlBytes *out, const uint32_t *numbers, uint32_t count,
+					  uint32_t base, uint32_t largest)
+{
+	uint64_t	block[BLOCK_NUMBERS];
+	unsigned	width = RetlBitWidth(largest - base);
+	size_t		size = (size_t) RetlPackedSize(count, base, largest);
+	uint8_t    *dst;
+	uint32_t	i;
+
 	dst = RetlBytesReserve(out, size);
 	out->length += size;
 	*dst = (uint8_t) width;

@@ -133,6 +133,10 @@ extern uint64_t RetlPackedSize(uint32_t count, uint32_t smallest, uint32_t large
 /* Append a packed array. */
 extern void RetlPackedAppend(RetlBytes *out, const uint32_t *numbers, uint32_t count);
 
+/* The same of at least one number, of which the smallest (base) and the largest are known. */
+extern void RetlPackedAppendRange(RetlBytes *out, const uint32_t *numbers, uint32_t count,
+								  uint32_t base, uint32_t largest);
+
 /*
  * Understand the packed array of "count" numbers that the source begins with;
  * false and error if it is damaged or does not fit the source.

@@ -367,10 +367,19 @@ LongestRun(const uint32_t *codes, uint32_t count)
 	return longest;
 }
 
+/* Bytes of runs of codes of which the longest has this length. */
+static uint64_t
+RunsSize(const CodesSummary *summary, uint32_t longest)
+{
+	return sizeof(summary->runCount) + RetlPackedSize(summary->runCount, 1, longest) +
+		RetlPackedSize(summary->runCount, summary->smallest, summary->largest);
+}
+
 /*
  * Is the piece smaller as runs?  Unless each code is a run of its own, a length
  * takes a bit at least where there are more runs than half the codes; that
- * answers it for most pieces.
+ * answers it for most pieces.  The length of the longest run is between two limits, so
+ * most others need not be looked at, either.
  */
 static bool
 RunsAreSmaller(const CodesSummary *summary, const uint32_t *codes, uint32_t count)
@@ -382,9 +391,11 @@ RunsAreSmaller(const CodesSummary *summary, const uint32_t *codes, uint32_t coun
 	if (runCount > count / 2 &&
 		(runCount == count || runCount * (width + 1) >= count * width))
 		return false;
-	return sizeof(summary->runCount) +
-		RetlPackedSize(summary->runCount, 1, LongestRun(codes, count)) +
-		RetlPackedSize(summary->runCount, summary->smallest, summary->largest) < asCodes;
+	if (RunsSize(summary, (count - 1) / summary->runCount + 1) >= asCodes)
+		return false;
+	if (RunsSize(summary, count - summary->runCount + 1) < asCodes)
+		return true;
+	return RunsSize(summary, LongestRun(codes, count)) < asCodes;
 }
 
 /* Append a piece of kind 1. */
@@ -429,7 +440,7 @@ DictEncode(RetlEncodingState *state, const RetlValues *values, uint32_t first,
 		return;
 	}
 	RetlBytesAppend(out, &kind, RETLDB_DICT_KIND_SIZE);
-	RetlPackedAppend(out, codes, values->count);
+	RetlPackedAppendRange(out, codes, values->count, summary.smallest, summary.largest);
 }
 
 const RetlEncoding RetlDictEncoding = {

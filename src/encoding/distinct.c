@@ -38,16 +38,23 @@
 #define HASH_MULTIPLIER		UINT64_C(0x9FB21C651E98DF25)
 #define HASH_SEED			UINT64_C(0xD6E8FEB86659FD93)
 
-/* In the key of a byte string: it is a hash. */
+/* In the key of a byte string: it is a hash, below its length. */
 #define KEY_IS_HASH			(UINT64_C(1) << 63)
+#define KEY_LENGTH_SHIFT	48
+/* Lengths from here on look alike in keys. */
+#define KEY_LENGTH_MAX		UINT64_C(0x7FFF)
 /* Strings of so many bytes are their keys, with their length on top. */
 #define KEY_BYTES_MAX		7
+
+/* Of a block, if more values than this repeat others, and more do not, all are looked up. */
+#define FEW_OF_BLOCK		6
 
 /* A slot of the hash table; number 0 is an empty one. */
 typedef struct Slot
 {
 	uint64_t	key;
 	uint32_t	number;			/* of the distinct value, plus 1 */
+	uint32_t	start;			/* of byte strings, where the first occurrence begins */
 } Slot;
 
 typedef struct HashTable
@@ -128,7 +135,8 @@ KeyOfBytes(const uint8_t *value, uint32_t length, const uint8_t *end)
 	uint64_t	word = 0;
 
 	if (length > KEY_BYTES_MAX)
-		return HashBytes(value, length) | KEY_IS_HASH;
+		return HashBytes(value, length) >> (64 - KEY_LENGTH_SHIFT) | KEY_IS_HASH |
+			(length < KEY_LENGTH_MAX ? length : KEY_LENGTH_MAX) << KEY_LENGTH_SHIFT;
 	if (end - value >= 8)
 		word = RetlLoad64(value) & ((UINT64_C(1) << (8 * length)) - 1);
 	else if (length > 0)
@@ -203,11 +211,14 @@ GrowTable(HashTable *table, const RetlArena *arena)
 	table->slotBits = slotBits;
 }
 
-/* Room for more distinct values: half as many as there are slots. */
+/*
+ * Room for more distinct values: half as many as there are slots, of small tables a
+ * quarter, so that most values are where they are looked for first.
+ */
 static void
 GrowFirsts(RetlDistinct *distinct, HashTable *table, const RetlArena *arena)
 {
-	uint32_t	capacity = UINT32_C(1) << (table->slotBits - 1);
+	uint32_t	capacity = UINT32_C(1) << (table->slotBits - (table->slotBits <= FAR_SLOT_BITS ? 2 : 1));
 	uint32_t   *firsts = RetlArenaAlloc(arena, sizeof(uint32_t) * capacity);
 
 	if (distinct->count > 0)
@@ -226,6 +237,8 @@ AddNew(RetlDistinct *distinct, HashTable *table, const RetlValues *values,
 	(void) RetlValueAt(values, index, &length);
 	table->slots[at].key = key;
 	table->slots[at].number = distinct->count + 1;
+	if (values->type == RETL_PHYS_BYTES)
+		table->slots[at].start = values->offsets[index];
 	distinct->firsts[distinct->count] = index;
 	distinct->bytes += length;
 	if (++distinct->count == table->capacity)
@@ -234,6 +247,36 @@ AddNew(RetlDistinct *distinct, HashTable *table, const RetlValues *values,
 		GrowFirsts(distinct, table, arena);
 	}
 	return distinct->count - 1;
+}
+
+/* Are byte strings of the same length, at least 8, the same? */
+static inline bool
+SameLong(const uint8_t *a, const uint8_t *b, uint32_t length)
+{
+	uint32_t	done;
+
+	if (RetlLoad64(a) != RetlLoad64(b) ||
+		RetlLoad64(a + length - 8) != RetlLoad64(b + length - 8))
+		return false;
+	for (done = 8; done + 8 < length; done += 8)
+		if (RetlLoad64(a + done) != RetlLoad64(b + done))
+			return false;
+	return true;
+}
+
+/* Is value "index", which has the key of this slot, the one that is there? */
+static inline __attribute__((always_inline)) bool
+IsInSlot(const RetlDistinct *distinct, const Slot *slot, const RetlValues *values,
+		 KeyKind kind, uint32_t index, uint64_t key)
+{
+	uint64_t	length = (key & ~KEY_IS_HASH) >> KEY_LENGTH_SHIFT;
+
+	if (KeyIsExact(kind, key))
+		return true;
+	if (kind == KEY_BYTES && length < KEY_LENGTH_MAX)
+		return SameLong(values->bytes + slot->start, values->bytes + values->offsets[index],
+						(uint32_t) length);
+	return RetlValuesSame(values, distinct->firsts[slot->number - 1], index);
 }
 
 /* The number of value "index", which is added if it is new. */
@@ -246,31 +289,50 @@ FindOrAdd(RetlDistinct *distinct, HashTable *table, const RetlValues *values,
 
 	for (; table->slots[at].number != 0; at = (at + 1) & mask)
 	{
-		uint32_t	number = table->slots[at].number - 1;
+		const Slot *slot = &table->slots[at];
 
-		if (table->slots[at].key == key &&
-			(KeyIsExact(kind, key) ||
-			 RetlValuesSame(values, distinct->firsts[number], index)))
-			return number;
+		if (slot->key == key && IsInSlot(distinct, slot, values, kind, index, key))
+			return slot->number - 1;
 	}
 	return AddNew(distinct, table, values, index, key, at, arena);
 }
 
-/* Is byte string "index" the same as the one before? */
-static inline bool
-RepeatsBytes(const RetlValues *values, uint32_t index)
+/*
+ * The keys of "count" byte strings from "first" on, and whether each repeats the one
+ * before it, of which *before is the key.  Returns how many do.
+ */
+static uint32_t
+MakeBytesKeys(const RetlValues *values, uint32_t first, uint32_t count, uint64_t *before,
+			  uint64_t *keys, bool *repeats)
 {
-	const uint32_t *offsets = values->offsets + index;
-	uint32_t	length = offsets[1] - offsets[0];
-	const uint8_t *value = values->bytes + offsets[0];
+	const uint32_t *offsets = values->offsets + first;
+	const uint8_t *end = values->bytes + values->offsets[values->count];
+	uint32_t	beforeLength = first > 0 ? offsets[0] - offsets[-1] : 0;
+	uint64_t	key = *before;
+	uint32_t	repeated = 0;
+	uint32_t	i;
 
-	if (offsets[0] - offsets[-1] != length)
-		return false;
-	if (length < 8)
-		return length == 0 || memcmp(value - length, value, length) == 0;
-	return RetlLoad64(value - length) == RetlLoad64(value) &&
-		RetlLoad64(value - 8) == RetlLoad64(value + length - 8) &&
-		(length <= 16 || memcmp(value - length + 8, value + 8, length - 16) == 0);
+	for (i = 0; i < count; i++)
+	{
+		const uint8_t *value = values->bytes + offsets[i];
+		uint32_t	length = offsets[i + 1] - offsets[i];
+
+		if (length <= KEY_BYTES_MAX)
+		{
+			keys[i] = KeyOfBytes(value, length, end);
+			repeats[i] = keys[i] == key;
+		}
+		else
+		{
+			repeats[i] = length == beforeLength && SameLong(value - length, value, length);
+			keys[i] = repeats[i] ? key : KeyOfBytes(value, length, end);
+		}
+		repeated += repeats[i];
+		key = keys[i];
+		beforeLength = length;
+	}
+	*before = key;
+	return repeated;
 }
 
 /* Is value "index", which has this key, the same as the one before with its key? */
@@ -281,31 +343,41 @@ Repeats(const RetlValues *values, KeyKind kind, uint32_t index, uint64_t key, ui
 		(KeyIsExact(kind, key) || RetlValuesSame(values, index - 1, index));
 }
 
+/* The same for values of any kind; kind is a constant where it matters. */
+static inline __attribute__((always_inline)) uint32_t
+MakeKeys(const RetlValues *values, KeyKind kind, uint32_t first, uint32_t count,
+		 uint64_t *before, uint64_t *keys, bool *repeats)
+{
+	uint32_t	repeated = 0;
+	uint32_t	i;
+
+	if (kind == KEY_BYTES)
+		return MakeBytesKeys(values, first, count, before, keys, repeats);
+	for (i = 0; i < count; i++)
+	{
+		keys[i] = KeyOf(values, kind, first + i);
+		repeats[i] = first + i > 0 && Repeats(values, kind, first + i, keys[i], *before);
+		repeated += repeats[i];
+		*before = keys[i];
+	}
+	return repeated;
+}
+
 /*
- * The keys of "count" values from "first" on, and whether each repeats the value
- * before it.
+ * Have memory that the lookup of values with these keys needs brought near: slots,
+ * and byte strings that may be in them.
  */
 static inline __attribute__((always_inline)) void
-MakeKeys(const RetlValues *values, KeyKind kind, uint32_t first, uint32_t count,
-		 uint64_t *keys, bool *repeats)
+PrefetchSlots(const HashTable *table, const RetlValues *values, KeyKind kind, uint32_t count,
+			  const uint64_t *keys)
 {
 	uint32_t	i;
 
 	for (i = 0; i < count; i++)
-	{
-		if (kind == KEY_BYTES)
-		{
-			repeats[i] = first + i > 0 && RepeatsBytes(values, first + i);
-			if (!repeats[i])
-				keys[i] = KeyOf(values, kind, first + i);
-			continue;
-		}
-		keys[i] = KeyOf(values, kind, first + i);
-		if (i > 0)
-			repeats[i] = Repeats(values, kind, first + i, keys[i], keys[i - 1]);
-		else
-			repeats[i] = first > 0 && RetlValuesSame(values, first - 1, first);
-	}
+		__builtin_prefetch(&table->slots[FirstSlot(keys[i], table->slotBits)]);
+	for (i = 0; kind == KEY_BYTES && i < count; i++)
+		__builtin_prefetch(values->bytes +
+						   table->slots[FirstSlot(keys[i], table->slotBits)].start);
 }
 
 /* RetlDistinctCollect for one kind of keys, which is a constant. */
@@ -316,6 +388,7 @@ CollectKind(RetlDistinct *distinct, const RetlValues *values, KeyKind kind,
 	HashTable	table = {NULL, 0, 0};
 	uint64_t	keys[BLOCK_KEYS];
 	bool		repeats[BLOCK_KEYS];
+	uint64_t	before = KEY_IS_HASH;	/* no key */
 	uint32_t	number = 0;
 	uint32_t	checkAt = CHECK_INTERVAL;
 	uint32_t	first;
@@ -328,18 +401,22 @@ CollectKind(RetlDistinct *distinct, const RetlValues *values, KeyKind kind,
 		uint32_t	rest = values->count - first;
 		uint32_t	count = rest < BLOCK_KEYS ? rest : BLOCK_KEYS;
 
-		MakeKeys(values, kind, first, count, keys, repeats);
+		uint32_t	repeated = MakeKeys(values, kind, first, count, &before, keys, repeats);
+
 		if (table.slotBits > FAR_SLOT_BITS)
-			for (i = 0; i < count; i++)
-				if (!repeats[i])
-					__builtin_prefetch(&table.slots[FirstSlot(keys[i], table.slotBits)]);
+			PrefetchSlots(&table, values, kind, count, keys);
+		distinct->changes += count - repeated;
+
+		/*
+		 * Where some repeat and some do not, looking up all of them is faster than
+		 * guessing wrong.
+		 */
+		if (repeated > FEW_OF_BLOCK && repeated + FEW_OF_BLOCK < count)
+			memset(repeats, false, count);
 		for (i = 0; i < count; i++)
 		{
 			if (!repeats[i])
-			{
 				number = FindOrAdd(distinct, &table, values, kind, first + i, keys[i], arena);
-				distinct->changes++;
-			}
 			codes[first + i] = number;
 		}
 		if (distinct->count >= checkAt)

@@ -10,7 +10,8 @@
  * faster.  CONSTANT has to be true of all values and comes first.  A dictionary
  * comes last, for its size does not follow from a sample: it is made of all
  * values, and given up as soon as it is larger than the best of the others; if
- * it wins, it is there already.
+ * it wins, it is there already.  Then it is tried first for the next chunks of the
+ * column, as long as it is as good.
  *
  * Three things are not in these sizes and are brought in here:
  *
@@ -55,6 +56,14 @@
 #define SAMPLE_RUNS				8
 #define SAMPLE_RUN_VALUES		1024
 #define SAMPLE_VALUES			(SAMPLE_RUNS * SAMPLE_RUN_VALUES)
+
+/*
+ * A dictionary that was chosen is tried first for so many chunks of the column, and
+ * taken if it has at most three quarters of what others would have had in that one.
+ * If it has not, so many choices pass before that is done again.
+ */
+#define REMEMBERED_CHUNKS		7
+#define DISTRUST_CHUNKS			8
 
 static const RetlEncoding *const encodings[RETL_ENCODING_COUNT] = {
 	[RETL_ENCODING_PLAIN] = &RetlPlainEncoding,
@@ -225,6 +234,13 @@ AddToSample(RetlValues *sample, const RetlValues *values, uint32_t first, uint32
 	sample->count += count;
 }
 
+/* Is the chunk so small that all of it is looked at? */
+static bool
+SampleIsAll(const RetlValues *values)
+{
+	return values->count <= 2 * SAMPLE_VALUES;
+}
+
 /* The sample of a chunk's values: runs of consecutive ones, evenly spread. */
 static RetlValues
 TakeSample(const RetlValues *values, const RetlArena *arena)
@@ -234,7 +250,7 @@ TakeSample(const RetlValues *values, const RetlArena *arena)
 	uint64_t	bytes = 1;
 	uint32_t	run;
 
-	if (values->count <= 2 * SAMPLE_VALUES)
+	if (SampleIsAll(values))
 		return sample;
 	sample.count = 0;
 	if (values->type != RETL_PHYS_BYTES)
@@ -304,9 +320,55 @@ Prepare(const RetlEncoding *encoding, const RetlValues *values, const RetlArena 
 	return encoding;
 }
 
+/*
+ * The dictionary, if the column's chunks before had one and it is small in this
+ * chunk, too.
+ */
+static RetlEncodingState *
+AttemptRemembered(const RetlValues *values, uint32_t pieceRows, RetlChoiceMemory *memory,
+				  const RetlArena *arena, RetlBytes *out)
+{
+	RetlEncodingState *state;
+
+	if (memory == NULL || memory->chunks == 0 || SampleIsAll(values))
+		return NULL;
+	memory->chunks--;
+	state = RetlDictEncoding.attempt(values, NULL, pieceRows,
+									 (uint64_t) (memory->share * (double) RetlValuesRawSize(values)),
+									 arena, out);
+	if (state == NULL)
+	{
+		memory->chunks = 0;
+		memory->distrust = DISTRUST_CHUNKS;
+	}
+	return state;
+}
+
+/*
+ * A dictionary was chosen, where others would have taken so many bytes; FSST was not
+ * looked at if it suits.
+ */
+static void
+RememberDictionary(RetlChoiceMemory *memory, const RetlValues *values, uint64_t othersScore,
+				   bool suits)
+{
+	if (memory == NULL || SampleIsAll(values))
+		return;
+	if (memory->distrust > 0)
+	{
+		memory->distrust--;
+		return;
+	}
+	memory->chunks = REMEMBERED_CHUNKS;
+	memory->share = (double) othersScore * 0.75 / (double) RetlValuesRawSize(values);
+	if (suits && memory->share > 1.0 / FSST_BEST_PART)
+		memory->share = 1.0 / FSST_BEST_PART;
+}
+
 /* See encoding.h. */
 const RetlEncoding *
 RetlEncodingChooseAndPrepare(const RetlValues *values, uint32_t pieceRows, int forced,
+							 RetlChoiceMemory *memory,
 							 const RetlArena *scratch, const RetlArena *arena,
 							 RetlEncodingState **state, RetlBytes *out)
 {
@@ -322,9 +384,12 @@ RetlEncodingChooseAndPrepare(const RetlValues *values, uint32_t pieceRows, int f
 		RetlConstantEncoding.analyse(values, pieceRows, scratch) != RETLDB_NEVER)
 		return Prepare(&RetlConstantEncoding, values, arena, state, out);
 
-	sample = TakeSample(values, scratch);
-	if (sample.count < values->count && pieceRows > SAMPLE_RUN_VALUES)
+	if (!SampleIsAll(values) && pieceRows > SAMPLE_RUN_VALUES)
 		pieceRows = SAMPLE_RUN_VALUES;
+	*state = AttemptRemembered(values, pieceRows, memory, arena, out);
+	if (*state != NULL)
+		return &RetlDictEncoding;
+	sample = TakeSample(values, scratch);
 	suits = DictionarySuits(&sample, pieceRows, scratch);
 	best = BestOfSample(&sample, pieceRows, !suits, scratch, &bestScore);
 	if (sample.count > 0)
@@ -337,7 +402,10 @@ RetlEncodingChooseAndPrepare(const RetlValues *values, uint32_t pieceRows, int f
 		*state = encodings[id]->attempt(values, suits ? NULL : &sample, pieceRows, bestScore,
 										arena, out);
 		if (*state != NULL)
+		{
+			RememberDictionary(memory, values, bestScore, suits);
 			return encodings[id];
+		}
 	}
 
 	/* The sample was wrong: then FSST has its chance. */
@@ -355,7 +423,7 @@ RetlEncodingChoose(const RetlValues *values, uint32_t pieceRows, int forced,
 	RetlBytes	ignored;
 
 	RetlBytesInit(&ignored, arena, 0);
-	return RetlEncodingChooseAndPrepare(values, pieceRows, forced, arena, arena,
+	return RetlEncodingChooseAndPrepare(values, pieceRows, forced, NULL, arena, arena,
 										&state, &ignored);
 }
 

@@ -254,12 +254,25 @@ extern const RetlEncoding *RetlEncodingChoose(const RetlValues *values,
 											  const RetlArena *arena);
 
 /*
+ * What the choice for one chunk tells the next chunk of the same column: a dictionary
+ * was the best, and up to which size it would have been by far.  All zero at first.
+ */
+typedef struct RetlChoiceMemory
+{
+	uint32_t	chunks;			/* for so many more chunks this holds */
+	double		share;			/* bytes of a dictionary, of each byte of the values */
+	uint32_t	distrust;		/* so many more times a dictionary is not remembered */
+} RetlChoiceMemory;
+
+/*
  * Choose in the same way, and prepare: *state is the chosen encoding's, and its
  * bytes are appended to "out".  What the state needs is in "arena", the rest in
- * "scratch".
+ * "scratch".  With a memory (or NULL) a dictionary may be taken without a look at
+ * the others, if it is as small as in the column's chunks before.
  */
 extern const RetlEncoding *RetlEncodingChooseAndPrepare(const RetlValues *values,
 														uint32_t pieceRows, int forced,
+														RetlChoiceMemory *memory,
 														const RetlArena *scratch,
 														const RetlArena *arena,
 														RetlEncodingState **state,

@@ -122,7 +122,7 @@ ReserveBytes(uint8 **array, Size length, Size *capacity, Size extra)
 
 /* Choose the encoding and make its chunk-wide state. */
 static void
-ChooseEncoding(ChunkWriter *writer)
+ChooseEncoding(ChunkWriter *writer, RetlChoiceMemory *memory)
 {
 	RetlBytesInit(&writer->dictionary, &writer->arena, 64);
 	writer->state = NULL;
@@ -133,7 +133,7 @@ ChooseEncoding(ChunkWriter *writer)
 	}
 	writer->encoding = RetlEncodingChooseAndPrepare(&writer->values,
 													writer->options->vectorRows,
-													writer->options->forcedEncoding,
+													writer->options->forcedEncoding, memory,
 													&writer->pieceArena, &writer->arena,
 													&writer->state, &writer->dictionary);
 	MemoryContextReset(writer->pieceContext);
@@ -734,7 +734,8 @@ DescribeChunk(const ChunkWriter *writer, RetlEncodedChunk *chunk)
 void
 RetlChunkEncode(const RetlColumnBuffer *buffer, uint32 rowCount,
 				uint64 groupId, uint32 columnId,
-				const RetlWriteOptions *options, RetlEncodedChunk *chunk)
+				const RetlWriteOptions *options, RetlChoiceMemory *memory,
+				RetlEncodedChunk *chunk)
 {
 	ChunkWriter writer;
 	RetlZone   *zones;
@@ -753,7 +754,7 @@ RetlChunkEncode(const RetlColumnBuffer *buffer, uint32 rowCount,
 												ALLOCSET_DEFAULT_SIZES);
 	writer.pieceArena = RetlMemoryContextArena(writer.pieceContext);
 
-	ChooseEncoding(&writer);
+	ChooseEncoding(&writer, memory);
 	EncodePieces(&writer);
 	BuildUnits(&writer);
 	zones = BuildZones(&writer, &chunk->column.zone);

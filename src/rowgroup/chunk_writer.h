@@ -26,10 +26,12 @@ typedef struct RetlEncodedChunk
 
 /*
  * Encode the buffer's rowCount rows.  Everything is allocated in the current
- * context, which the caller resets when the chunk is written.
+ * context, which the caller resets when the chunk is written.  The memory goes
+ * from chunk to chunk of the same column.
  */
 extern void RetlChunkEncode(const RetlColumnBuffer *buffer, uint32 rowCount,
 							uint64 groupId, uint32 columnId,
-							const RetlWriteOptions *options, RetlEncodedChunk *chunk);
+							const RetlWriteOptions *options, RetlChoiceMemory *memory,
+							RetlEncodedChunk *chunk);
 
 #endif							/* RETLDB_CHUNK_WRITER_H */

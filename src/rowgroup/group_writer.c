@@ -68,6 +68,7 @@ struct RetlGroupWriter
 	RetlWriteOptions options;
 	bool		rowSizeMatters;
 	RetlColumnBuffer *columns;	/* [natts]; zero for dropped ones */
+	RetlChoiceMemory *choices;	/* [natts], of the groups written so far */
 
 	/* the row being added */
 	Datum	   *datums;			/* [natts], detoasted */
@@ -159,6 +160,7 @@ RetlGroupWriterCreate(TupleDesc tupdesc, const RetlWriteOptions *options, Memory
 	writer->options = CopyOptions(options, tupdesc->natts);
 	writer->rowSizeMatters = RetlRowSizeMatters(tupdesc);
 	writer->columns = palloc0(Max(tupdesc->natts, 1) * sizeof(RetlColumnBuffer));
+	writer->choices = palloc0(Max(tupdesc->natts, 1) * sizeof(RetlChoiceMemory));
 	writer->datums = palloc0(Max(tupdesc->natts, 1) * sizeof(Datum));
 	writer->row = palloc0(Max(tupdesc->natts, 1) * sizeof(RowValue));
 	writer->batch = RetlRowBatchCreate(tupdesc->natts);
@@ -326,14 +328,16 @@ RetlGroupWriterRoom(const RetlGroupWriter *writer, uint32 count)
 
 /* See group_writer.h. */
 void
-RetlGroupWriterAppendMany(RetlGroupWriter *writer, TupleTableSlot **slots, uint32 count)
+RetlGroupWriterAppendMany(RetlGroupWriter *writer, TupleTableSlot **slots, uint32 count,
+						  bool padded)
 {
 	Assert(writer->rowCount + count <= writer->options.groupRows);
 
 	for (uint32 i = 0; i < count; i++)
 		slot_getallattrs(slots[i]);
 	if (count < MIN_BATCH_ROWS ||
-		!RetlRowBatchStage(writer->batch, writer->columns, slots, count, writer->rowCount))
+		!RetlRowBatchStage(writer->batch, writer->columns, slots, count, writer->rowCount,
+							padded))
 	{
 		for (uint32 i = 0; i < count; i++)
 			RetlGroupWriterAppend(writer, slots[i]->tts_values, slots[i]->tts_isnull);
@@ -439,7 +443,7 @@ WriteColumn(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEntr
 	RetlEncodedChunk chunk;
 
 	RetlChunkEncode(&writer->columns[columnIndex], writer->rowCount, entry->groupId,
-					(uint32) att->attnum, &options, &chunk);
+					(uint32) att->attnum, &options, &writer->choices[columnIndex], &chunk);
 	*column = chunk.column;
 	column->columnId = (uint32) att->attnum;
 	column->typeOid = att->atttypid;

@@ -53,10 +53,10 @@ extern void RetlGroupWriterAppend(RetlGroupWriter *writer, const Datum *values, 
 
 /*
  * Add several rows, for which there must be room; faster than one by one.  On
- * error some may have been added, whole ones.
+ * error some may have been added, whole ones.  "padded" is as in row_batch.h.
  */
 extern void RetlGroupWriterAppendMany(RetlGroupWriter *writer, TupleTableSlot **slots,
-									  uint32 count);
+									  uint32 count, bool padded);
 
 /*
  * How many rows of a batch of "count" to add before asking IsFull again, at

@@ -3,10 +3,9 @@
  * row_batch.c
  *	  Rows of several slots into columns, column by column.
  *
- * Loading spends much of its time here, so what can be known for all rows of a
- * batch is found out once: which columns have nulls in it, some or nothing else,
- * by adding up the null flags of whole rows, eight columns at a time.  The loops
- * over the rows of a column then have no branch that depends on nulls.
+ * Loading spends much of its time here.  The null flags of whole rows are made bits
+ * of columns first, eight rows of eight columns at a time.  The loops over the rows
+ * of a column then go from value to value, with no branch that depends on nulls.
  *
  * Values are written behind the ends of the columns.  As long as the counts are
  * not changed nobody sees them there, so an error in the middle of a batch
@@ -16,7 +15,10 @@
  */
 #include "postgres.h"
 
+#include "port/pg_bitutils.h"
+
 #include "base/compat.h"
+#include "base/copy_bytes.h"
 #include "format/format.h"
 #include "rowgroup/row_batch.h"
 
@@ -39,10 +41,6 @@ struct RetlRowBatch
 	const Datum *values[RETLDB_BATCH_ROWS]; /* of each row */
 	const bool *isnull[RETLDB_BATCH_ROWS];
 	BatchColumn *columns;		/* [columnCount] */
-
-	/* for each column 1 or 0, with room for whole words: is a row null, are all? */
-	uint8	   *anyNull;
-	uint8	   *allNull;
 };
 
 /* See row_batch.h. */
@@ -50,16 +48,43 @@ RetlRowBatch *
 RetlRowBatchCreate(int columnCount)
 {
 	RetlRowBatch *batch = palloc0(sizeof(RetlRowBatch));
-	Size		padded = TYPEALIGN(sizeof(uint64), Max(columnCount, 1));
 
 	batch->columnCount = columnCount;
 	batch->columns = palloc0(Max(columnCount, 1) * sizeof(BatchColumn));
-	batch->anyNull = palloc0(padded);
-	batch->allNull = palloc0(padded);
 	return batch;
 }
 
-/* Look up where the rows' values are, and which columns have nulls. */
+/* A bit for each row of the batch. */
+static inline uint64
+AllRows(const RetlRowBatch *batch)
+{
+	return PG_UINT64_MAX >> (RETLDB_BATCH_ROWS - batch->rowCount);
+}
+
+/*
+ * The null flags of up to eight columns from "first" on, of up to eight rows from
+ * "row" on: byte c of the result is about column first + c, its bit r about row
+ * row + r.
+ */
+static inline uint64
+NullSquare(const RetlRowBatch *batch, int first, Size columns, uint32 row, uint32 rows)
+{
+	uint64		square = 0;
+
+	for (uint32 r = 0; r < rows; r++)
+	{
+		uint64		flags = 0;
+
+		if (columns == sizeof(flags))
+			memcpy(&flags, batch->isnull[row + r] + first, sizeof(flags));
+		else
+			memcpy(&flags, batch->isnull[row + r] + first, columns);
+		square |= flags << r;
+	}
+	return square;
+}
+
+/* Look up where the rows' values are, and which of them are null. */
 static void
 LookAtRows(RetlRowBatch *batch, TupleTableSlot **slots)
 {
@@ -70,81 +95,52 @@ LookAtRows(RetlRowBatch *batch, TupleTableSlot **slots)
 		batch->values[i] = slots[i]->tts_values;
 		batch->isnull[i] = slots[i]->tts_isnull;
 	}
-	for (int first = 0; first < columnCount; first += sizeof(uint64))
+	for (int first = 0; first < columnCount; first += 8)
 	{
-		Size		length = Min(sizeof(uint64), (Size) (columnCount - first));
-		uint64		any = 0;
-		uint64		all = PG_UINT64_MAX;
+		Size		columns = Min(8, columnCount - first);
+		uint64		nulls[8] = {0};
 
-		for (uint32 i = 0; i < batch->rowCount; i++)
+		for (uint32 row = 0; row < batch->rowCount; row += 8)
 		{
-			uint64		flags = 0;
+			uint64		square = NullSquare(batch, first, columns, row,
+											Min(8, batch->rowCount - row));
 
-			if (length == sizeof(flags))
-				memcpy(&flags, batch->isnull[i] + first, sizeof(flags));
-			else
-				memcpy(&flags, batch->isnull[i] + first, length);
-			any |= flags;
-			all &= flags;
+			for (Size c = 0; square != 0 && c < columns; c++)
+				nulls[c] |= (square >> (8 * c) & 0xFF) << row;
 		}
-		memcpy(batch->anyNull + first, &any, sizeof(any));
-		memcpy(batch->allNull + first, &all, sizeof(all));
+		for (Size c = 0; c < columns; c++)
+			batch->columns[first + c].nulls = nulls[c];
 	}
-}
-
-/* A bit for each row: is column "index" null? */
-static uint64
-NullBits(const RetlRowBatch *batch, int index)
-{
-	uint64		bits = 0;
-
-	if (batch->allNull[index])
-		return PG_UINT64_MAX >> (RETLDB_BATCH_ROWS - batch->rowCount);
-	if (batch->anyNull[index])
-		for (uint32 i = 0; i < batch->rowCount; i++)
-			bits |= (uint64) batch->isnull[i][index] << i;
-	return bits;
-}
-
-/* The datums of column "index" that are not null; returns their number. */
-static inline uint32
-GatherDatums(const RetlRowBatch *batch, int index, Datum datums[RETLDB_BATCH_ROWS])
-{
-	uint32		count = 0;
-
-	if (!batch->anyNull[index])
-	{
-		for (uint32 i = 0; i < batch->rowCount; i++)
-			datums[i] = batch->values[i][index];
-		return batch->rowCount;
-	}
-	for (uint32 i = 0; i < batch->rowCount; i++)
-	{
-		datums[count] = batch->values[i][index];
-		count += !batch->isnull[i][index];
-	}
-	return count;
 }
 
 /* Copy datums to an array of a C type; a macro, for there is one loop for each. */
 #define COPY_DATUMS(type) \
 	do { \
 		type	   *dst = (type *) column->fixed + column->valueCount; \
-		for (uint32 i = 0; i < count; i++) \
-			dst[i] = (type) datums[i]; \
+		if (rows == AllRows(batch)) \
+			for (uint32 i = 0; i < batch->rowCount; i++) \
+				dst[i] = (type) batch->values[i][index]; \
+		else \
+			for (; rows != 0; rows &= rows - 1) \
+				*dst++ = (type) batch->values[pg_rightmost_one_pos64(rows)][index]; \
 	} while (0)
 
-/* Stage values of fixed width. */
+/* Stage values of fixed width, those of column "index" in these rows. */
 static void
-StageFixed(RetlColumnBuffer *column, const Datum *datums, uint32 count)
+StageFixed(const RetlRowBatch *batch, RetlColumnBuffer *column, int index, uint64 rows,
+		   uint32 count)
 {
 	uint16		width = column->type.width;
 
 	RetlColumnBufferReserveMany(column, count, 0);
 	if (!column->type.byValue)
-		for (uint32 i = 0; i < count; i++)
-			memcpy(column->fixed + (Size) (column->valueCount + i) * width,
-				   DatumGetPointer(datums[i]), width);
+	{
+		uint8	   *dst = column->fixed + (Size) column->valueCount * width;
+
+		for (; rows != 0; rows &= rows - 1, dst += width)
+			memcpy(dst, DatumGetPointer(batch->values[pg_rightmost_one_pos64(rows)][index]),
+				   width);
+	}
 	else if (width == 1)
 		COPY_DATUMS(uint8);
 	else if (width == 2)
@@ -155,106 +151,84 @@ StageFixed(RetlColumnBuffer *column, const Datum *datums, uint32 count)
 		COPY_DATUMS(uint64);
 }
 
-/* Where the bytes of each value are, and how many; false if they cannot just be copied. */
-static bool
-FindBytes(const RetlColumnBuffer *column, const Datum *datums, uint32 count,
-		  const char **data, uint32 *lengths)
+/* Where the bytes of a value are, and how many; false if they cannot just be copied. */
+static inline bool
+FindBytes(int16 typeLength, const char *pointer, const char **data, Size *length)
 {
-	for (uint32 i = 0; i < count; i++)
+	if (typeLength != -1)
 	{
-		const char *pointer = DatumGetPointer(datums[i]);
-		Size		length;
-
-		if (column->type.typeLength != -1)
-		{
-			data[i] = pointer;
-			length = strlen(pointer);
-		}
-		else if (VARATT_IS_4B_U(pointer))
-		{
-			data[i] = VARDATA_4B(pointer);
-			length = VARSIZE_4B(pointer) - VARHDRSZ;
-		}
-		else if (VARATT_IS_4B_C(pointer) || VARATT_IS_1B_E(pointer))
-			return false;
-		else
-		{
-			data[i] = VARDATA_1B(pointer);
-			length = VARSIZE_1B(pointer) - VARHDRSZ_SHORT;
-		}
-		if (length > RETLDB_OVERFLOW_THRESHOLD)
-			return false;
-		lengths[i] = (uint32) length;
+		*data = pointer;
+		*length = strlen(pointer);
 	}
-	return true;
+	else if (likely(VARATT_IS_4B_U(pointer)))
+	{
+		*data = VARDATA_4B(pointer);
+		*length = VARSIZE_4B(pointer) - VARHDRSZ;
+	}
+	else if (VARATT_IS_4B_C(pointer) || VARATT_IS_1B_E(pointer))
+		return false;
+	else
+	{
+		*data = VARDATA_1B(pointer);
+		*length = VARSIZE_1B(pointer) - VARHDRSZ_SHORT;
+	}
+	return *length <= RETLDB_OVERFLOW_THRESHOLD;
 }
 
-/* Copy a few bytes, most often less than 16, without calling anybody for those. */
+/*
+ * Copy a value.  Of padded ones as many bytes as may be read are copied, if that is
+ * enough: the lengths of values are hard to guess for processors, so that a choice
+ * by length takes longer.
+ */
 static inline void
-CopyBytes(uint8 *dst, const char *src, uint32 length)
+CopyValue(uint8 *dst, const char *data, Size length, bool padded)
 {
-	if (length > 16)
-		memcpy(dst, src, length);
-	else if (length >= 8)
-	{
-		uint64		start;
-		uint64		end;
-
-		memcpy(&start, src, 8);
-		memcpy(&end, src + length - 8, 8);
-		memcpy(dst, &start, 8);
-		memcpy(dst + length - 8, &end, 8);
-	}
-	else if (length >= 4)
-	{
-		uint32		start;
-		uint32		end;
-
-		memcpy(&start, src, 4);
-		memcpy(&end, src + length - 4, 4);
-		memcpy(dst, &start, 4);
-		memcpy(dst + length - 4, &end, 4);
-	}
-	else if (length > 0)
-	{
-		dst[0] = (uint8) src[0];
-		dst[length / 2] = (uint8) src[length / 2];
-		dst[length - 1] = (uint8) src[length - 1];
-	}
+	if (!padded)
+		RetlCopyBytes(dst, data, length);
+	else if (likely(length <= RETLDB_VALUE_PADDING))
+		memcpy(dst, data, RETLDB_VALUE_PADDING);
+	else
+		memcpy(dst, data, length);
 }
 
-/* Stage values of variable length; false if one of them cannot just be copied. */
+/*
+ * Stage values of variable length, those of column "index" in these rows; false if
+ * one of them cannot just be copied.
+ */
 static bool
-StageVariable(RetlColumnBuffer *column, BatchColumn *staged, const Datum *datums)
+StageVariable(const RetlRowBatch *batch, RetlColumnBuffer *column, int index, uint64 rows,
+			  bool padded, BatchColumn *staged)
 {
-	const char *data[RETLDB_BATCH_ROWS];
-	uint32		lengths[RETLDB_BATCH_ROWS];
-	uint32		count = staged->valueCount;
-	Size		bytes = 0;
-	uint32		end;
+	int16		typeLength = column->type.typeLength;
+	Size		end = column->bytesLength;
 	uint32	   *offsets;
 
-	if (!FindBytes(column, datums, count, data, lengths))
-		return false;
-	for (uint32 i = 0; i < count; i++)
-		bytes += lengths[i];
-	RetlColumnBufferReserveMany(column, count, bytes);
-	end = (uint32) column->bytesLength;
+	RetlColumnBufferReserveMany(column, staged->valueCount, 0);
 	offsets = column->offsets + column->valueCount;
-	for (uint32 i = 0; i < count; i++)
+	for (; rows != 0; rows &= rows - 1)
 	{
-		CopyBytes(column->bytes + end, data[i], lengths[i]);
-		end += lengths[i];
-		offsets[i + 1] = end;
+		Datum		datum = batch->values[pg_rightmost_one_pos64(rows)][index];
+		const char *data;
+		Size		length;
+
+		if (!FindBytes(typeLength, DatumGetPointer(datum), &data, &length))
+			return false;
+		if (unlikely(end + length + RETLDB_VALUE_PADDING > column->bytesCapacity))
+			RetlColumnBufferReserveMany(column, 0, end + length + RETLDB_VALUE_PADDING -
+										column->bytesLength);
+		CopyValue(column->bytes + end, data, length, padded);
+		end += length;
+		*++offsets = (uint32) end;
 	}
-	staged->bytes = bytes;
+	staged->bytes = end - column->bytesLength;
 	return true;
 }
 
 /* See row_batch.h. */
 bool
 RetlRowBatchStage(RetlRowBatch *batch, RetlColumnBuffer *columns,
-				  TupleTableSlot **slots, uint32 count, uint32 firstRow)
+				  TupleTableSlot **slots, uint32 count, uint32 firstRow,
+				  bool padded)
 {
 	Assert(count > 0 && count <= RETLDB_BATCH_ROWS);
 
@@ -265,21 +239,19 @@ RetlRowBatchStage(RetlRowBatch *batch, RetlColumnBuffer *columns,
 	{
 		RetlColumnBuffer *column = &columns[i];
 		BatchColumn *staged = &batch->columns[i];
-		Datum		datums[RETLDB_BATCH_ROWS];
+		uint64		rows = AllRows(batch) & ~staged->nulls;
 
 		if (column->context == NULL)
 			continue;			/* dropped */
-		staged->nulls = NullBits(batch, i);
-		staged->valueCount = 0;
+		staged->valueCount = pg_popcount64(rows);
 		staged->bytes = 0;
 		if (staged->nulls != 0)
 			RetlColumnBufferReserveNull(column, firstRow + NULL_BITS_TOUCHED);
-		if (batch->allNull[i])
+		if (rows == 0)
 			continue;
-		staged->valueCount = GatherDatums(batch, i, datums);
 		if (column->type.typeLength >= 0)
-			StageFixed(column, datums, staged->valueCount);
-		else if (!StageVariable(column, staged, datums))
+			StageFixed(batch, column, i, rows, staged->valueCount);
+		else if (!StageVariable(batch, column, i, rows, padded, staged))
 			return false;
 	}
 	return true;

@@ -554,6 +554,70 @@ test_choose(void **state)
 	assert_int_equal(Chosen("int4", "equal", 0, -1), RETL_ENCODING_PLAIN);
 }
 
+/* The encoding chosen for a pattern of "int8" with a memory; *size is its chunk-wide state's. */
+static RetlEncodingId
+ChosenNext(const char *patternName, uint32_t count, RetlChoiceMemory *memory, size_t *size)
+{
+	TestArena	arena;
+	RetlValues	values;
+	RetlEncodingState *writeState;
+	RetlBytes	out;
+	RetlEncodingId id;
+	int			t = 0;
+	int			pattern = 0;
+
+	while (strcmp(testTypes[t].name, "int8") != 0)
+		t++;
+	while (strcmp(TestPatternName(pattern), patternName) != 0)
+		pattern++;
+	TestArenaInit(&arena);
+	RetlBytesInit(&out, &arena.arena, 0);
+	assert_true(TestMakeValues(&values, pattern, &testTypes[t], count, &arena.arena));
+	id = RetlEncodingChooseAndPrepare(&values, 2048, -1, memory, &arena.arena, &arena.arena,
+									  &writeState, &out)->id;
+	*size = out.length;
+	TestArenaReset(&arena);
+	return id;
+}
+
+/* A dictionary is remembered for some chunks, until one has none. */
+static void
+test_choose_remembered(void **state)
+{
+	RetlChoiceMemory memory = {0};
+	size_t		size;
+	size_t		again;
+	int			i;
+
+	(void) state;
+	assert_int_equal(ChosenNext("few values", 1000, &memory, &size), RETL_ENCODING_DICT);
+	assert_int_equal(memory.chunks, 0);
+	assert_int_equal(ChosenNext("few values", 20000, &memory, &size), RETL_ENCODING_DICT);
+	assert_int_equal(memory.chunks, 7);
+	for (i = 6; i >= 0; i--)
+	{
+		assert_int_equal(ChosenNext("few values", 20000, &memory, &again), RETL_ENCODING_DICT);
+		assert_int_equal(memory.chunks, i);
+		assert_int_equal(again, size);
+	}
+	/* all are looked at again */
+	assert_int_equal(ChosenNext("few values", 20000, &memory, &again), RETL_ENCODING_DICT);
+	assert_int_equal(memory.chunks, 7);
+	assert_int_equal(ChosenNext("equal", 20000, &memory, &again), RETL_ENCODING_CONSTANT);
+	assert_int_equal(memory.chunks, 7);
+	assert_int_equal(ChosenNext("random", 20000, &memory, &again), RETL_ENCODING_PLAIN);
+	assert_int_equal(again, 0);
+	assert_int_equal(memory.chunks, 0);
+	for (i = 0; i < 8; i++)
+	{
+		assert_int_equal(ChosenNext("few values", 20000, &memory, &again), RETL_ENCODING_DICT);
+		assert_int_equal(memory.chunks, 0);
+		assert_int_equal(again, size);
+	}
+	assert_int_equal(ChosenNext("few values", 20000, &memory, &again), RETL_ENCODING_DICT);
+	assert_int_equal(memory.chunks, 7);
+}
+
 static void
 test_choose_forced(void **state)
 {
@@ -754,6 +818,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_fsst_wanted),
 		cmocka_unit_test(test_analyse),
 		cmocka_unit_test(test_choose),
+		cmocka_unit_test(test_choose_remembered),
 		cmocka_unit_test(test_choose_forced),
 		cmocka_unit_test(test_round_trips_int),
 		cmocka_unit_test(test_round_trips_float),
