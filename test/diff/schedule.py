@@ -259,7 +259,7 @@ END $$""")
             if op.kind != 'sql' or machine.sessions[op.session].op is None:
                 return op
         if self.chance(0.03):
-            return self.plan_locks(machine)
+            return self.choose(self.plan_locks, self.plan_moved)(machine)
         if self.chance(0.08):
             # what they like is a few rows of any table, or one row only
             self.hot = self.random.randint(1, 60)
@@ -270,7 +270,7 @@ END $$""")
             return Op(0, 'standby' if self.chance(0.3) else '', kind='check')
         if kind < 0.07:
             return Op(0, "CALL retldb.compact('%s')" % self.choose('t1', 't2', 't3', 'pt0', 'pt2', 'log'), kind='compact')
-        if kind < 0.073 and self.crashes:
+        if kind < 0.0715 and self.crashes:
             self.cursors = [[] for _ in range(SESSIONS)]
             self.statements = [[] for _ in range(SESSIONS)]
             return Op(0, '', kind='crash')
@@ -287,11 +287,11 @@ END $$""")
 
     def plan_locks(self, machine):
         """Sessions lock a row one beside the other, some let go of it, one changes it, and others ask."""
-        free = [n for n, s in enumerate(machine.sessions) if s.op is None and s.connections[0].status == pq.IDLE]
         tables = [t for t in self.tables if t.key and not t.many]
-        if len(free) < 3 or not tables:
+        sessions = self.some_sessions(machine, 3)
+        if not sessions or not tables:
             return None
-        one, other, third = self.random.sample(free, 3)
+        one, other, third = sessions
         table, i = self.random.choice(tables), self.random.randint(1, 60)
         weak = lambda: 'SELECT * FROM %s WHERE id = %d FOR %s' % (table.name, i, self.choose('KEY SHARE', 'KEY SHARE', 'SHARE', 'NO KEY UPDATE'))
         steps = [(one, 'BEGIN ISOLATION LEVEL ' + self.random.choice(self.levels)), (other, 'BEGIN'), (one, weak()), (other, weak())]
@@ -306,18 +306,44 @@ END $$""")
                                        'UPDATE %s SET a = 1 WHERE id = %d' % (table.name, i), "UPDATE %s SET b = repeat('long', 700) WHERE id = %d" % (table.name, i))))
         steps.append((third, 'SELECT * FROM %s WHERE id = %d %s' % (table.name, i, self.lock())))
         steps.append((one, self.choose('COMMIT', 'ROLLBACK', 'SAVEPOINT s2')))
-        self.planned = [Op(n, sql, many=sql in ('COMMIT', 'ROLLBACK'), queues=sql.startswith('SELECT')) for n, sql in steps]
+        self.planned += [Op(n, sql, many=sql in ('COMMIT', 'ROLLBACK'), queues=sql.startswith('SELECT')) for n, sql in steps]
         return self.planned.pop(0)
 
-    def plan_moved(self, number, name, table):
+    def some_sessions(self, machine, count):
+        """Sessions that do not wait; what they are in is ended.  None if there are not so many."""
+        free = [n for n, s in enumerate(machine.sessions) if s.op is None]
+        if len(free) < count:
+            return None
+        sessions = self.random.sample(free, count)
+        self.planned = [self.end(n) for n in sessions if machine.sessions[n].connections[0].status != pq.IDLE]
+        return sessions
+
+    def plan_moved(self, machine):
         """Rows that a cursor has read are moved before they are changed."""
-        change = self.choose('UPDATE %s SET %s WHERE CURRENT OF %s RETURNING *' % (table.name, self.assignment(table), name), 'DELETE FROM %s WHERE CURRENT OF %s RETURNING *' % (table.name, name))
-        compact = Op(0, "CALL retldb.compact('%s')" % self.choose(table.name, table.name, 'pt0'), kind='compact')
-        self.planned = [Op(number, 'FETCH NEXT FROM ' + name, ordered=True), compact, Op(number, change, many=table.many), Op(number, 'FETCH NEXT FROM ' + name, ordered=True),
-                        Op(number, change, many=table.many)]
-        if self.chance(0.5):
-            self.planned.insert(2, Op((number + 1) % SESSIONS, 'SELECT * FROM %s WHERE id = %d %s' % (table.name, self.hot, self.lock()), queues=table.key, many=not table.key))
-            self.planned.insert(3, compact)
+        tables = [t for t in self.tables if t.key and not t.partitioned]
+        sessions = self.some_sessions(machine, 2)
+        if not sessions or not tables:
+            return None
+        one, other = sessions
+        table, first = self.random.choice(tables), self.fresh(40)
+        self.number += 1
+        cursor = 'c%d' % self.number
+        compact = Op(0, "CALL retldb.compact('%s')" % table.name, kind='compact')
+        # two groups that are too small to stay
+        steps = [Op(one, 'SET retldb.row_store_rows = 0')] + [
+            Op(one, "INSERT INTO %s (id, a, b) SELECT i, i %% 12, 'v' || i %% 17 FROM generate_series(%d, %d) i" % (table.name, first + n, first + n + 19), many=True) for n in (0, 20)]
+        steps += [Op(other, 'BEGIN ISOLATION LEVEL ' + self.random.choice(self.levels)),
+                  Op(other, 'DECLARE %s NO SCROLL CURSOR FOR SELECT * FROM %s WHERE id = %d%s' % (cursor, table.name, first, self.choose('', '', ' FOR UPDATE', ' FOR SHARE'))),
+                  Op(other, 'FETCH NEXT FROM ' + cursor)]
+        if self.chance(0.4):
+            steps.append(Op(one, self.choose('UPDATE %s SET %s WHERE id = %d', 'DELETE FROM %s WHERE id = %d').replace('SET %s', 'SET a = 3') % (table.name, first), many=True))
+        steps.append(compact)
+        steps.append(Op(other, self.choose('UPDATE %s SET %s WHERE CURRENT OF %s RETURNING *' % (table.name, self.assignment(table), cursor),
+                                           'DELETE FROM %s WHERE CURRENT OF %s RETURNING *' % (table.name, cursor)), many=table.many))
+        steps += [compact, Op(other, 'DELETE FROM %s WHERE CURRENT OF %s RETURNING *' % (table.name, cursor), many=table.many), self.end(other)]
+        self.cursors[other].append((cursor, table, False))
+        self.planned += steps
+        return self.planned.pop(0)
 
     def drain(self, machine):
         """A command over many rows waits: end those whom it may wait for."""
@@ -563,8 +589,6 @@ END $$""")
             changes = self.chance(0.5)
             hold = not changes and self.chance(0.3)
             cursors.append((name, table, hold))
-            if not hold and self.chance(0.4):
-                self.plan_moved(number, name, table)
             if changes and self.chance(0.3):
                 return Op(number, 'DECLARE %s NO SCROLL CURSOR FOR SELECT * FROM %s WHERE id = %d' % (name, table.name, self.id()))
             if changes:
@@ -621,8 +645,12 @@ END $$""")
         table = self.random.choice(self.tables)
         kind = self.random.random()
         if kind < 0.6:
+            option = self.choose('', '', 'FREEZE', 'INDEX_CLEANUP ON', 'DISABLE_PAGE_SKIPPING', 'ANALYZE')
+            if option in ('FREEZE', 'DISABLE_PAGE_SKIPPING') and any(self.cursors):
+                # these wait for pages that a cursor has pinned, which nobody sees
+                option = ''
             # to cut the file off it would wait five seconds for those who use the table
-            return Op(number, 'VACUUM (%s) %s' % (', '.join(filter(None, [self.choose('', '', 'FREEZE', 'INDEX_CLEANUP ON', 'DISABLE_PAGE_SKIPPING', 'ANALYZE'), 'TRUNCATE %s' % self.chance(0.1)])), self.choose(table.name, table.name, 'log')), many=True)
+            return Op(number, 'VACUUM (%s) %s' % (', '.join(filter(None, [option, 'TRUNCATE %s' % self.chance(0.1)])), self.choose(table.name, table.name, 'log')), many=True)
         if kind < 0.7:
             return Op(number, 'VACUUM FULL ' + table.name, many=True)
         if kind < 0.8:
