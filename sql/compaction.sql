@@ -112,6 +112,23 @@ ALTER TABLE c_keys SET (order_by = 'v');
 CALL compact('c_keys');
 SELECT overlapping('c_keys', 'v'), count(*), sum(k), sum(w), faults('c_keys') FROM c_keys;
 
+-- links of moved groups go to free pages, if there are some: the file does not grow
+CREATE TABLE c_linked (a int, b text) USING retldb WITH (row_store_rows = 0, row_group_rows = 10000, vacuum_truncate = off);
+BEGIN;
+INSERT INTO c_linked SELECT i, md5(i::text) FROM generate_series(1, 20000) i;
+ROLLBACK;
+VACUUM c_linked;
+INSERT INTO c_linked SELECT i, md5(i::text) FROM generate_series(1, 2000) i;
+INSERT INTO c_linked SELECT i, md5(i::text) FROM generate_series(2001, 4000) i;
+BEGIN;
+SELECT count(*) FROM (SELECT FROM c_linked WHERE a % 1000 = 0 FOR UPDATE) x;
+COMMIT;
+SELECT pg_relation_size('c_linked') AS before \gset
+CALL compact('c_linked');
+SELECT pg_relation_size('c_linked') = :before AS no_growth, groups, faults('c_linked') FROM seen('c_linked');
+SELECT count(*), sum(a) FROM c_linked;
+DROP TABLE c_linked;
+
 -- rows that are not committed stay, those of aborted transactions are nobody's
 BEGIN;
 INSERT INTO c_full SELECT -i, 'undone' FROM generate_series(1, 100) i;

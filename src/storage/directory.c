@@ -335,17 +335,38 @@ RetlDirectoryAddRun(Relation rel, RetlGroup *group, RetlRun run)
 }
 
 /*
- * Append a run to a COMPLETE group.
+ * See directory.h.
+ */
+void
+RetlDirectorySetStubMapRoot(Relation rel, RetlGroup *group, BlockNumber root)
+{
+	RetlDirectoryChange change;
+
+	group->entry.stubMapRoot = root;
+	RetlChangeBegin(&change, rel);
+	(void) RetlChangeHeader(&change);
+	*RetlChangeEntry(&change, &group->slot) = group->entry;
+	RetlChangeFinish(&change);
+}
+
+/*
+ * Write one more run of a COMPLETE group.  Pages that it takes are its own before they are
+ * written, so a crash between leaves pages of it that mean nothing.
  */
 RetlRun
-RetlDirectoryAppendPages(Relation rel, RetlGroup *group, char *images, uint32 count)
+RetlDirectoryAddPages(Relation rel, RetlGroup *group, char *images, uint32 count)
 {
 	RetlRun		run;
 
 	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 	RetlDirectoryRefresh(rel, group);
-	run = RetlPagesAppend(rel, images, count, NULL);
-	RetlDirectoryAddRun(rel, group, run);
+	if (RetlDirectoryTakeRun(rel, group, count, &run))
+		RetlPagesOverwrite(rel, run.start, images, count, NULL);
+	else
+	{
+		run = RetlPagesAppend(rel, images, count, NULL);
+		RetlDirectoryAddRun(rel, group, run);
+	}
 	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 	return run;
 }

@@ -112,6 +112,13 @@ extern void RetlDirectoryAddGroup(Relation rel, uint64 groupId, uint64 rowBase,
 extern uint32 RetlDirectoryTakeFree(Relation rel, RetlGroup *group, uint32 wanted);
 
 /*
+ * Give one run of free pages to a COMPLETE group, the first in the file; false if there is
+ * none, or no room for it in the group's entry.  The caller holds the header's page lock,
+ * and has refreshed the entry.
+ */
+extern bool RetlDirectoryTakeRun(Relation rel, RetlGroup *group, uint32 length, RetlRun *run);
+
+/*
  * Make a page of the row store of the first free page, if that is before a block.
  * Returns it, or InvalidBlockNumber.  The caller holds ShareUpdateExclusiveLock: VACUUM
  * would take the page for one without an owner as long as it has no tuple.
@@ -126,11 +133,17 @@ extern BlockNumber RetlDirectoryGiveToHeap(Relation rel, BlockNumber before);
 extern void RetlDirectoryAddRun(Relation rel, RetlGroup *group, RetlRun run);
 
 /*
- * Append pages, given as images, to the end of the file and to a COMPLETE group,
- * past those of its byte string.  Takes the header's page lock.
+ * Write pages, given as images, for a COMPLETE group, past those of its byte string: to
+ * free pages, if there are as many side by side, else to the end of the file.  Takes the
+ * header's page lock.
  */
-extern RetlRun RetlDirectoryAppendPages(Relation rel, RetlGroup *group, char *images,
-										uint32 count);
+extern RetlRun RetlDirectoryAddPages(Relation rel, RetlGroup *group, char *images, uint32 count);
+
+/*
+ * Enter the root of a COMPLETE group's stub map, which is one of its pages.  The caller
+ * holds the header's page lock, and has refreshed the entry.
+ */
+extern void RetlDirectorySetStubMapRoot(Relation rel, RetlGroup *group, BlockNumber root);
 
 /* Set incompatFlags of the table's header. */
 extern void RetlDirectorySetIncompat(Relation rel, uint32 flags);

@@ -250,19 +250,47 @@ WriteRest(RetlDirectoryChange *change, FreeEntry *entry, RetlGroupEntry *onPage)
 }
 
 /*
- * Take pages off the beginning of an entry's first run.
+ * Take pages off the beginning of one of an entry's runs.
  */
 static RetlRun
-CutFirstRun(FreeEntry *entry, uint32 wanted)
+CutRun(FreeEntry *entry, int index, uint32 wanted)
 {
-	RetlRun    *first = &entry->runs[0];
-	RetlRun		taken = {first->start, Min(first->length, wanted)};
+	RetlRun    *run = &entry->runs[index];
+	RetlRun		taken = {run->start, Min(run->length, wanted)};
 
-	first->start += taken.length;
-	first->length -= taken.length;
-	if (first->length == 0)
-		memmove(first, first + 1, sizeof(RetlRun) * --entry->count);
+	run->start += taken.length;
+	run->length -= taken.length;
+	if (run->length == 0)
+		memmove(run, run + 1, sizeof(RetlRun) * (--entry->count - index));
 	return taken;
+}
+
+/*
+ * Write what a group has by now, and what is left of the entry from which it has it.
+ */
+static void
+WriteTaken(Relation rel, RetlGroup *group, const RetlRun *runs, int count, FreeEntry *entry)
+{
+	RetlDirectoryChange change;
+	RetlGroupEntry *onPage;
+	RetlGroupEntry *groupOnPage;
+
+	RetlChangeBegin(&change, rel);
+	(void) RetlChangeHeader(&change);
+	RetlChangeEntries(&change, &entry->group.slot, &group->slot, &onPage, &groupOnPage);
+	RetlStoreRuns(&group->entry, RetlChangeRunList(&change, &group->entry), runs, count);
+	*groupOnPage = group->entry;
+	WriteRest(&change, entry, onPage);
+}
+
+/*
+ * How many runs there is room for in a group's entry and its run list, if it has one.
+ */
+static int
+RunCapacity(const RetlGroup *group)
+{
+	return group->entry.runListBlock != RETLDB_NO_BLOCK ?
+		RETLDB_INLINE_RUNS + RETLDB_RUN_LIST_CAPACITY : RETLDB_INLINE_RUNS;
 }
 
 /*
@@ -271,7 +299,7 @@ CutFirstRun(FreeEntry *entry, uint32 wanted)
 static void
 TakeRunList(Relation rel, RetlGroup *group, FreeEntry *entry)
 {
-	BlockNumber block = CutFirstRun(entry, 1).start;
+	BlockNumber block = CutRun(entry, 0, 1).start;
 	PGAlignedBlock image;
 	RetlDirectoryChange change;
 	RetlGroupEntry *onPage;
@@ -296,14 +324,10 @@ TakeRunList(Relation rel, RetlGroup *group, FreeEntry *entry)
 static uint32
 TakeRuns(Relation rel, RetlGroup *group, FreeEntry *entry, uint32 wanted, BlockNumber end)
 {
-	RetlDirectoryChange change;
-	RetlGroupEntry *onPage;
-	RetlGroupEntry *groupOnPage;
 	uint32		taken = 0;
 	int			count;
 	RetlRun    *runs = RetlGroupGetRuns(rel, &group->entry, &count);
-	int			capacity = group->entry.runListBlock != RETLDB_NO_BLOCK ?
-		RETLDB_INLINE_RUNS + RETLDB_RUN_LIST_CAPACITY : RETLDB_INLINE_RUNS;
+	int			capacity = RunCapacity(group);
 
 	runs = repalloc(runs, sizeof(RetlRun) * (count + entry->count + 1));
 	while (taken < wanted && entry->count > 0 && entry->runs[0].start < end)
@@ -314,7 +338,7 @@ TakeRuns(Relation rel, RetlGroup *group, FreeEntry *entry, uint32 wanted, BlockN
 
 		if (!adjacent && count == capacity)
 			break;
-		cut = CutFirstRun(entry, wanted - taken);
+		cut = CutRun(entry, 0, wanted - taken);
 		if (adjacent)
 			runs[count - 1].length += cut.length;
 		else
@@ -322,12 +346,7 @@ TakeRuns(Relation rel, RetlGroup *group, FreeEntry *entry, uint32 wanted, BlockN
 		taken += cut.length;
 	}
 
-	RetlChangeBegin(&change, rel);
-	(void) RetlChangeHeader(&change);
-	RetlChangeEntries(&change, &entry->group.slot, &group->slot, &onPage, &groupOnPage);
-	RetlStoreRuns(&group->entry, RetlChangeRunList(&change, &group->entry), runs, count);
-	*groupOnPage = group->entry;
-	WriteRest(&change, entry, onPage);
+	WriteTaken(rel, group, runs, count, entry);
 	pfree(runs);
 	return taken;
 }
@@ -401,6 +420,59 @@ RetlDirectoryTakeFree(Relation rel, RetlGroup *group, uint32 wanted)
 	return taken;
 }
 
+/*
+ * The run of so many pages or more that is first in the file, of an entry without a run
+ * list.  NULL if there is none.
+ */
+static FreeEntry *
+FirstRunOf(const FreeEntries *found, uint32 length, int *index)
+{
+	FreeEntry  *first = NULL;
+
+	for (int i = 0; i < found->count; i++)
+	{
+		FreeEntry  *entry = &found->entries[i];
+		int			j = 0;
+
+		if (entry->group.entry.runListBlock != RETLDB_NO_BLOCK)
+			continue;
+		while (j < entry->count && entry->runs[j].length < length)
+			j++;
+		if (j < entry->count &&
+			(first == NULL || entry->runs[j].start < first->runs[*index].start))
+		{
+			first = entry;
+			*index = j;
+		}
+	}
+	return first;
+}
+
+/* See directory.h. */
+bool
+RetlDirectoryTakeRun(Relation rel, RetlGroup *group, uint32 length, RetlRun *run)
+{
+	FreeEntries found;
+	FreeEntry  *entry;
+	int			index = 0;
+	int			count;
+	RetlRun    *runs = RetlGroupGetRuns(rel, &group->entry, &count);
+
+	CollectFree(rel, &found);
+	entry = count < Min(RunCapacity(group), MAX_TAKEN_RUNS) ?
+		FirstRunOf(&found, length, &index) : NULL;
+	if (entry != NULL)
+	{
+		*run = CutRun(entry, index, length);
+		runs = repalloc(runs, sizeof(RetlRun) * (count + 1));
+		runs[count++] = *run;
+		WriteTaken(rel, group, runs, count, entry);
+	}
+	pfree(runs);
+	FreeFound(&found);
+	return entry != NULL;
+}
+
 /* See directory.h. */
 BlockNumber
 RetlDirectoryGiveToHeap(Relation rel, BlockNumber before)
@@ -420,7 +492,7 @@ RetlDirectoryGiveToHeap(Relation rel, BlockNumber before)
 		RetlDirectoryChange change;
 		RetlGroupEntry *onPage;
 
-		block = CutFirstRun(entry, 1).start;
+		block = CutRun(entry, 0, 1).start;
 		RetlChangeBegin(&change, rel);
 		RetlChangeHeader(&change)->ownedPages--;
 		onPage = RetlChangeEntry(&change, &entry->group.slot);
@@ -579,7 +651,7 @@ MoveRunList(Relation rel, FreeEntry *entry)
 
 	if (old == RETLDB_NO_BLOCK || entry->runs[0].start > old)
 		return;
-	content->runListBlock = CutFirstRun(entry, 1).start;
+	content->runListBlock = CutRun(entry, 0, 1).start;
 	entry->runs = repalloc(entry->runs, sizeof(RetlRun) * (entry->count + 1));
 	entry->runs[entry->count++] = (RetlRun) {old, 1};
 	qsort(entry->runs, entry->count, sizeof(RetlRun), RetlRunCompare);

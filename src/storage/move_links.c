@@ -93,7 +93,7 @@ RetlLinksWrite(Relation rel, RetlGroup *group, const uint32 *places, uint64 base
 			memcpy(page->u.places, places + firstRow, sizeof(uint32) * page->count);
 		}
 	}
-	first = RetlDirectoryAppendPages(rel, group, images, pages).start;
+	first = RetlDirectoryAddPages(rel, group, images, pages).start;
 	pfree(images);
 	return first;
 }

@@ -555,18 +555,33 @@ InitMapPage(char *image, uint64 groupId)
 }
 
 /*
- * Append empty leaves to the group's pages.  The caller holds the header's page
- * lock, and group->entry is fresh.
+ * Write empty leaves and add them to the group's pages: on free pages, if there are some,
+ * else at the end of the file.  The first one becomes the root if there is none yet.  The
+ * caller holds the header's page lock, and group->entry is fresh.
  */
 static RetlRun
 AddLeaves(Relation rel, RetlGroup *group, uint32 count, uint32 segmentCount)
 {
+	bool		isRoot = group->entry.stubMapRoot == RETLDB_NO_BLOCK;
 	char	   *images = palloc((Size) count * BLCKSZ);
 	RetlRun		run;
 
 	for (uint32 i = 0; i < count; i++)
 		InitMapPage(images + (Size) i * BLCKSZ, group->entry.groupId)->segmentCount = segmentCount;
-	run = RetlPagesAppend(rel, images, count, NULL);
+	if (RetlDirectoryTakeRun(rel, group, count, &run))
+	{
+		/* they are the group's before they are its map */
+		RetlPagesOverwrite(rel, run.start, images, count, NULL);
+		if (isRoot)
+			RetlDirectorySetStubMapRoot(rel, group, run.start);
+	}
+	else
+	{
+		run = RetlPagesAppend(rel, images, count, NULL);
+		if (isRoot)
+			group->entry.stubMapRoot = run.start;
+		RetlDirectoryAddRun(rel, group, run);
+	}
 	pfree(images);
 	return run;
 }
@@ -580,12 +595,7 @@ CreateMap(Relation rel, RetlGroup *group)
 	LockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 	RetlDirectoryRefresh(rel, group);
 	if (group->entry.stubMapRoot == RETLDB_NO_BLOCK)
-	{
-		RetlRun		run = AddLeaves(rel, group, 1, SegmentCount(&group->entry));
-
-		group->entry.stubMapRoot = run.start;
-		RetlDirectoryAddRun(rel, group, run);
-	}
+		(void) AddLeaves(rel, group, 1, SegmentCount(&group->entry));
 	UnlockPage(rel, RETLDB_HEADER_BLOCK, ExclusiveLock);
 }
 
@@ -667,7 +677,6 @@ DivideFirstLeaf(Relation rel, RetlGroup *group)
 	RetlPatch	patch;
 	uint32		division;
 
-	RetlDirectoryAddRun(rel, group, run);
 	buffers[0] = ReadMapPage(rel, entry, entry->stubMapRoot, BUFFER_LOCK_EXCLUSIVE);
 	buffers[1] = ReadMapPage(rel, entry, run.start, BUFFER_LOCK_EXCLUSIVE);
 	buffers[2] = ReadMapPage(rel, entry, run.start + 1, BUFFER_LOCK_EXCLUSIVE);
@@ -722,7 +731,6 @@ TakeSparePage(Relation rel, RetlGroup *group, RetlStubMapPage *rootCopy)
 		uint32		count = Min(CountLeaves(rootCopy) / SPARE_SHARE + 1, MAX_SPARE_PAGES);
 		RetlRun		run = AddLeaves(rel, group, count, 1);
 
-		RetlDirectoryAddRun(rel, group, run);
 		rootCopy->spareBlock = run.start;
 		rootCopy->spareCount = run.length;
 	}

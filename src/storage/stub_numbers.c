@@ -41,7 +41,7 @@ RetlStubNumbersWrite(Relation rel, RetlGroup *group, const RetlStubNumber *numbe
 			content->entries[j] = numbers[first + j].row |
 				numbers[first + j].number << RETL_STUB_ROW_BITS;
 	}
-	run = RetlDirectoryAppendPages(rel, group, images, pages);
+	run = RetlDirectoryAddPages(rel, group, images, pages);
 	pfree(images);
 	return run;
 }

@@ -26,6 +26,13 @@
 #include "visibility/row_move.h"
 #include "visibility/stub.h"
 
+/*
+ * Anchors of a page that are taken away together, at most.  Each time the page is logged
+ * as a whole; and each anchor needs the lock of a map, of which the server has room for a
+ * limited number.
+ */
+#define ANCHORS_AT_ONCE	32
+
 /* The stub of a row that was moved. */
 typedef struct MovedStub
 {
@@ -194,7 +201,7 @@ RetlMoveTakeAway(Relation rel, RetlMove *move, TransactionId oldestXmin)
 	{
 		int			first = i;
 
-		while (i < move->oldCount &&
+		while (i < move->oldCount && i - first < ANCHORS_AT_ONCE &&
 			   move->old[i].group->entry.anchorBlock == move->old[first].group->entry.anchorBlock)
 			i++;
 		TakeAnchors(rel, move->old + first, i - first, oldestXmin);
