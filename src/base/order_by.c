@@ -20,6 +20,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "base/compat.h"
 #include "base/order_by.h"
 
 /* ---------------------------------------------------------------------
@@ -213,6 +214,14 @@ ResolveColumn(const RetlOrderColumn *column, TupleDesc tupdesc, int elevel, Retl
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" named in option \"order_by\" does not exist",
 						column->name)));
+		return false;
+	}
+	if (RetlIsVirtual(TupleDescAttr(tupdesc, key->attnum - 1)))
+	{
+		ereport(elevel,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" named in option \"order_by\" is not stored", column->name),
+				 errdetail("Virtual columns are computed when they are read.")));
 		return false;
 	}
 	typeOid = TupleDescAttr(tupdesc, key->attnum - 1)->atttypid;
