@@ -81,7 +81,9 @@ InitChunk(RetlChunkReader *chunk, RetlBytesReader *bytes, const RetlFooterHeader
 	chunk->stats = stats;
 	chunk->context = context;
 	chunk->buffers = &chunk->ownBuffers;
-	chunk->ownBuffers.context = context;
+	chunk->ownBuffers.raw.context = context;
+	chunk->ownBuffers.stored = &chunk->ownStored;
+	chunk->ownStored.context = context;
 	chunk->unitIndex = UINT32_MAX;
 	chunk->prefetchDistance = bytes->prefetchDistance;
 	chunk->overflow.bytes = bytes;
@@ -144,7 +146,7 @@ StopStream(RetlChunkReader *chunk)
 void
 RetlChunkUseBuffers(RetlChunkReader *chunk, RetlChunkBuffers *buffers)
 {
-	Assert(chunk->ownBuffers.raw == NULL && chunk->ownBuffers.stored == NULL);
+	Assert(chunk->ownBuffers.raw.bytes == NULL && chunk->ownStored.bytes == NULL);
 	chunk->buffers = buffers;
 }
 
@@ -262,36 +264,32 @@ RetlChunkUseCache(RetlChunkReader *chunk, RetlCacheEntry *group, const RetlCache
  * ---------------------------------------------------------------------
  */
 
-/* Make a buffer large enough; its content is lost. */
+/* Make room for so many bytes; what was there is lost. */
 static void
-EnsureBuffer(MemoryContext context, uint8 **buffer, uint32 *capacity, uint32 size)
+EnsureRoom(RetlRoom *room, uint32 size)
 {
-	if (size <= *capacity)
+	if (size <= room->capacity)
 		return;
-	if (*buffer != NULL)
-		pfree(*buffer);
-	*buffer = NULL;
-	*capacity = 0;
-	*buffer = MemoryContextAlloc(context, size);
-	*capacity = size;
+	if (room->bytes != NULL)
+		pfree(room->bytes);
+	room->bytes = NULL;
+	room->capacity = 0;
+	room->bytes = MemoryContextAlloc(room->context, size);
+	room->capacity = size;
 }
 
 /* Room for so many bytes of a unit. */
 static void
 EnsureRaw(RetlChunkReader *chunk, uint32 size)
 {
-	RetlChunkBuffers *buffers = chunk->buffers;
-
-	EnsureBuffer(buffers->context, &buffers->raw, &buffers->rawCapacity, size);
+	EnsureRoom(&chunk->buffers->raw, size);
 }
 
 /* Room for so many bytes of a unit as it is stored. */
 static void
 EnsureStored(RetlChunkReader *chunk, uint32 size)
 {
-	RetlChunkBuffers *buffers = chunk->buffers;
-
-	EnsureBuffer(buffers->context, &buffers->stored, &buffers->storedCapacity, size);
+	EnsureRoom(chunk->buffers->stored, size);
 }
 
 /*
@@ -307,7 +305,7 @@ ReadUnit(RetlChunkReader *chunk, const RetlUnit *unit, uint8 *dst)
 	if (unit->storedLength < unit->rawLength)
 	{
 		EnsureStored(chunk, unit->storedLength);
-		stored = chunk->buffers->stored;
+		stored = chunk->buffers->stored->bytes;
 	}
 	RetlBytesReaderReadStream(chunk->bytes, chunk->stream,
 							  chunk->column.chunkOffset + unit->offset,
@@ -599,10 +597,11 @@ ReadUnitToBuffer(RetlChunkReader *chunk, uint32 unitIndex, const RetlUnit *unit)
 		chunk->starts = MemoryContextAlloc(chunk->context,
 										   chunk->view.piecesPerUnit * sizeof(uint32));
 	EnsureRaw(chunk, unit->rawLength);
-	problem = ReadUnit(chunk, unit, chunk->buffers->raw);
+	problem = ReadUnit(chunk, unit, chunk->buffers->raw.bytes);
 	if (problem == NULL)
-		problem = FindPieces(chunk, unitIndex, chunk->buffers->raw, unit->rawLength, chunk->starts);
-	chunk->unit = chunk->buffers->raw;
+		problem = FindPieces(chunk, unitIndex, chunk->buffers->raw.bytes, unit->rawLength,
+							 chunk->starts);
+	chunk->unit = chunk->buffers->raw.bytes;
 	chunk->unitLength = unit->rawLength;
 	chunk->pieceStarts = chunk->starts;
 	return problem;
@@ -721,7 +720,7 @@ static const char *
 ReadPieceHead(RetlChunkReader *chunk, uint32 pieceIndex, uint64 offset, uint32 length,
 			  RetlPieceView *piece)
 {
-	uint8	   *bytes = chunk->buffers->raw;
+	uint8	   *bytes = chunk->buffers->raw.bytes;
 	RetlPieceHeader header;
 	const char *problem;
 
@@ -816,21 +815,22 @@ ReadPiece(RetlChunkReader *chunk, uint32 pieceIndex, const RetlUnit *unit, RetlP
 		if (end - start >= PARTIAL_MIN_LENGTH)
 			return ReadPieceHead(chunk, pieceIndex, offset + start, end - start, piece);
 		RetlBytesReaderReadVerified(chunk->bytes, offset + start, end - start,
-									chunk->buffers->raw);
+									chunk->buffers->raw.bytes);
 		chunk->stats->bytesRead += end - start;
-		bytes = chunk->buffers->raw;
+		bytes = chunk->buffers->raw.bytes;
 	}
 	else
 	{
 		EnsureRaw(chunk, unit->rawLength);
 		EnsureStored(chunk, unit->storedLength);
 		RetlBytesReaderReadVerified(chunk->bytes, offset, unit->storedLength,
-									chunk->buffers->stored);
+									chunk->buffers->stored->bytes);
 		chunk->stats->bytesRead += unit->storedLength;
-		if (!RetlDecompressBeginning(chunk->column.compression, chunk->buffers->raw, unit->rawLength, end,
-									 chunk->buffers->stored, unit->storedLength))
+		if (!RetlDecompressBeginning(chunk->column.compression, chunk->buffers->raw.bytes,
+									 unit->rawLength, end,
+									 chunk->buffers->stored->bytes, unit->storedLength))
 			return "unit cannot be decompressed";
-		bytes = chunk->buffers->raw + start;
+		bytes = chunk->buffers->raw.bytes + start;
 	}
 	return RetlPieceParse(bytes, end - start, RetlPieceRowCount(&chunk->view, pieceIndex),
 						  chunk->overflowLength, piece);

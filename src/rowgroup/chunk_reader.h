@@ -21,14 +21,23 @@
 #include "rowgroup/read_cache.h"
 #include "storage/group_bytes.h"
 
-/* Room for units, which may serve one chunk after the other. */
-typedef struct RetlChunkBuffers
+/* Room for bytes, made as large as needed. */
+typedef struct RetlRoom
 {
 	MemoryContext context;
-	uint8	   *raw;
-	uint32		rawCapacity;
-	uint8	   *stored;			/* as read */
-	uint32		storedCapacity;
+	uint8	   *bytes;
+	uint32		capacity;
+} RetlRoom;
+
+/*
+ * Room for units, which may serve one chunk after the other.  Units as they are read are
+ * there only until they are decompressed, so all open chunks may use the same room for
+ * them: it stays in the processor's cache.
+ */
+typedef struct RetlChunkBuffers
+{
+	RetlRoom	raw;
+	RetlRoom   *stored;			/* as read */
 } RetlChunkBuffers;
 
 typedef struct RetlChunkReader
@@ -90,6 +99,7 @@ typedef struct RetlChunkReader
 	/* buffers */
 	RetlChunkBuffers *buffers;	/* ownBuffers, or the caller's */
 	RetlChunkBuffers ownBuffers;
+	RetlRoom	ownStored;
 	uint32	   *starts;			/* [view.piecesPerUnit] */
 } RetlChunkReader;
 
@@ -115,8 +125,8 @@ extern void RetlChunkOpenCached(RetlChunkReader *chunk, RetlBytesReader *bytes,
 								MemoryContext context);
 
 /*
- * After opening, and before a piece is asked for: read into these buffers, which
- * no other open chunk may use.
+ * After opening, and before a piece is asked for: read into these buffers.  That for raw
+ * units no other open chunk may use.
  */
 extern void RetlChunkUseBuffers(RetlChunkReader *chunk, RetlChunkBuffers *buffers);
 

@@ -41,6 +41,7 @@ RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy, RetlReadStats
 	reader->strategy = strategy;
 	reader->stats = stats != NULL ? stats : &reader->ownStats;
 	reader->context = context;
+	reader->stored.context = context;
 	reader->groupContext = AllocSetContextCreate(context, "retldb row group",
 												 ALLOCSET_SMALL_SIZES);
 	reader->scratchContext = AllocSetContextCreate(context, "retldb filter",
@@ -338,7 +339,8 @@ GetColumn(RetlGroupReader *reader, AttrNumber attnum)
 		column->context = AllocSetContextCreate(reader->context, "retldb column",
 												ALLOCSET_SMALL_SIZES);
 		column->name = MemoryContextStrdup(reader->context, ColumnName(reader, attnum));
-		column->buffers.context = reader->context;
+		column->buffers.raw.context = reader->context;
+		column->buffers.stored = &reader->stored;
 		column->builderContext = AllocSetContextCreate(reader->context, "retldb vector builder",
 													   ALLOCSET_SMALL_SIZES);
 		reader->columns[attnum - 1] = column;

@@ -56,6 +56,7 @@ struct RetlGroupReader
 	MemoryContext scratchContext;	/* reset after each use */
 	int			columnCapacity;
 	RetlColumnReader **columns; /* [attnum - 1]; NULL until asked for */
+	RetlRoom	stored;			/* for units as they are read, of all columns */
 
 	/* the cache */
 	bool		cached;			/* is it used? */
