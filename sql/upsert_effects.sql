@@ -168,5 +168,13 @@ CREATE TABLE effects_heap_2 PARTITION OF effects_heap FOR VALUES FROM (1000) TO 
 SELECT plan('INSERT INTO effects_heap SELECT i, i FROM generate_series(1, 100) i ON CONFLICT (id) DO UPDATE SET v = excluded.v');
 DROP TABLE effects_heap;
 
-SELECT twins('DROP TABLE t, seen, s');
+-- more partitions than are remembered, in turn
+SELECT twins(c) FROM (VALUES
+	('CREATE TABLE many (id int PRIMARY KEY, v text, n int) PARTITION BY HASH (id)'),
+	('DO $d$ BEGIN FOR i IN 0..69 LOOP EXECUTE format(''CREATE TABLE many_%s PARTITION OF many FOR VALUES WITH (MODULUS 70, REMAINDER %s)'', i, i); END LOOP; END $d$'),
+	('INSERT INTO many SELECT i, ''v'' || i, i FROM generate_series(1, 5000) i'),
+	('INSERT INTO many SELECT i * 919 % 6007, ''w'', i FROM generate_series(1, 3000) i ON CONFLICT (id) DO UPDATE SET n = many.n + excluded.n, v = many.v || excluded.v'),
+	('INSERT INTO many SELECT i * 919 % 6007, ''x'', i FROM generate_series(1, 3000) i ON CONFLICT (id) DO UPDATE SET n = many.n + excluded.n')) v(c);
+SELECT same('SELECT tableoid::regclass, * FROM many');
+SELECT twins('DROP TABLE t, seen, s, many');
 DROP FUNCTION effects_twins, parts_twins, effects_trigger, effects_others, effects_statement;

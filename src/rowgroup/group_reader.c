@@ -89,8 +89,8 @@ StopStreams(RetlGroupReader *reader)
 }
 
 /* Forget the group the reader was at. */
-static void
-CloseGroup(RetlGroupReader *reader)
+void
+RetlGroupReaderClose(RetlGroupReader *reader)
 {
 	StopStreams(reader);
 	reader->open = false;
@@ -193,7 +193,7 @@ RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry)
 
 	if (reader->open && memcmp(&reader->entry, entry, sizeof(*entry)) == 0)
 		return;
-	CloseGroup(reader);
+	RetlGroupReaderClose(reader);
 	reader->entry = *entry;
 	if (entry->footerLength < sizeof(RetlFooterHeader) ||
 		entry->footerLength > entry->dataLength ||

@@ -92,6 +92,9 @@ extern void RetlGroupReaderUseStreams(RetlGroupReader *reader, bool use);
 /* Turn to a COMPLETE group: reads and checks its footer (header part only). */
 extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *entry);
 
+/* Give up the group that is open, if one is, and the memory that it takes. */
+extern void RetlGroupReaderClose(RetlGroupReader *reader);
+
 /*
  * Of the group that is open, start reading a column's first bytes in the
  * background, as many as are prefetched at once.  Nothing if it is open already.

@@ -33,8 +33,11 @@
 #include "visibility/stub.h"
 #include "visibility/touch.h"
 
-/* Tables that are remembered. */
-#define TABLES		8
+/* Tables that are remembered: rows may go to many partitions in turn. */
+#define TABLES		64
+
+/* Those of which a group is kept open, with the columns that were read of it. */
+#define OPEN_TABLES	8
 
 /* Rows that are fetched from a vector one by one, before all of it is decoded. */
 #define SINGLE_ROWS	4
@@ -72,6 +75,7 @@ typedef struct OpenRow
 
 
 static FetchTable tables[TABLES];
+static FetchTable *latest = &tables[0];
 static uint64 now = 0;			/* counts uses */
 static bool registered = false; /* for relcache invalidations */
 static OpenRow openRow;
@@ -115,6 +119,16 @@ Invalidate(Datum arg, Oid relid)
 }
 
 /*
+ * Is this what is remembered of a table, and still good?
+ */
+static inline bool
+IsOf(const FetchTable *table, Relation rel)
+{
+	return table->context != NULL && table->relid == RelationGetRelid(rel) && !table->stale &&
+		RetlLocatorEquals(table->locator, RetlRelationLocator(rel));
+}
+
+/*
  * The place of a table: its own, or the one that was used longest ago, emptied.
  */
 static FetchTable *
@@ -122,12 +136,17 @@ PlaceOf(Relation rel)
 {
 	FetchTable *oldest = &tables[0];
 
+	if (IsOf(latest, rel))
+		return latest;
 	for (int i = 0; i < TABLES; i++)
 	{
 		if (tables[i].context != NULL && tables[i].relid == RelationGetRelid(rel))
 		{
-			if (!tables[i].stale && RetlLocatorEquals(tables[i].locator, RetlRelationLocator(rel)))
-				return &tables[i];
+			if (IsOf(&tables[i], rel))
+			{
+				latest = &tables[i];
+				return latest;
+			}
 			oldest = &tables[i];
 			break;
 		}
@@ -135,7 +154,8 @@ PlaceOf(Relation rel)
 			oldest = &tables[i];
 	}
 	DropTable(oldest);
-	return oldest;
+	latest = oldest;
+	return latest;
 }
 
 /*
@@ -372,6 +392,30 @@ RetlFetchLostRow(Relation rel, ItemPointer tid, HeapTupleHeader anchor)
  */
 
 /*
+ * A group of a table without one is going to be opened: close that of another table if
+ * too many are.
+ */
+static void
+CloseOldest(void)
+{
+	FetchTable *oldest = NULL;
+	int			count = 0;
+
+	for (int i = 0; i < TABLES; i++)
+	{
+		if (tables[i].openGroup == 0)
+			continue;
+		count++;
+		if (oldest == NULL || tables[i].lastUse < oldest->lastUse)
+			oldest = &tables[i];
+	}
+	if (count < OPEN_TABLES)
+		return;
+	oldest->openGroup = 0;
+	RetlGroupReaderClose(oldest->reader);
+}
+
+/*
  * Turn to a row whose columns are wanted.
  */
 RetlFetched
@@ -390,6 +434,8 @@ RetlFetchOpen(Relation rel, ItemPointer tid)
 	row = rowNumber - group->entry.rowBase;
 	if (table->openGroup != group->entry.groupId)
 	{
+		if (table->openGroup == 0)
+			CloseOldest();
 		table->openGroup = 0;
 		RetlGroupReaderSetSingle(table->reader, true);
 		RetlGroupReaderOpen(table->reader, &group->entry);
