@@ -39,13 +39,6 @@
 /* Pages that are read under the lock between looks at whether somebody waits for it. */
 #define WAITER_PAGES		32
 
-/* Runs of FREE entries, by start. */
-typedef struct FreeRuns
-{
-	int			count;
-	RetlRun    *runs;
-} FreeRuns;
-
 /*
  * The first block behind all that are owned by the header, the directory (unless that
  * can be moved) and groups that are not FREE.  The runs of those that are go to
@@ -54,12 +47,11 @@ typedef struct FreeRuns
  */
 static BlockNumber
 OwnedEnd(Relation rel, const RetlDirectory *directory, bool locked, bool movable,
-		 FreeRuns *freeRuns)
+		 RetlRuns *freeRuns)
 {
 	BlockNumber end = RETLDB_HEADER_BLOCK + 1;
 
-	freeRuns->count = 0;
-	freeRuns->runs = palloc(sizeof(RetlRun));
+	*freeRuns = (RetlRuns) {0, NULL};
 	for (int i = 0; i < directory->pageCount && !movable; i++)
 	{
 		end = Max(end, directory->header->directoryBlocks[i] + 1);
@@ -75,11 +67,7 @@ OwnedEnd(Relation rel, const RetlDirectory *directory, bool locked, bool movable
 		if (entry->runListBlock != RETLDB_NO_BLOCK)
 			end = Max(end, entry->runListBlock + 1);
 		if (entry->state == RETL_GROUP_FREE)
-		{
-			freeRuns->runs = repalloc(freeRuns->runs, sizeof(RetlRun) * (freeRuns->count + count + 1));
-			memcpy(freeRuns->runs + freeRuns->count, runs, sizeof(RetlRun) * count);
-			freeRuns->count += count;
-		}
+			RetlRunsAdd(freeRuns, runs, count);
 		else
 		{
 			for (int j = 0; j < count; j++)
@@ -87,7 +75,7 @@ OwnedEnd(Relation rel, const RetlDirectory *directory, bool locked, bool movable
 		}
 		pfree(runs);
 	}
-	qsort(freeRuns->runs, freeRuns->count, sizeof(RetlRun), RetlRunCompare);
+	RetlRunsSort(freeRuns);
 	return end;
 }
 
@@ -126,7 +114,7 @@ static BlockNumber
 FindNeeded(Relation rel, bool locked, bool movable)
 {
 	RetlDirectory *directory = RetlDirectoryRead(rel);
-	FreeRuns	freeRuns;
+	RetlRuns	freeRuns;
 	BlockNumber end = OwnedEnd(rel, directory, locked, movable, &freeRuns);
 	BlockNumber needed = RelationGetNumberOfBlocks(rel);
 	int			i = freeRuns.count - 1;
@@ -174,7 +162,7 @@ RetlVacuumTruncate(Relation rel, int attempts)
 	BlockNumber before = RelationGetNumberOfBlocks(rel);
 	BlockNumber removable;
 	BlockNumber needed;
-	FreeRuns	freeRuns;
+	RetlRuns	freeRuns;
 
 	/* what has an owner might be unknown */
 	if (retldb_skip_damaged_groups)

@@ -386,13 +386,12 @@ CompareEnds(const void *one, const void *other)
  */
 static Place *
 FindPlaces(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *plan,
-		   int *placeCount, RetlRun **freeRuns, int *freeCount)
+		   int *placeCount, RetlRuns *freeRuns)
 {
 	Place	   *places = palloc(sizeof(Place) * Max(directory->groupCount, 1));
 
 	*placeCount = 0;
-	*freeRuns = palloc(sizeof(RetlRun));
-	*freeCount = 0;
+	*freeRuns = (RetlRuns) {0, NULL};
 	for (int i = 0; i < directory->groupCount; i++)
 	{
 		RetlGroup  *group = &directory->groups[i];
@@ -402,11 +401,7 @@ FindPlaces(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *
 
 		CHECK_FOR_INTERRUPTS();
 		if (group->entry.state == RETL_GROUP_FREE)
-		{
-			*freeRuns = repalloc_huge(*freeRuns, sizeof(RetlRun) * (*freeCount + count + 1));
-			memcpy(*freeRuns + *freeCount, runs, sizeof(RetlRun) * count);
-			*freeCount += count;
-		}
+			RetlRunsAdd(freeRuns, runs, count);
 		else
 		{
 			for (int j = 0; j < count; j++)
@@ -419,7 +414,7 @@ FindPlaces(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *
 		pfree(runs);
 	}
 	qsort(places, *placeCount, sizeof(Place), CompareEnds);
-	qsort(*freeRuns, *freeCount, sizeof(RetlRun), RetlRunCompare);
+	RetlRunsSort(freeRuns);
 	return places;
 }
 
@@ -427,12 +422,12 @@ FindPlaces(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *
  * How many free pages are before a block.
  */
 static uint64
-FreeBefore(const RetlRun *freeRuns, int freeCount, BlockNumber end)
+FreeBefore(const RetlRuns *freeRuns, BlockNumber end)
 {
 	uint64		pages = 0;
 
-	for (int i = 0; i < freeCount && freeRuns[i].start < end; i++)
-		pages += Min(freeRuns[i].length, end - freeRuns[i].start);
+	for (int i = 0; i < freeRuns->count && freeRuns->runs[i].start < end; i++)
+		pages += Min(freeRuns->runs[i].length, end - freeRuns->runs[i].start);
 	return pages;
 }
 
@@ -472,12 +467,11 @@ PlanRelocation(Relation rel, const RetlDirectory *directory, RetlCompactPlan *pl
 	BlockNumber pages = RelationGetNumberOfBlocks(rel);
 	uint64		needed = 0;
 	uint64		freePages;
-	RetlRun    *freeRuns;
-	int			freeCount;
+	RetlRuns	freeRuns;
 	int			count;
-	Place	   *places = FindPlaces(rel, directory, plan, &count, &freeRuns, &freeCount);
+	Place	   *places = FindPlaces(rel, directory, plan, &count, &freeRuns);
 
-	freePages = FreeBefore(freeRuns, freeCount, pages);
+	freePages = FreeBefore(&freeRuns, pages);
 	if (pages < MIN_RELOCATION_PAGES || freePages < pages * FREE_SHARE)
 		return false;
 	if (plan->otherPageCount > 0 &&
@@ -497,7 +491,7 @@ PlanRelocation(Relation rel, const RetlDirectory *directory, RetlCompactPlan *pl
 			continue;
 		/* with a run list, perhaps; one that grows has got other options meanwhile */
 		needed += group->entry.pageCount + 1;
-		if (needed > FreeBefore(freeRuns, freeCount, places[i].end) ||
+		if (needed > FreeBefore(&freeRuns, places[i].end) ||
 			!IsCandidate(rel, group, plan))
 			break;
 		plan->groups[plan->groupCount++] = group;

@@ -180,3 +180,23 @@ RetlPageRead(Relation rel, BlockNumber blkno, RetlPageKind kind, uint64 groupId,
 	RetlPageCheck(rel, BufferGetPage(buffer), blkno, kind, groupId, sequence);
 	return buffer;
 }
+
+/* See column_page.h. */
+Buffer
+RetlPageReadNamed(Relation rel, BlockNumber blkno, RetlPageKind kind, uint64 groupId,
+				  uint32 sequence, int lockMode, bool checkChecksum, const char *what)
+{
+	Buffer		buffer;
+	const char *problem;
+
+	if (blkno == RETLDB_HEADER_BLOCK || blkno >= RETLDB_FIRST_ROW_BLOCK)
+		RetlReportDamagedGroup(rel, groupId, NULL,
+							   psprintf("a page of %s is outside the table", what));
+	buffer = checkChecksum ? RetlReadSinglePage(rel, blkno, NULL) : ReadBuffer(rel, blkno);
+	LockBuffer(buffer, lockMode);
+	problem = RetlPageProblem(BufferGetPage(buffer), blkno, kind, groupId, sequence,
+							  checkChecksum);
+	if (problem != NULL)
+		RetlReportDamagedPage(rel, blkno, problem);
+	return buffer;
+}

@@ -73,4 +73,12 @@ extern Buffer RetlPageRead(Relation rel, BlockNumber blkno, RetlPageKind kind,
 						   uint64 groupId, uint32 sequence, int lockMode,
 						   BufferAccessStrategy strategy);
 
+/*
+ * The same for a page that a row group's own data name ("its links"), so that the block may
+ * be anywhere; checksum if asked.  Caller checks the content.
+ */
+extern Buffer RetlPageReadNamed(Relation rel, BlockNumber blkno, RetlPageKind kind,
+								uint64 groupId, uint32 sequence, int lockMode,
+								bool checkChecksum, const char *what);
+
 #endif							/* RETLDB_COLUMN_PAGE_H */

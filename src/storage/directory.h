@@ -92,6 +92,17 @@ extern RetlRun *RetlGroupGetKnownRuns(Relation rel, const RetlGroupEntry *entry,
 /* qsort() comparator of page runs: in the order of the file. */
 extern int	RetlRunCompare(const void *one, const void *other);
 
+/* Runs that are collected, of several entries; {0, NULL}: none yet. */
+typedef struct RetlRuns
+{
+	int			count;
+	RetlRun    *runs;
+} RetlRuns;
+
+/* Add some, and bring all into the order of the file. */
+extern void RetlRunsAdd(RetlRuns *all, const RetlRun *runs, int count);
+extern void RetlRunsSort(RetlRuns *all);
+
 /* Is this entry plausible in itself?  NULL or a static text. */
 extern const char *RetlGroupEntryProblem(const RetlGroupEntry *entry, BlockNumber nblocks);
 

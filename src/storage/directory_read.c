@@ -406,3 +406,23 @@ RetlRunCompare(const void *one, const void *other)
 
 	return left < right ? -1 : left > right;
 }
+
+/* See directory.h. */
+void
+RetlRunsAdd(RetlRuns *all, const RetlRun *runs, int count)
+{
+	if (count == 0)
+		return;
+	all->runs = all->runs == NULL ? palloc_extended(sizeof(RetlRun) * count, MCXT_ALLOC_HUGE) :
+		repalloc_huge(all->runs, sizeof(RetlRun) * (all->count + count));
+	memcpy(all->runs + all->count, runs, sizeof(RetlRun) * count);
+	all->count += count;
+}
+
+/* See directory.h. */
+void
+RetlRunsSort(RetlRuns *all)
+{
+	if (all->count > 1)
+		qsort(all->runs, all->count, sizeof(RetlRun), RetlRunCompare);
+}

@@ -110,12 +110,9 @@ static Buffer
 ReadPage(Relation rel, const RetlGroupEntry *entry, BlockNumber block, uint32 sequence,
 		 const RetlLinkPage **content)
 {
-	Buffer		buffer;
+	Buffer		buffer = RetlPageReadNamed(rel, block, RETL_PAGE_LINKS, entry->groupId, sequence,
+										   BUFFER_LOCK_SHARE, true, "its links");
 
-	if (block == RETLDB_HEADER_BLOCK || block >= RETLDB_FIRST_ROW_BLOCK)
-		RetlReportDamagedGroup(rel, entry->groupId, NULL, "a page of its links is outside the table");
-	buffer = RetlPageRead(rel, block, RETL_PAGE_LINKS, entry->groupId, sequence,
-						  BUFFER_LOCK_SHARE, NULL);
 	*content = (const RetlLinkPage *) RetlPageGetPayload(BufferGetPage(buffer));
 	if ((*content)->kind == RETL_LINKS_RUNS
 		? sequence != 0 || (*content)->count > RETLDB_LINK_RUNS_CAPACITY

@@ -60,6 +60,34 @@ LogPages(Relation rel, Buffer *buffers, int count)
 }
 
 /*
+ * Pin the pages of the visibility map that consecutive pages need, two at most, and make
+ * sure of room for a WAL record.  It may extend and read the map, so no buffer may be locked.
+ */
+static void
+PrepareBatch(Relation rel, BlockNumber first, int count, Buffer *mapBuffers)
+{
+	mapBuffers[0] = mapBuffers[1] = InvalidBuffer;
+	visibilitymap_pin(rel, first, &mapBuffers[0]);
+	if (!visibilitymap_pin_ok(first + count - 1, mapBuffers[0]))
+		visibilitymap_pin(rel, first + count - 1, &mapBuffers[1]);
+	if (RelationNeedsWAL(rel))
+		XLogEnsureRecordSpace(BATCH_PAGES - 1, 0);
+}
+
+/*
+ * Release what PrepareBatch has pinned.
+ */
+static void
+ReleaseMap(Buffer *mapBuffers)
+{
+	for (int i = 0; i < 2; i++)
+	{
+		if (BufferIsValid(mapBuffers[i]))
+			ReleaseBuffer(mapBuffers[i]);
+	}
+}
+
+/*
  * Set the visibility map bits of locked, filled pages.  The map pages must
  * have been pinned: two of them at most for a batch.
  */
@@ -87,14 +115,9 @@ WriteBatch(Relation rel, BlockNumber first, bool extend, char *images, int count
 		   BufferAccessStrategy strategy)
 {
 	Buffer		buffers[BATCH_PAGES];
-	Buffer		mapBuffers[2] = {InvalidBuffer, InvalidBuffer};
+	Buffer		mapBuffers[2];
 
-	/* may extend and read the map: before any buffer is locked */
-	visibilitymap_pin(rel, first, &mapBuffers[0]);
-	if (!visibilitymap_pin_ok(first + count - 1, mapBuffers[0]))
-		visibilitymap_pin(rel, first + count - 1, &mapBuffers[1]);
-	if (RelationNeedsWAL(rel))
-		XLogEnsureRecordSpace(BATCH_PAGES - 1, 0);
+	PrepareBatch(rel, first, count, mapBuffers);
 
 	for (int i = 0; i < count; i++)
 	{
@@ -114,11 +137,7 @@ WriteBatch(Relation rel, BlockNumber first, bool extend, char *images, int count
 
 	for (int i = 0; i < count; i++)
 		UnlockReleaseBuffer(buffers[i]);
-	for (int i = 0; i < 2; i++)
-	{
-		if (BufferIsValid(mapBuffers[i]))
-			ReleaseBuffer(mapBuffers[i]);
-	}
+	ReleaseMap(mapBuffers);
 }
 
 /*
@@ -221,15 +240,10 @@ RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 wanted, uint64 gro
 {
 	int			count = Min(wanted, BATCH_PAGES);
 	Buffer		buffers[BATCH_PAGES];
-	Buffer		mapBuffers[2] = {InvalidBuffer, InvalidBuffer};
+	Buffer		mapBuffers[2];
 	int			taken;
 
-	/* may extend and read the map: before any buffer is locked */
-	visibilitymap_pin(rel, first, &mapBuffers[0]);
-	if (!visibilitymap_pin_ok(first + count - 1, mapBuffers[0]))
-		visibilitymap_pin(rel, first + count - 1, &mapBuffers[1]);
-	if (RelationNeedsWAL(rel))
-		XLogEnsureRecordSpace(BATCH_PAGES - 1, 0);
+	PrepareBatch(rel, first, count, mapBuffers);
 
 	taken = LockBarePages(rel, first, count, buffers);
 	if (taken > 0)
@@ -249,11 +263,7 @@ RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 wanted, uint64 gro
 	}
 	for (int i = 0; i < taken; i++)
 		UnlockReleaseBuffer(buffers[i]);
-	for (int i = 0; i < 2; i++)
-	{
-		if (BufferIsValid(mapBuffers[i]))
-			ReleaseBuffer(mapBuffers[i]);
-	}
+	ReleaseMap(mapBuffers);
 	/* heap looks for room elsewhere */
 	for (int i = 0; i < taken; i++)
 		RecordPageWithFreeSpace(rel, first + i, 0);

@@ -142,17 +142,10 @@ ContentProblem(const RetlStubMapPage *content, const RetlGroupEntry *entry)
 static Buffer
 ReadMapPage(Relation rel, const RetlGroupEntry *entry, BlockNumber block, int lockMode)
 {
-	Buffer		buffer;
-	const char *problem;
+	Buffer		buffer = RetlPageReadNamed(rel, block, RETL_PAGE_STUB_MAP, entry->groupId, 0,
+										   lockMode, false, "its stub map");
+	const char *problem = ContentProblem(ContentOf(buffer), entry);
 
-	if (block == RETLDB_HEADER_BLOCK || block >= RETLDB_FIRST_ROW_BLOCK)
-		RetlReportDamagedGroup(rel, entry->groupId, NULL, "a page of its stub map is outside the table");
-	buffer = ReadBuffer(rel, block);
-	LockBuffer(buffer, lockMode);
-	problem = RetlPageProblem(BufferGetPage(buffer), block, RETL_PAGE_STUB_MAP, entry->groupId,
-							  0, false);
-	if (problem == NULL)
-		problem = ContentProblem(ContentOf(buffer), entry);
 	if (problem != NULL)
 		RetlReportDamagedPage(rel, block, problem);
 	return buffer;

@@ -53,14 +53,12 @@ static Buffer
 ReadPage(Relation rel, const RetlGroupEntry *entry, RetlRun pages, uint32 sequence,
 		 const RetlStubNumberPage **content)
 {
-	BlockNumber block = pages.start + sequence;
-	Buffer		buffer;
+	/* a page that is not among them is no page of the table's */
+	BlockNumber block = sequence < pages.length ? pages.start + sequence : InvalidBlockNumber;
+	Buffer		buffer = RetlPageReadNamed(rel, block, RETL_PAGE_STUB_NUMBERS, entry->groupId,
+										   sequence, BUFFER_LOCK_SHARE, true,
+										   "its stub numbers");
 
-	if (sequence >= pages.length || block == RETLDB_HEADER_BLOCK || block >= RETLDB_FIRST_ROW_BLOCK)
-		RetlReportDamagedGroup(rel, entry->groupId, NULL,
-							   "a page of its stub numbers is outside the table");
-	buffer = RetlPageRead(rel, block, RETL_PAGE_STUB_NUMBERS, entry->groupId, sequence,
-						  BUFFER_LOCK_SHARE, NULL);
 	*content = (const RetlStubNumberPage *) RetlPageGetPayload(BufferGetPage(buffer));
 	if ((*content)->count == 0 || (*content)->count > RETLDB_STUB_NUMBERS_CAPACITY)
 		RetlReportDamagedPage(rel, block, "invalid stub numbers");

@@ -41,16 +41,9 @@ $primary->safe_psql('postgres',
 sub change
 {
 	my ($client) = @_;
-	my $some = sprintf('client = %d AND id %% %d = %d', $client, 997, int rand 997);
-	my $range = sprintf('client = %d AND id BETWEEN %d AND %d', $client, map { ($_, $_ + 60) } int rand 60000);
-	my $where = ($some, $range)[ int rand 2 ];
-	my @changes = (
-		"UPDATE {t} SET n = n + 1 WHERE $where",
-		"UPDATE {t} SET v = v || ''+'' WHERE $where",
-		"DELETE FROM {t} WHERE $where",
-		sprintf("INSERT INTO {t} SELECT %d, i, ''new'', 0 FROM generate_series(%d, %d) i", $client, map { ($_, $_ + 100) } int rand 60000));
+	my @conditions = ('id % 997 = ' . int rand 997, random_range(60000, 60));
 
-	return "CALL on_both('" . $changes[ int rand @changes ] . "');\n";
+	return random_change($client, \@conditions, 'DELETE FROM {t} WHERE {where}', random_rows($client, 60000, 100));
 }
 
 # A client's transactions.

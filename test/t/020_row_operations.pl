@@ -45,21 +45,16 @@ $primary->safe_psql('postgres',
 sub change
 {
 	my ($client) = @_;
-	my $some = sprintf('client = %d AND id %% %d = %d', $client, 211, int rand 211);
-	my $range = sprintf('client = %d AND id BETWEEN %d AND %d', $client, map { ($_, $_ + 150) } int rand 40000);
-	# so many that their stubs are made many at once
-	my $many = sprintf('client = %d AND id %% 5 = %d', $client, int rand 5);
-	my $stretch = sprintf('client = %d AND id BETWEEN %d AND %d', $client, map { ($_, $_ + 4000) } int rand 40000);
-	my $where = ($some, $range, $some, $range, $many, $stretch)[ int rand 6 ];
-	my @changes = (
-		"UPDATE {t} SET n = n + 1 WHERE $where",
-		"UPDATE {t} SET v = v || ''+'' WHERE $where",
-		"UPDATE {t} SET v = repeat(''long '', 800), id = id + 1 WHERE $where AND id % 50 = 0",
-		"DELETE FROM {t} WHERE $where",
-		"DELETE FROM {t} WHERE $where AND n::int % 2 = 0",
-		sprintf("INSERT INTO {t} SELECT %d, i, ''new'', 0 FROM generate_series(%d, %d) i", $client, map { ($_, $_ + 300) } int rand 40000));
+	my $some = 'id % 211 = ' . int rand 211;
+	my $range = random_range(40000, 150);
+	# the last two are of so many that their stubs are made many at once
+	my @conditions = ($some, $range, $some, $range, 'id % 5 = ' . int rand 5, random_range(40000, 4000));
 
-	return "CALL on_both('" . $changes[ int rand @changes ] . "');\n";
+	return random_change($client, \@conditions,
+		"UPDATE {t} SET v = repeat(''long '', 800), id = id + 1 WHERE {where} AND id % 50 = 0",
+		'DELETE FROM {t} WHERE {where}',
+		'DELETE FROM {t} WHERE {where} AND n::int % 2 = 0',
+		random_rows($client, 40000, 300));
 }
 
 # A transaction of a client; a line "done" follows when it is committed.

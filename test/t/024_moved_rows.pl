@@ -53,19 +53,14 @@ CALL on_both('INSERT INTO {t}u SELECT i, 0 FROM generate_series(1, 3000) i')));
 sub change
 {
 	my ($client) = @_;
-	my $where = sprintf('client = %d AND id BETWEEN %d AND %d', $client, map { ($_, $_ + 100) } int rand 30000);
 	my $key = int rand 4000;
-	my @changes = (
-		"UPDATE {t} SET n = n + 1 WHERE $where",
-		"UPDATE {t} SET v = v || ''+'' WHERE $where",
-		"UPDATE {t} SET v = repeat(''long '', 800), id = id + 1 WHERE $where AND id % 20 = 0",
-		"DELETE FROM {t} WHERE $where AND n::int % 2 = 0",
-		sprintf("INSERT INTO {t} SELECT %d, i, ''new'', 0 FROM generate_series(%d, %d) i", $client, map { ($_, $_ + 40) } int rand 30000),
-		"INSERT INTO {t}u SELECT i, 1 FROM generate_series($key, $key + 20) i ON CONFLICT (k) DO UPDATE SET n = {t}u.n + 1",
-		"INSERT INTO {t}u SELECT i, 1 FROM generate_series($key, $key + 20) i ON CONFLICT (k) DO UPDATE SET n = {t}u.n + 1",
-		"UPDATE {t}u SET n = n + 1 WHERE k = $key");
+	my $upsert = "INSERT INTO {t}u SELECT i, 1 FROM generate_series($key, $key + 20) i ON CONFLICT (k) DO UPDATE SET n = {t}u.n + 1";
 
-	return "CALL on_both('" . $changes[ int rand @changes ] . "');\n";
+	return random_change($client, [ random_range(30000, 100) ],
+		"UPDATE {t} SET v = repeat(''long '', 800), id = id + 1 WHERE {where} AND id % 20 = 0",
+		'DELETE FROM {t} WHERE {where} AND n::int % 2 = 0',
+		random_rows($client, 30000, 40),
+		$upsert, $upsert, "UPDATE {t}u SET n = n + 1 WHERE k = $key");
 }
 
 # A transaction of a client; a line "done" follows when it is committed.

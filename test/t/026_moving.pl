@@ -93,19 +93,7 @@ CREATE TABLE stayed_heap USING heap AS TABLE stayed;
 CREATE VIEW links AS SELECT block, lp FROM generate_series(1, pg_relation_size('stayed') / 8192 - 1) block,
 	LATERAL heap_page_items(get_raw_page('stayed', block::int)) WHERE t_ctid::text LIKE '(21%';});
 my $difference = make_twins($node, 'stayed', 'stayed_heap');
-my $links = 0;
-for (my $timeout = 20; $timeout < 3000; $timeout *= 1.04)
-{
-	my ($result) = sqlstate($node, sprintf("SET statement_timeout = '%dms'; CALL retldb.compact('stayed')", $timeout));
-	# it was done: from the beginning
-	if ($result eq '')
-	{
-		$node->safe_psql('postgres', "TRUNCATE stayed; INSERT INTO stayed TABLE stayed_heap");
-		$timeout *= 0.7;
-	}
-	$links = $node->safe_psql('postgres', 'SELECT count(*) FROM links');
-	last if $links > 500;
-}
+my ($links) = give_up_moves($node, 500, "TRUNCATE stayed; INSERT INTO stayed TABLE stayed_heap");
 cmp_ok($links, '>', 500, "$links rows have links of an aborted move");
 is($node->safe_psql('postgres', $difference), '0', 'they are where they were');
 my $rows = 'ctid IN (SELECT format(\'(%s,%s)\', block, lp)::tid FROM links)';

@@ -158,20 +158,7 @@ CREATE VIEW links AS SELECT block, lp FROM generate_series(1, pg_relation_size('
 	LATERAL heap_page_items(get_raw_page('stayed', block::int)) WHERE t_infomask2 & 4096 <> 0 AND t_ctid <> format('(%s,%s)', block, lp)::tid;
 });
 my $difference = make_twins($node, 'stayed', 'stayed_heap');
-my ($links, $times) = (0, 0);
-for (my $timeout = 20; $timeout < 20000 && $times < 400; $timeout *= 1.03)
-{
-	my ($result) = sqlstate($node, sprintf("SET statement_timeout = '%dms'; CALL retldb.compact('stayed')", $timeout));
-	$times++;
-	# it was done: from the beginning
-	if ($result eq '')
-	{
-		$node->safe_psql('postgres', "TRUNCATE stayed; INSERT INTO stayed TABLE stayed_heap; BEGIN; SELECT FROM stayed WHERE a % 3 = 0 FOR UPDATE; ROLLBACK");
-		$timeout *= 0.7;
-	}
-	$links = $node->safe_psql('postgres', 'SELECT count(*) FROM links');
-	last if $links > 0;
-}
+my ($links, $times) = give_up_moves($node, 0, "TRUNCATE stayed; INSERT INTO stayed TABLE stayed_heap; BEGIN; SELECT FROM stayed WHERE a % 3 = 0 FOR UPDATE; ROLLBACK");
 cmp_ok($links, '>', 0, "$links groups have links of an aborted move, after $times tries");
 is($node->safe_psql('postgres', $difference), '0', 'their rows are where they were');
 $node->safe_psql('postgres', "CALL on_both('UPDATE {t} SET b = b || ''!'' WHERE a % 10 IN (1, 3)')");

@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  new_server start_standby seed_random make_twins create_batches batch_sql batches_agree verify_clean
+  new_server start_standby seed_random make_twins random_range random_rows random_change give_up_moves create_batches batch_sql batches_agree verify_clean
   crash_and_restart start_script finish_script errors_of sqlstate log_complaints rows without_checksums set_page_field set_header_field
 );
 
@@ -57,6 +57,60 @@ BEGIN
 	EXECUTE replace(command, '{t}', '$twin');
 END \$\$));
 	return "SELECT (SELECT count(*) FROM (TABLE $table EXCEPT ALL TABLE $twin) a) + (SELECT count(*) FROM (TABLE $twin EXCEPT ALL TABLE $table) b)";
+}
+
+# A condition on ids below $keys: so many, from a random one on.
+sub random_range
+{
+	my ($keys, $length) = @_;
+	my $first = int rand $keys;
+
+	return "id BETWEEN $first AND " . ($first + $length);
+}
+
+# A command that gives a client new rows of such ids, of twins (client, id, v, n).
+sub random_rows
+{
+	my ($client, $keys, $length) = @_;
+	my $first = int rand $keys;
+
+	return "INSERT INTO {t} SELECT $client, i, ''new'', 0 FROM generate_series($first, " . ($first + $length) . ') i';
+}
+
+# A random change of some of a client's rows in both of such twins: two updates, or one of
+# the given commands, in which {where} stands for one of the given conditions.
+sub random_change
+{
+	my ($client, $conditions, @commands) = @_;
+	my $where = "client = $client AND " . $conditions->[ int rand @$conditions ];
+
+	unshift @commands, 'UPDATE {t} SET n = n + 1 WHERE {where}', "UPDATE {t} SET v = v || ''+'' WHERE {where}";
+	my $command = $commands[ int rand @commands ];
+	$command =~ s/\{where\}/$where/;
+	return "CALL on_both('$command');\n";
+}
+
+# Compaction of table "stayed" that is cancelled after some time, a bit longer each time,
+# until view "links" has more than $least rows: they tell of a move that was given up after
+# something had been taken away.  Whenever compaction is done instead, $again, a command,
+# fills the table anew.  Returns how many there are and how often it was tried.
+sub give_up_moves
+{
+	my ($node, $least, $again) = @_;
+	my ($links, $times) = (0, 0);
+
+	for (my $timeout = 20; $timeout < 20000 && $times < 400 && $links <= $least; $timeout *= 1.03)
+	{
+		my ($result) = sqlstate($node, sprintf("SET statement_timeout = '%dms'; CALL retldb.compact('stayed')", $timeout));
+		$times++;
+		if ($result eq '')
+		{
+			$node->safe_psql('postgres', $again);
+			$timeout *= 0.7;
+		}
+		$links = $node->safe_psql('postgres', 'SELECT count(*) FROM links');
+	}
+	return ($links, $times);
 }
 
 # The tables of the batch protocol.
