@@ -259,7 +259,7 @@ END $$""")
             if op.kind != 'sql' or machine.sessions[op.session].op is None:
                 return op
         if self.chance(0.03):
-            return self.choose(self.plan_locks, self.plan_moved)(machine)
+            return self.choose(self.plan_locks, self.plan_moved, self.plan_own_changes)(machine)
         if self.chance(0.08):
             # what they like is a few rows of any table, or one row only
             self.hot = self.random.randint(1, 60)
@@ -304,8 +304,13 @@ END $$""")
             steps.append((other, self.choose('COMMIT', 'ROLLBACK')))
         steps.append((one, self.choose('DELETE FROM %s WHERE id = %d' % (table.name, i), 'UPDATE %s SET id = %d WHERE id = %d' % (table.name, self.fresh(1), i),
                                        'UPDATE %s SET a = 1 WHERE id = %d' % (table.name, i), "UPDATE %s SET b = repeat('long', 700) WHERE id = %d" % (table.name, i))))
-        steps.append((third, 'SELECT * FROM %s WHERE id = %d %s' % (table.name, i, self.lock())))
-        steps.append((one, self.choose('COMMIT', 'ROLLBACK', 'SAVEPOINT s2')))
+        if self.chance(0.25):
+            # what one's own lock was stays
+            steps = steps[:1] + [(one, 'SELECT * FROM %s WHERE id = %d FOR %s' % (table.name, i, self.choose('UPDATE', 'UPDATE', 'SHARE')))] + steps[-1:]
+        ask = lambda: 'SELECT * FROM %s WHERE id = %d %s' % (table.name, i, self.lock())
+        steps.append((third, ask()))
+        steps.append((one, self.choose('COMMIT', 'COMMIT', 'ROLLBACK', 'SAVEPOINT s2')))
+        steps.append((third, ask()))
         self.planned += [Op(n, sql, many=sql in ('COMMIT', 'ROLLBACK'), queues=sql.startswith('SELECT')) for n, sql in steps]
         return self.planned.pop(0)
 
@@ -317,6 +322,23 @@ END $$""")
         sessions = self.random.sample(free, count)
         self.planned = [self.end(n) for n in sessions if machine.sessions[n].connections[0].status != pq.IDLE]
         return sessions
+
+    def plan_own_changes(self, machine):
+        """A cursor does not see what its own transaction has changed since."""
+        tables = [t for t in self.tables if t.key and not t.many]
+        sessions = self.some_sessions(machine, 1)
+        if not sessions or not tables:
+            return None
+        one, table, i = sessions[0], self.random.choice(tables), self.random.randint(1, 60)
+        self.number += 1
+        cursor = 'c%d' % self.number
+        change = lambda: self.choose('DELETE FROM %s WHERE id = %d' % (table.name, i + self.random.randint(0, 4)), 'UPDATE %s SET a = 5 WHERE id BETWEEN %d AND %d' % (table.name, i, i + 3),
+                                     'INSERT INTO %s (id, a) VALUES (%d, 5)' % (table.name, i + self.random.randint(0, 4)))
+        steps = ['BEGIN ISOLATION LEVEL ' + self.random.choice(self.levels), change(), 'SAVEPOINT s1',
+                 'DECLARE %s CURSOR FOR SELECT * FROM %s WHERE id BETWEEN %d AND %d ORDER BY id' % (cursor, table.name, i, i + 5), change(), change(),
+                 'FETCH 10 FROM ' + cursor, self.choose('ROLLBACK TO s1', 'RELEASE s1'), 'SELECT * FROM %s WHERE id BETWEEN %d AND %d' % (table.name, i, i + 5), self.choose('COMMIT', 'ROLLBACK')]
+        self.planned += [Op(one, sql, many=not sql.startswith('SELECT')) for sql in steps]
+        return self.planned.pop(0)
 
     def plan_moved(self, machine):
         """Rows that a cursor has read are moved before they are changed."""
@@ -384,6 +406,11 @@ END $$""")
             return Op(number, "%s PREPARED '%s'" % (self.choose('COMMIT', 'ROLLBACK'), gid), many=True)
         if kind < 0.72:
             return self.setting(number)
+        tables = [t for t in self.tables if t.key]
+        if kind < 0.76 and not self.whole_scans:
+            # what is not changed is not locked, so this is a transaction of its own
+            op = self.upsert_many(number, self.random.choice(tables))
+            return Op(number, 'SET LOCAL retldb.suppress_noop = on; ' + op.sql, many=True)
         return self.statement(number)
 
     def inside(self, number):

@@ -288,11 +288,20 @@ class Serial:
         self.random.shuffle(sessions)
         sessions = sessions[:self.choose(2, 2, 3)]
         rows = [(self.choose(*self.tables), self.choose(self.random.randint(1, ROWS), self.random.randint(ROWS, self.top))) for _ in sessions]
+        moves = self.choose(0, 0, 1, 2)
+        if moves and self.chance(0.7):
+            # all in small groups that are new and will be merged
+            table = self.choose(*self.tables)
+            rows = [(table, self.top + i) for i, _ in enumerate(sessions)]
+            # and nobody's snapshot is older
+            self.planned += [(n, 'commit', None) for n, s in enumerate(self.sessions) if s.transaction]
+            self.planned += [(sessions[0], 'begin', None), (sessions[0], 'load', (table, 0)), (sessions[0], 'commit', None)]
+        start = len(self.planned)
         left = [[(number, 'begin', None), (number, 'read', rows[i]), (number, 'write', rows[i - 1]), (number, 'commit', None)] for i, number in enumerate(sessions)]
         while any(left):
             self.planned.append(self.random.choice([steps for steps in left if steps]).pop(0))
-        for _ in range(self.choose(0, 0, 1, 2)):
-            self.planned.insert(self.random.randrange(len(self.planned)), (0, 'compact', self.choose(*rows)))
+        for _ in range(moves):
+            self.planned.insert(self.random.randrange(start + 1, len(self.planned)), (0, 'compact', self.choose(*rows)))
 
     def planned_step(self):
         number, what, row = self.planned.pop(0)
@@ -305,6 +314,11 @@ class Serial:
             self.begin_transaction(number)
         elif what == 'commit':
             self.end(number)
+        elif what == 'load':
+            if not session.transaction.read_only:
+                session.connection.rows('SET retldb.row_store_rows = 0')
+                self.number += 1
+                self.load(number, session.transaction, row[0], self.number)
         elif not (what == 'write' and session.transaction.read_only):
             self.pin = row[1]
             (self.read if what == 'read' else self.write)(number, session.transaction, row[0])

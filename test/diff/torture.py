@@ -19,6 +19,8 @@ What may differ, and nothing else:
 - DDL on an index that an open cursor of the session uses, for plans differ (55006);
 - a serialization failure of a transaction whose snapshot is older than a compaction,
   which may have moved the row (docs/limits.md), whatever heap says of it;
+- a serialization failure on heap alone, of a transaction with an older snapshot, after updates that
+  changed nothing (suppress_noop);
 - with --background, what commands do that do not wait (SKIP LOCKED, NOWAIT): a row that
   is just being moved is locked to them;
 - serialization failures at SERIALIZABLE, which depend on what scans and pages

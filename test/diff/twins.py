@@ -149,6 +149,7 @@ class Machine:
         self.databases = ['torture_' + side for side in SIDES]
         self.subscribers = ['subscriber_' + side for side in SIDES] if server.subscribers else []
         self.sessions = [Session() for _ in range(SESSIONS)]
+        self.noops = False          # updates have left rows alone on one side
         self.settled = None         # who waited for whom when they were looked at last
         self.done = []
         self.counts = {}
@@ -388,6 +389,9 @@ class Machine:
         """Why one side may fail alone, as a name, or None."""
         if states[0] == '40001' and states[1] != '40001' and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
             return 'apart by compaction'
+        # heap has written rows anew that nothing has changed
+        if states == [None, '40001'] and self.noops and session.kept:
+            return 'apart by rows that were left alone'
         # a row that is just being moved is taken for locked by those who do not wait
         if self.background and ('SKIP LOCKED' in op.sql or (states == ['55P03', None] and 'NOWAIT' in op.sql)):
             return 'apart by a moving row'
@@ -464,6 +468,7 @@ class Machine:
             session.kept = 'REPEATABLE READ' in op.sql or 'SERIALIZABLE' in op.sql
         if 'SERIALIZABLE' in op.sql:
             session.serializable = True
+        self.noops |= 'suppress_noop' in op.sql
         session.op = op
         for side in (0, 1):
             session.connections[side].send(op.text(side))
