@@ -93,11 +93,11 @@ SELECT effects_twins(noop, 'CREATE TRIGGER b BEFORE INSERT OR UPDATE ON t FOR EA
 	'INSERT INTO s SELECT i * 2 + 3000, repeat(''w'', 100), 1 FROM generate_series(1, 1000) i', 'INSERT INTO t SELECT id, v FROM s WHERE id > 4000') FROM (VALUES ('off'), ('on')) v(noop);
 RESET work_mem;
 
--- views that check rows, and policies
-SELECT effects_twins('on', 'CREATE VIEW w AS SELECT id, v, n FROM t WHERE n < 50 WITH CHECK OPTION',
+-- views that check rows, and policies (newer minor versions look first whether the row in the way can be seen by the view, 55000)
+SELECT replace(effects_twins('on', 'CREATE VIEW w AS SELECT id, v, n FROM t WHERE n < 50 WITH CHECK OPTION',
 	'INSERT INTO w SELECT id, v, n FROM s ON CONFLICT (id) DO UPDATE SET n = excluded.n',
 	'INSERT INTO w SELECT id, v, n FROM s WHERE n < 50 ON CONFLICT (id) DO UPDATE SET n = excluded.n + 10',
-	'INSERT INTO w SELECT id, v, n FROM s WHERE n < 40 ON CONFLICT (id) DO UPDATE SET n = excluded.n + 10');
+	'INSERT INTO w SELECT id, v, n FROM s WHERE n < 40 ON CONFLICT (id) DO UPDATE SET n = excluded.n + 10'), '55000', '44000') AS effects_twins;
 CREATE ROLE retldb_upserter;
 GRANT USAGE ON SCHEMA twin_heap, twin_retldb TO retldb_upserter;
 SELECT effects_twins('on', 'GRANT ALL ON t, s TO retldb_upserter', 'ALTER TABLE t ENABLE ROW LEVEL SECURITY',
