@@ -378,8 +378,9 @@ GroupState(RetlAnalyzeScan *scan, TransactionId oldestXmin)
 }
 
 /*
- * The next row to be sampled of the current block, in the way of heap: rows of
- * transactions in progress count for those transactions only.
+ * The next row to be sampled of the current block, in the way of heap: rows that a
+ * transaction in progress inserts count for that one only, those that it deletes
+ * for all others.
  */
 bool
 retldb_scan_analyze_next_tuple(TableScanDesc sscan, TransactionId OldestXmin,
@@ -394,7 +395,8 @@ retldb_scan_analyze_next_tuple(TableScanDesc sscan, TransactionId OldestXmin,
 	while (scan->nextRow < scan->endRow)
 	{
 		state = GroupState(scan, OldestXmin);
-		if (state == HEAPTUPLE_LIVE || (state == HEAPTUPLE_INSERT_IN_PROGRESS && scan->own))
+		if (state == HEAPTUPLE_LIVE || (state == HEAPTUPLE_INSERT_IN_PROGRESS && scan->own) ||
+			(state == HEAPTUPLE_DELETE_IN_PROGRESS && !scan->own))
 		{
 			uint32		row = scan->nextRow++;
 
@@ -404,7 +406,7 @@ retldb_scan_analyze_next_tuple(TableScanDesc sscan, TransactionId OldestXmin,
 			StoreGroupRow(scan, row, slot);
 			return true;
 		}
-		if (state == HEAPTUPLE_DEAD || state == HEAPTUPLE_RECENTLY_DEAD)
+		if (state != HEAPTUPLE_INSERT_IN_PROGRESS)
 			*deadrows += scan->endRow - scan->nextRow;
 		scan->nextRow = scan->endRow;
 	}

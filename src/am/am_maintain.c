@@ -112,19 +112,23 @@ EstimateRowStore(Relation rel, const RetlDirectory *directory)
 }
 
 /*
- * Put right how many rows the cumulative statistics take the table to have.
- * Reporting a VACUUM once more would count it twice.
+ * Put right how many rows the cumulative statistics take the table to have, and how
+ * many of them are dead: those of groups that were deleted as a whole count as one to
+ * heap's VACUUM.  Reporting a VACUUM once more would count it twice.
  */
 static void
-SetLiveTuples(Relation rel, double tuples)
+SetTuples(Relation rel, double tuples, double dying)
 {
+	PgStat_StatTabEntry *stats;
 	PgStat_EntryRef *entry;
 
 	if (!pgstat_track_counts || rel->rd_rel->relisshared)
 		return;
 	entry = pgstat_get_entry_ref_locked(PGSTAT_KIND_RELATION, MyDatabaseId,
 										RelationGetRelid(rel), false);
-	RetlLiveTuples(&((PgStatShared_Relation *) entry->shared_stats)->stats) = (PgStat_Counter) tuples;
+	stats = &((PgStatShared_Relation *) entry->shared_stats)->stats;
+	RetlLiveTuples(stats) = (PgStat_Counter) tuples;
+	RetlDeadTuples(stats) += (PgStat_Counter) dying;
 	pgstat_unlock_entry(entry);
 }
 
@@ -133,7 +137,7 @@ SetLiveTuples(Relation rel, double tuples)
  * put right what it wrote to pg_class and to the cumulative statistics.
  */
 static void
-UpdateStatistics(Relation rel, double tuples)
+UpdateStatistics(Relation rel, double tuples, double dying)
 {
 	BlockNumber allVisible;
 	BlockNumber allFrozen;
@@ -141,7 +145,7 @@ UpdateStatistics(Relation rel, double tuples)
 	visibilitymap_count(rel, &allVisible, &allFrozen);
 	RetlUpdateRelstats(rel, RelationGetNumberOfBlocks(rel), tuples, allVisible, allFrozen);
 	RetlVacuumIndexStatistics(rel, tuples);
-	SetLiveTuples(rel, tuples);
+	SetTuples(rel, tuples, dying);
 }
 
 /*
@@ -156,6 +160,7 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	VacuumParams heapParams = *params;
 	double		rowStoreRows;
 	double		groupRows;
+	double		dyingRows;
 
 	heapParams.truncate = VACOPTVALUE_DISABLED;
 	/* without indexes heap lets go of all dead line pointers */
@@ -163,12 +168,12 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 		RetlStubsReap(rel, RetlDirectoryRead(rel), bstrategy);
 	heap_vacuum_rel(rel, &heapParams, bstrategy);
 	rowStoreRows = EstimateRowStore(rel, RetlDirectoryRead(rel));
-	groupRows = RetlVacuumRowGroups(rel, params, bstrategy, rowStoreRows);
+	groupRows = RetlVacuumRowGroups(rel, params, bstrategy, rowStoreRows, &dyingRows);
 	if (!retldb_skip_damaged_groups)
 		RetlDirectoryMergeFree(rel);
 	retldb_truncation_missed = params->truncate != VACOPTVALUE_DISABLED &&
 		!RetlVacuumTruncate(rel, TRUNCATE_ATTEMPTS);
 	RetlVacuumReclaim(rel, bstrategy);
-	UpdateStatistics(rel, rowStoreRows + groupRows);
+	UpdateStatistics(rel, rowStoreRows + groupRows, dyingRows);
 	retldb_vacuums++;
 }

@@ -8,7 +8,8 @@
  * The stub knows nothing of who inserted the row; so the group's anchor is asked
  * first whether the row may be touched at all.  Compaction may be moving the row
  * meanwhile, or have moved it since our snapshot was taken: a row that has a stub has
- * the same one in both places, others look as if they had been updated.
+ * the same one in both places, others look as if they had been updated.  Or all rows
+ * of the group are deleted at once (visibility/group_delete.h), none of which has a stub.
  *
  * A new version of a row always goes to the row store, and the stub's t_ctid
  * leads to it, so from there on chains of versions are heap's.
@@ -112,26 +113,33 @@ WaitForUpdater(Relation rel, LockWaitPolicy policy, TransactionId xid, ItemPoint
 }
 
 /*
- * Set the failure data of a row that compaction has moved, or is moving, while it had
- * no stub.  To whoever looks for its latest version it has been updated.
+ * Set the failure data of a row without a stub whose group is being taken away, or was,
+ * and say what has become of it.  "result" tells who does that: ourselves
+ * (TM_SelfModified), a transaction in progress (TM_BeingModified), or one that has
+ * committed.  It was deleted with all rows of the group; or moved by compaction,
+ * which to whoever looks for its latest version is an update.
  */
 static TM_Result
-RowIsMoved(RetlStubChange *change, TransactionId mover, TM_Result result)
+RowIsLeaving(RetlStubChange *change, const RetlAnchorLeaving *leaving, TM_Result result)
 {
 	change->tmfd->ctid = change->row;
-	change->tmfd->xmax = mover;
-	change->tmfd->cmax = InvalidCommandId;
+	change->tmfd->xmax = leaving->xid;
+	change->tmfd->cmax = leaving->cmax;
+	if (result != TM_Updated)
+		return result;
+	if (leaving->deleted)
+		return TM_Deleted;
 	/* if its group was copied by VACUUM FULL, it has no links */
-	if (result == TM_Updated &&
-		!RetlFindMovedGroupRow(change->rel, &change->row, &change->tmfd->ctid))
+	if (!RetlFindMovedGroupRow(change->rel, &change->row, &change->tmfd->ctid))
 		ReportMoved(change->rel);
-	return result;
+	return TM_Updated;
 }
 
 /*
- * Find the group of a row, and see that it may be touched by this command.  A group
- * that is being taken away, or was, is one whose rows are moved: those that have
- * stubs can be touched here as well as where they are now.
+ * Find the group of a row, and see that it may be touched by this command.  If it is
+ * being taken away by somebody else, or was, rows that have stubs can be touched all
+ * the same, here as well as where they were moved to; a group that is deleted has no
+ * such rows.
  */
 static TM_Result
 FindTouchableGroup(RetlStubChange *change, RetlGroup *group, uint32 *row,
@@ -147,6 +155,8 @@ FindTouchableGroup(RetlStubChange *change, RetlGroup *group, uint32 *row,
 			break;
 		case TM_Invisible:
 			return TM_Invisible;
+		case TM_SelfModified:
+			return RowIsLeaving(change, leaving, TM_SelfModified);
 		default:
 			/* only a snapshot that VACUUM FULL does not wait for gets here then */
 			if (!TransactionIdIsValid(leaving->xid))
@@ -203,12 +213,12 @@ TouchRow(RetlStubChange *change, LockWaitPolicy policy)
 			if (TransactionIdIsInProgress(leaving.xid))
 			{
 				if (!change->wait)
-					return RowIsMoved(change, leaving.xid, TM_BeingModified);
+					return RowIsLeaving(change, &leaving, TM_BeingModified);
 				if (!WaitForUpdater(rel, policy, leaving.xid, &change->row))
 					return TM_WouldBlock;
 			}
 			else if (TransactionIdDidCommit(leaving.xid))
-				return RowIsMoved(change, leaving.xid, TM_Updated);
+				return RowIsLeaving(change, &leaving, TM_Updated);
 			CHECK_FOR_INTERRUPTS();
 		}
 	}
@@ -788,7 +798,8 @@ LookAtColumnarVersion(Relation rel, ItemPointer tid, Snapshot snapshot, Version 
 /*
  * Rows that were moved before VACUUM FULL copied them have lost where they have gone.
  * A row that has, or had, a stub is deleted: a group without living rows has no links
- * either, and VACUUM FULL copies a deleted row as a tuple.
+ * either, and VACUUM FULL copies a deleted row as a tuple.  The t_ctid of a group that
+ * was deleted looks like an update.
  */
 static void
 CheckNotMoved(Relation rel, ItemPointer tid)

@@ -76,6 +76,7 @@ typedef struct GroupsVacuum
 	BufferAccessStrategy strategy;
 	double		rowStoreRows;
 	double		liveRows;		/* of row groups */
+	double		dyingRows;		/* of groups that were deleted, but not for everybody */
 	DeadGroups	dead;
 
 	int			indexCount;
@@ -169,6 +170,23 @@ AddGoneRows(Relation rel, DeadGroups *dead, RetlGroup *group)
 	}
 	MemoryContextSwitchTo(oldContext);
 	return known + count;
+}
+
+/*
+ * Look at a group whose anchor stands.  Rows that were moved are counted where they are
+ * now.
+ */
+static void
+AddStandingGroup(GroupsVacuum *vacuum, RetlGroup *group)
+{
+	uint32		gone = AddGoneRows(vacuum->rel, &vacuum->dead, group);
+	bool		deleted;
+
+	if (!RetlAnchorIsDying(vacuum->rel, &group->entry,
+						   GetOldestNonRemovableTransactionId(vacuum->rel), &deleted))
+		vacuum->liveRows += group->entry.rowCount - gone;
+	else if (deleted)
+		vacuum->dyingRows += group->entry.rowCount;
 }
 
 /*
@@ -385,7 +403,7 @@ MemoryLimit(void)
 /* See vacuum_index.h. */
 double
 RetlVacuumRowGroups(Relation rel, const VacuumParams *params, BufferAccessStrategy strategy,
-					double rowStoreRows)
+					double rowStoreRows, double *dyingRows)
 {
 	GroupsVacuum vacuum = {.rel = rel,.params = params,.strategy = strategy,
 	.rowStoreRows = rowStoreRows};
@@ -414,7 +432,7 @@ RetlVacuumRowGroups(Relation rel, const VacuumParams *params, BufferAccessStrate
 			AddLostGroup(&vacuum.dead, group);
 		}
 		else if (group->entry.state == RETL_GROUP_COMPLETE)
-			vacuum.liveRows += group->entry.rowCount - AddGoneRows(rel, &vacuum.dead, group);
+			AddStandingGroup(&vacuum, group);
 		deadRows += vacuum.dead.rows - before;
 		if (vacuum.dead.size >= MemoryLimit())
 			ProcessDead(&vacuum, false);
@@ -426,6 +444,7 @@ RetlVacuumRowGroups(Relation rel, const VacuumParams *params, BufferAccessStrate
 	vac_close_indexes(vacuum.indexCount, vacuum.indexes, NoLock);
 	pgstat_progress_end_command();
 	MemoryContextDelete(vacuum.dead.context);
+	*dyingRows = vacuum.dyingRows;
 	return vacuum.liveRows;
 }
 

@@ -17,10 +17,12 @@
 /*
  * After heap's part of VACUUM: find rows and groups that are dead for everybody,
  * remove their entries from the indexes, and then let stub maps and directory
- * forget them.  Returns the number of rows that are left in row groups.
+ * forget them.  Returns the number of rows that are left in row groups; *dyingRows is how
+ * many were deleted with their groups, but not for everybody.
  */
 extern double RetlVacuumRowGroups(Relation rel, const VacuumParams *params,
-								  BufferAccessStrategy strategy, double rowStoreRows);
+								  BufferAccessStrategy strategy, double rowStoreRows,
+								  double *dyingRows);
 
 /*
  * Put right what heap's part wrote about the sizes of indexes, for it has counted

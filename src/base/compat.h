@@ -113,8 +113,10 @@ typedef RelFileNode RetlFileLocator;
  */
 #if PG_VERSION_NUM >= 160000
 #define RetlLiveTuples(stats)		((stats)->live_tuples)
+#define RetlDeadTuples(stats)		((stats)->dead_tuples)
 #else
 #define RetlLiveTuples(stats)		((stats)->n_live_tuples)
+#define RetlDeadTuples(stats)		((stats)->n_dead_tuples)
 #endif
 
 /* 17 renamed the counters of transaction ids. */

@@ -96,7 +96,7 @@ typedef enum RetlStepResult
 	RETL_STEP_DONE,				/* to be committed */
 	RETL_STEP_NOTHING,			/* nothing is left to do */
 	RETL_STEP_YIELDED			/* to be rolled back: somebody waits for the table, or most
-								 * of its rows were changed meanwhile */
+								 * of its rows, or all of a group, were changed meanwhile */
 } RetlStepResult;
 
 /* How transactions are ended, and others begun. */

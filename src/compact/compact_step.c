@@ -528,7 +528,7 @@ TakeRowsAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 /*
  * Take away what was written anew.  Statistics: it is dead, and nothing else has
  * happened to the table's rows.  False if it does not pay, and the step may be given
- * up.
+ * up, or if it must be, for somebody deletes a group of it.
  */
 static bool
 TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
@@ -543,7 +543,8 @@ TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 	if (sink->compaction->mayYield && plan->groupCount == 0 && taken < plan->rowStoreRows / 2)
 		return false;
 	sink->compaction->rowsMoved += taken;
-	RetlMoveTakeAway(rel, &plan->move, plan->oldestXmin);
+	if (!RetlMoveTakeAway(rel, &plan->move, plan->oldestXmin))
+		return false;
 	RetlCountDeadTuples(rel, plan->groupCount + taken);
 	return true;
 }

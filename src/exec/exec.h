@@ -316,6 +316,8 @@ typedef struct RetlScanState
 	bool		touches;		/* rows are handed out to be changed or locked */
 	RetlSelection *passing;		/* rows of the current vector that pass the plan's
 								 * qual; NULL: it is evaluated row by row */
+	bool		deletes;		/* groups of which all rows pass are deleted: delete_groups.c */
+	bool		deletesCount;	/* their rows are among those that the command reports */
 
 	/* rechecks of single rows for EvalPlanQual */
 	TupleTableSlot *recheckSlot;
@@ -344,9 +346,26 @@ extern void RetlScanEndScan(RetlScanState *state);
  * scan has turned to a row of another vector (state->touches), and when it ends.
  */
 extern bool RetlRowsAreTouched(Index relid, EState *estate);
+extern const ModifyTable *RetlFindChange(const PlannedStmt *command, const Plan *node);
 extern void RetlScanAheadInit(RetlScanState *state, EState *estate);
 extern void RetlScanLookAhead(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *row);
 extern void RetlScanForgetAhead(RetlScanState *state);
+
+/* The plan's qual, for rows of a vector whose first row the scan has turned to. */
+extern void RetlScanTurnToVector(RetlScanState *state, const RetlScanRow *first);
+extern bool RetlScanRowPasses(RetlScanState *state, TupleTableSlot *slot, uint32 vectorRow);
+
+/* Forget what is known of the current vector. */
+extern void RetlScanForgetVectors(RetlScanState *state);
+
+/* ---- delete_groups.c ---- */
+
+/*
+ * Scans below DELETE: whether groups can be deleted as a whole, after all else of the
+ * state is there; and delete one, if the scan has turned to its first row (state->deletes).
+ */
+extern void RetlScanDeletesInit(RetlScanState *state, EState *estate);
+extern bool RetlScanDeleteGroup(RetlScanState *state);
 
 /* ---- index_paths.c ---- */
 

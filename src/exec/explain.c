@@ -221,6 +221,8 @@ ShowGroupsAsText(const RetlScanStats *stats, ExplainState *es)
 	appendStringInfo(&text, ", " UINT64_FORMAT " read", GroupsRead(stats));
 	if (stats->groupsDamaged > 0)
 		appendStringInfo(&text, ", " UINT64_FORMAT " damaged", stats->groupsDamaged);
+	if (stats->groupsDeleted > 0)
+		appendStringInfo(&text, ", " UINT64_FORMAT " deleted", stats->groupsDeleted);
 	ExplainPropertyText("Row Groups", text.data, es);
 }
 
@@ -272,6 +274,7 @@ ShowCounters(const RetlScanStats *stats, ExplainState *es)
 	ExplainPropertyUInteger("Row Groups Skipped", NULL, stats->groupsSkipped, es);
 	ExplainPropertyUInteger("Row Groups Skipped by Blooms", NULL, stats->bloomGroups, es);
 	ExplainPropertyUInteger("Row Groups Damaged", NULL, stats->groupsDamaged, es);
+	ExplainPropertyUInteger("Row Groups Deleted", NULL, stats->groupsDeleted, es);
 	ExplainPropertyUInteger("Row Groups Read", NULL, GroupsRead(stats), es);
 	ExplainPropertyUInteger("Vectors Total", NULL, stats->vectorsTotal, es);
 	ExplainPropertyUInteger("Vectors Skipped", NULL, stats->vectorsSkipped, es);

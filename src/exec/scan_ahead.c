@@ -62,21 +62,22 @@ ChangesAllRows(Plan *plan, const Plan *node)
 }
 
 /*
- * The same for a command, whose subplans may change rows, too.
+ * What part of a command, whose subplans may change rows, too, changes all rows that a
+ * node returns?  NULL if none does.
  */
-static bool
-CommandChangesAllRows(const PlannedStmt *command, const Plan *node)
+const ModifyTable *
+RetlFindChange(const PlannedStmt *command, const Plan *node)
 {
 	ListCell   *lc;
 
 	if (ChangesAllRows(command->planTree, node))
-		return true;
+		return (const ModifyTable *) command->planTree;
 	foreach(lc, command->subplans)
 	{
 		if (ChangesAllRows(lfirst(lc), node))
-			return true;
+			return lfirst(lc);
 	}
-	return false;
+	return NULL;
 }
 
 /*
@@ -90,16 +91,26 @@ RetlScanAheadInit(RetlScanState *state, EState *estate)
 
 	state->touches = RetlRowsAreTouched(plan->scan.scanrelid, estate);
 	if (state->touches && qual != NULL &&
-		CommandChangesAllRows(estate->es_plannedstmt, &plan->scan.plan) &&
+		RetlFindChange(estate->es_plannedstmt, &plan->scan.plan) != NULL &&
 		!contain_volatile_functions(qual) && !contain_subplans(qual))
 		state->passing = palloc(sizeof(RetlSelection));
 }
 
 /*
+ * Get ready to evaluate the plan's qual for rows of the current vector of the scan.
+ */
+static void
+GetQualVectors(RetlScanState *state)
+{
+	for (int i = 0; i < state->qualColumnCount; i++)
+		state->columns[i].vector = RetlTableScanGetVector(state->scan, state->columns[i].attnum);
+}
+
+/*
  * Does a row of the current vector pass the plan's qual?
  */
-static bool
-RowPasses(RetlScanState *state, TupleTableSlot *slot, uint32 vectorRow)
+bool
+RetlScanRowPasses(RetlScanState *state, TupleTableSlot *slot, uint32 vectorRow)
 {
 	uint64		position = state->vectorBase + vectorRow;
 	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
@@ -129,16 +140,26 @@ EvaluateQual(RetlScanState *state, TupleTableSlot *slot, uint32 firstRow)
 {
 	RetlSelection *passing = state->passing;
 
-	for (int i = 0; i < state->qualColumnCount; i++)
-		state->columns[i].vector = RetlTableScanGetVector(state->scan, state->columns[i].attnum);
+	GetQualVectors(state);
 	for (uint32 row = RetlSelectionNext(passing, firstRow); row < passing->rowCount;
 		 row = RetlSelectionNext(passing, row + 1))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!RowPasses(state, slot, row))
+		if (!RetlScanRowPasses(state, slot, row))
 			passing->words[row / 64] &= ~(UINT64CONST(1) << (row % 64));
 	}
 	RetlSelectionRecount(passing);
+}
+
+/*
+ * Turn to the first row of a vector, to evaluate the plan's qual for its rows.
+ */
+void
+RetlScanTurnToVector(RetlScanState *state, const RetlScanRow *first)
+{
+	state->vectorBase = (uint64) ItemPointerGetBlockNumberNoCheck(&first->tid) *
+		RETLDB_ROWS_PER_BLOCK + ItemPointerGetOffsetNumberNoCheck(&first->tid) - 1;
+	GetQualVectors(state);
 }
 
 /*

@@ -200,6 +200,7 @@ BeginScanNode(CustomScanState *node, EState *estate, int eflags)
 
 	state->pushedQual = ExecInitQual(pushed, &node->ss.ps);
 	state->filtersVectors = pushed != NIL && retldb_enable_vector_filter;
+	RetlScanDeletesInit(state, estate);
 	if (tests != NIL && (retldb_enable_skipping || state->filtersVectors) &&
 		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
 		state->skipKeys = RetlSkipKeysCreate(plan, RelationGetDescr(node->ss.ss_currentRelation),
@@ -275,8 +276,8 @@ StartScan(RetlScanState *state)
  */
 
 /* Forget what is known of the current vector. */
-static void
-ForgetVectors(RetlScanState *state)
+void
+RetlScanForgetVectors(RetlScanState *state)
 {
 	int			i;
 
@@ -329,7 +330,7 @@ TurnToVectorRow(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow *r
 
 	if (unlikely(!state->hasVector || base != state->vectorBase))
 	{
-		ForgetVectors(state);
+		RetlScanForgetVectors(state);
 		state->vectorBase = base;
 		state->hasVector = true;
 		if (state->filtersVectors)
@@ -347,7 +348,7 @@ TurnToRowStoreRow(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow 
 {
 	slot->tts_tid = row->tid;
 	if (state->hasVector)
-		ForgetVectors(state);
+		RetlScanForgetVectors(state);
 	/* the scan keeps the page pinned */
 	ExecStoreHeapTuple(row->tuple, state->rowStoreSlot, false);
 }
@@ -532,11 +533,13 @@ NextRow(RetlScanState *state)
 		if (row == NULL)
 		{
 			CountFilteredRows(state);
-			ForgetVectors(state);
+			RetlScanForgetVectors(state);
 			ExecClearTuple(state->rowStoreSlot);
 			return NoRow(state);
 		}
 		state->rowsTaken++;
+		if (unlikely(state->deletes) && !row->inRowStore && RetlScanDeleteGroup(state))
+			continue;
 		if (TakeRow(state, slot, row))
 			return ProjectRow(state, slot);
 		InstrCountFiltered1(ss, 1);
@@ -653,7 +656,7 @@ RetlScanEndScan(RetlScanState *state)
 		return;
 
 	ExecClearTuple(state->rowStoreSlot);
-	ForgetVectors(state);
+	RetlScanForgetVectors(state);
 	ReportRowsRead(state);
 	RetlScanStatsAdd(&state->pastStats, RetlTableScanGetStats(state->scan));
 	RetlTableScanEnd(state->scan);
@@ -685,7 +688,7 @@ RescanScanNode(CustomScanState *node)
 	if (state->scan != NULL)
 	{
 		ExecClearTuple(state->rowStoreSlot);
-		ForgetVectors(state);
+		RetlScanForgetVectors(state);
 		ReportRowsRead(state);
 		RetlTableScanRescan(state->scan);
 		pgstat_count_heap_scan(state->css.ss.ss_currentRelation);

@@ -37,6 +37,7 @@ RetlScanStatsAdd(RetlScanStats *sum, const RetlScanStats *stats)
 	sum->groupsTotal += stats->groupsTotal;
 	sum->groupsSkipped += stats->groupsSkipped;
 	sum->groupsDamaged += stats->groupsDamaged;
+	sum->groupsDeleted += stats->groupsDeleted;
 	sum->vectorsTotal += stats->vectorsTotal;
 	sum->vectorsSkipped += stats->vectorsSkipped;
 	sum->vectorsRead += stats->vectorsRead;

@@ -114,8 +114,8 @@ PayloadOf(HeapTupleHeader header)
 
 /*
  * Is the tuple header of an anchor as it may be?  Nothing updates or locks
- * anchors; compaction takes them away, and lets t_ctid lead to their links, where it
- * stays if it is rolled back; hint bits change.
+ * anchors; compaction takes them away, and lets t_ctid lead to their links, and DELETE
+ * of a whole group marks it there, which stays if it is rolled back; hint bits change.
  */
 static bool
 HeaderIsSound(HeapTuple tuple)
@@ -128,6 +128,7 @@ HeaderIsSound(HeapTuple tuple)
 		(header->t_infomask & ~(HEAP_XMIN_FROZEN | xmaxHints)) == 0 &&
 		(takenAway || (header->t_infomask & xmaxHints) == HEAP_XMAX_INVALID) &&
 		(ItemPointerEquals(&header->t_ctid, &tuple->t_self) ||
+		 HeapTupleHeaderIndicatesMovedPartitions(header) ||
 		 (ItemPointerGetBlockNumberNoCheck(&header->t_ctid) < RETLDB_FIRST_ROW_BLOCK &&
 		  ItemPointerGetOffsetNumberNoCheck(&header->t_ctid) == FirstOffsetNumber)) &&
 		header->t_bits[0] == 0;

@@ -137,7 +137,8 @@ RetlAnchorInsert(Relation rel, uint64 groupId, CommandId cid, bool frozen)
 /*
  * Insert the anchor of a group in a table that nobody else sees yet, as if
  * whoever is named in another tuple's header had done it; with NULL, as one that
- * has always been there.
+ * has always been there.  Whoever has taken that away, or deleted it, has done so with
+ * this one.
  *
  * Logged as an image of the page: generic WAL would be a difference to a page that
  * replay makes without command ids, which wal_consistency_checking reports.
@@ -161,6 +162,8 @@ RetlAnchorInsertAs(Relation rel, uint64 groupId, const HeapTupleHeaderData *inse
 		header->t_infomask = (header->t_infomask & ~HEAP_XACT_MASK) |
 			(inserter->t_infomask & HEAP_XACT_MASK);
 		header->t_infomask2 |= inserter->t_infomask2 & HEAP2_XACT_MASK;
+		if (HeapTupleHeaderIndicatesMovedPartitions(inserter))
+			HeapTupleHeaderSetMovedPartitions(header);
 	}
 	else
 		HeapTupleHeaderSetXmin(header, FrozenTransactionId);
@@ -223,6 +226,14 @@ IsAnchorOf(Relation rel, const RetlGroupEntry *entry, HeapTuple tuple)
 	return payload->groupId == entry->groupId;
 }
 
+/* See anchor.h. */
+bool
+RetlAnchorFind(Relation rel, const RetlGroupEntry *entry, Buffer buffer, HeapTuple tuple)
+{
+	return RetlPageGetTuple(rel, buffer, entry->anchorOffset, tuple) &&
+		IsAnchorOf(rel, entry, tuple);
+}
+
 /*
  * Lock the anchor's page and find the anchor on it.
  */
@@ -231,7 +242,7 @@ RetlAnchorLock(Relation rel, const RetlGroupEntry *entry, Buffer *buffer, HeapTu
 {
 	*buffer = ReadBuffer(rel, entry->anchorBlock);
 	LockBuffer(*buffer, BUFFER_LOCK_SHARE);
-	if (RetlPageGetTuple(rel, *buffer, entry->anchorOffset, tuple) && IsAnchorOf(rel, entry, tuple))
+	if (RetlAnchorFind(rel, entry, *buffer, tuple))
 		return true;
 	UnlockReleaseBuffer(*buffer);
 	return false;
@@ -287,6 +298,16 @@ RetlAnchorSetInserter(HeapTupleHeader header, const RetlGroupEntry *entry)
 	header->t_choice.t_heap.t_field3.t_cid = FirstCommandId;
 }
 
+/* Nobody takes it away. */
+static void
+InitLeaving(RetlAnchorLeaving *leaving)
+{
+	leaving->xid = InvalidTransactionId;
+	leaving->deleted = false;
+	leaving->links = RETLDB_NO_BLOCK;
+	leaving->cmax = InvalidCommandId;
+}
+
 /*
  * Who takes an anchor away, and where the links are; its page is locked.
  */
@@ -295,13 +316,14 @@ FillLeaving(const HeapTupleData *tuple, RetlAnchorLeaving *leaving)
 {
 	HeapTupleHeader header = tuple->t_data;
 
-	leaving->xid = InvalidTransactionId;
-	leaving->links = RETLDB_NO_BLOCK;
+	InitLeaving(leaving);
 	if ((header->t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) != 0 ||
 		HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
 		return;
 	leaving->xid = HeapTupleHeaderGetRawXmax(header);
-	if (!ItemPointerEquals(&header->t_ctid, unconstify(ItemPointerData *, &tuple->t_self)))
+	leaving->deleted = RetlAnchorIsDeleted(header);
+	if (!leaving->deleted &&
+		!ItemPointerEquals(&header->t_ctid, unconstify(ItemPointerData *, &tuple->t_self)))
 		leaving->links = ItemPointerGetBlockNumberNoCheck(&header->t_ctid);
 }
 
@@ -316,12 +338,13 @@ RetlAnchorSatisfiesUpdate(Relation rel, const RetlGroupEntry *entry, CommandId c
 	HeapTupleData tuple;
 	TM_Result	result;
 
-	leaving->xid = InvalidTransactionId;
-	leaving->links = RETLDB_NO_BLOCK;
+	InitLeaving(leaving);
 	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
 		return TM_Deleted;
 	result = HeapTupleSatisfiesUpdate(&tuple, cid, buffer);
 	FillLeaving(&tuple, leaving);
+	if (result == TM_SelfModified)
+		leaving->cmax = HeapTupleHeaderGetCmax(tuple.t_data);
 	UnlockReleaseBuffer(buffer);
 	return result;
 }
@@ -415,8 +438,26 @@ RetlAnchorVacuumState(Relation rel, const RetlGroupEntry *entry, TransactionId o
 	TransactionId xid;
 	HTSV_Result result = RetlAnchorStateAndXid(rel, entry, oldestXmin, &xid);
 
-	*own = result == HEAPTUPLE_INSERT_IN_PROGRESS && TransactionIdIsCurrentTransactionId(xid);
+	*own = TransactionIdIsValid(xid) && TransactionIdIsCurrentTransactionId(xid);
 	return result;
+}
+
+/* See anchor.h. */
+bool
+RetlAnchorIsDying(Relation rel, const RetlGroupEntry *entry, TransactionId oldestXmin,
+				  bool *deleted)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+	HTSV_Result state;
+
+	*deleted = false;
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
+		return false;
+	state = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
+	*deleted = RetlAnchorIsDeleted(tuple.t_data);
+	UnlockReleaseBuffer(buffer);
+	return state == HEAPTUPLE_RECENTLY_DEAD || state == HEAPTUPLE_DEAD;
 }
 
 /*

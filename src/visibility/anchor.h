@@ -76,7 +76,9 @@ extern void RetlAnchorSetInserter(HeapTupleHeader header, const RetlGroupEntry *
 typedef struct RetlAnchorLeaving
 {
 	TransactionId xid;			/* InvalidTransactionId: nobody, or it is gone */
+	bool		deleted;		/* with all its rows (group_delete.h), which are moved otherwise */
 	BlockNumber links;			/* where the rows have gone; RETLDB_NO_BLOCK: not known */
+	CommandId	cmax;			/* of our own deletion, if a later command than ours made it */
 } RetlAnchorLeaving;
 
 /*
@@ -102,18 +104,43 @@ extern bool RetlAnchorHasLeft(Relation rel, const RetlGroupEntry *entry, BlockNu
 extern bool RetlAnchorLock(Relation rel, const RetlGroupEntry *entry, Buffer *buffer,
 						   HeapTuple tuple);
 
+/*
+ * Find a group's anchor on its page, which the caller has locked.
+ */
+extern bool RetlAnchorFind(Relation rel, const RetlGroupEntry *entry, Buffer buffer,
+						   HeapTuple tuple);
+
+/*
+ * Has a tuple that is an anchor an xmax which deletes the group's rows, rather than
+ * one that moves them?  (whatever has become of that transaction)
+ */
+static inline bool
+RetlAnchorIsDeleted(HeapTupleHeader anchor)
+{
+	return (anchor->t_infomask & HEAP_XMAX_INVALID) == 0 &&
+		HeapTupleHeaderIndicatesMovedPartitions(anchor);
+}
+
 /* Does the anchor still stand, whoever may see it?  (VACUUM, verification) */
 extern bool RetlAnchorExists(Relation rel, const RetlGroupEntry *entry);
 
 /*
  * The anchor's state as VACUUM and ANALYZE see it; HEAPTUPLE_DEAD if it is
- * gone.  *own tells whether the current transaction inserted it.
+ * gone.  *own tells whether it is the current transaction that is inserting or
+ * deleting it.
  */
 extern HTSV_Result RetlAnchorVacuumState(Relation rel, const RetlGroupEntry *entry,
 										 TransactionId oldestXmin, bool *own);
 
 /*
- * The same; *xid is the transaction, or one of its subtransactions, that is
+ * Has an anchor that still stands been taken away by a transaction which has
+ * committed?  *deleted tells whether the rows were deleted with it.
+ */
+extern bool RetlAnchorIsDying(Relation rel, const RetlGroupEntry *entry,
+							  TransactionId oldestXmin, bool *deleted);
+
+/*
+ * The same as RetlAnchorVacuumState; *xid is the transaction, or one of its subtransactions, that is
  * inserting or deleting it.
  */
 extern HTSV_Result RetlAnchorStateAndXid(Relation rel, const RetlGroupEntry *entry,

@@ -75,9 +75,10 @@ CompareAnchors(const void *one, const void *other)
 
 /*
  * Take away the anchors of groups, which are on one page, with the locks of their
- * maps held.  Those who hold such a lock wait for nothing but page changes.
+ * maps held.  Those who hold such a lock wait for nothing but page changes.  False if
+ * one of the groups is being deleted as a whole, or was.
  */
-static void
+static bool
 TakeAnchors(Relation rel, const RetlMovedGroup *groups, int count, TransactionId oldestXmin)
 {
 	RetlPageRows *anchors = palloc0(RetlPageRowsSize(count));
@@ -96,12 +97,8 @@ TakeAnchors(Relation rel, const RetlMovedGroup *groups, int count, TransactionId
 	taken = RetlTuplesTakeAway(rel, anchors, RETL_LEAVING_ANCHORS, 0, oldestXmin);
 	for (int i = 0; i < count; i++)
 		RetlStubMapUnlock(rel, &groups[i].group->entry);
-	if (taken < count)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not compact table \"%s\" due to concurrent changes",
-						RelationGetRelationName(rel))));
 	pfree(anchors);
+	return taken == count;
 }
 
 /* ---------------------------------------------------------------------
@@ -189,7 +186,7 @@ GiveStubs(Relation rel, RetlGroup *group, const MovedStub *stubs, int count, int
 }
 
 /* See group_move.h. */
-void
+bool
 RetlMoveTakeAway(Relation rel, RetlMove *move, TransactionId oldestXmin)
 {
 	MovedStub  *stubs = NULL;
@@ -204,12 +201,13 @@ RetlMoveTakeAway(Relation rel, RetlMove *move, TransactionId oldestXmin)
 		while (i < move->oldCount && i - first < ANCHORS_AT_ONCE &&
 			   move->old[i].group->entry.anchorBlock == move->old[first].group->entry.anchorBlock)
 			i++;
-		TakeAnchors(rel, move->old + first, i - first, oldestXmin);
+		if (!TakeAnchors(rel, move->old + first, i - first, oldestXmin))
+			return false;
 	}
 	for (int i = 0; i < move->oldCount; i++)
 		stubs = AddStubs(rel, move, &move->old[i], oldestXmin, stubs, &count);
 	if (count == 0)
-		return;
+		return true;
 	qsort(stubs, count, sizeof(MovedStub), CompareStubs);
 	for (int i = 0; i < move->newCount; i++)
 		GiveStubs(rel, &move->new[i], stubs, count, &next);
@@ -217,6 +215,7 @@ RetlMoveTakeAway(Relation rel, RetlMove *move, TransactionId oldestXmin)
 		elog(ERROR, "a row of table \"%s\" was moved to no row group",
 			 RelationGetRelationName(rel));
 	pfree(stubs);
+	return true;
 }
 
 /* ---------------------------------------------------------------------

@@ -45,9 +45,10 @@ extern void RetlMoveWriteLinks(Relation rel, RetlMove *move);
  * Take the old groups away, and let the new ones have the stubs of their rows.  From
  * the beginning of this until the transaction ends, whoever touches a row of these
  * groups for the first time waits for it; so the caller commits soon, and waits for
- * nobody before.
+ * nobody before.  False if one of them is being deleted as a whole, or was: the caller
+ * has to roll back.
  */
-extern void RetlMoveTakeAway(Relation rel, RetlMove *move, TransactionId oldestXmin);
+extern bool RetlMoveTakeAway(Relation rel, RetlMove *move, TransactionId oldestXmin);
 
 /*
  * Where a row of a group was moved by a transaction that has committed.  False if it

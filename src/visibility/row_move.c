@@ -306,20 +306,55 @@ RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapshot snapshot,
 }
 
 /*
- * Is somebody taking the anchor of a group away, or has done so?
+ * Look for a serializable conflict with whoever has deleted all rows of a group by its
+ * anchor, whose page is locked, or is doing so, although the snapshot may not even see
+ * that it was inserted.  If he was over when our snapshots were taken, there is none.
+ */
+static void
+CheckDeleter(Relation rel, HeapTuple anchor, Buffer buffer, Snapshot snapshot)
+{
+	if (!TransactionIdPrecedes(HeapTupleHeaderGetRawXmax(anchor->t_data), TransactionXmin))
+		HeapCheckForSerializableConflictOut(true, rel, anchor, buffer, snapshot);
+}
+
+/*
+ * Is somebody moving the rows of a group to others, or has done so?  If they are
+ * deleted at once, look for the conflict.
  */
 static bool
-AnchorIsLeaving(Relation rel, const RetlGroupEntry *entry)
+AnchorIsMoved(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
 {
 	Buffer		buffer;
 	HeapTupleData tuple;
+	bool		deleted;
 	bool		leaving;
 
 	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
 		return true;
+	deleted = RetlAnchorIsDeleted(tuple.t_data);
 	leaving = (tuple.t_data->t_infomask & HEAP_XMAX_INVALID) == 0;
+	if (deleted)
+		CheckDeleter(rel, &tuple, buffer, snapshot);
 	UnlockReleaseBuffer(buffer);
-	return leaving;
+	return leaving && !deleted;
+}
+
+/*
+ * If a group that the snapshot does not see is deleted as a whole, look for the
+ * conflict.
+ */
+static void
+CheckUnseenDeletion(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
+		return;
+	if (RetlAnchorIsDeleted(tuple.t_data) &&
+		!HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer))
+		CheckDeleter(rel, &tuple, buffer, snapshot);
+	UnlockReleaseBuffer(buffer);
 }
 
 /*
@@ -340,8 +375,11 @@ CheckUnseenGroups(Relation rel, Snapshot snapshot)
 	{
 		const RetlGroupEntry *entry = &directory->groups[i].entry;
 
+		if (entry->state != RETL_GROUP_COMPLETE)
+			continue;
+		CheckUnseenDeletion(rel, entry, snapshot);
 		/* looking at stubs does it */
-		if (entry->state == RETL_GROUP_COMPLETE && entry->stubMapRoot != RETLDB_NO_BLOCK &&
+		if (entry->stubMapRoot != RETLDB_NO_BLOCK &&
 			!RetlAnchorIsVisible(rel, entry, snapshot, NULL))
 			RetlHiddenRowsRead(&hidden, rel, entry, snapshot);
 	}
@@ -358,7 +396,7 @@ void
 RetlCheckRewrittenGroup(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
 {
 	if (!CheckForSerializableConflictOutNeeded(rel, snapshot) ||
-		checkedTable == RelationGetRelid(rel) || !AnchorIsLeaving(rel, entry))
+		!AnchorIsMoved(rel, entry, snapshot) || checkedTable == RelationGetRelid(rel))
 		return;
 	PredicateLockRelation(rel, snapshot);
 	CheckUnseenGroups(rel, snapshot);

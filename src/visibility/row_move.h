@@ -106,7 +106,8 @@ extern void RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapsh
 /*
  * A snapshot has found a row by its place in a group, and locked it: if the group
  * has been rewritten, or is being, look for serializable conflicts with those who
- * have changed rows where they are now, or will.  No page is locked by the caller.
+ * have changed rows where they are now, or will; if it is deleted as a whole, with
+ * whoever does that.  No page is locked by the caller.
  */
 extern void RetlCheckRewrittenGroup(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot);
 

@@ -43,6 +43,7 @@ typedef struct RetlScanStats
 	uint64		groupsTotal;	/* visible groups come upon */
 	uint64		groupsSkipped;	/* by zone maps */
 	uint64		groupsDamaged;	/* passed over by retldb.skip_damaged_groups */
+	uint64		groupsDeleted;	/* as a whole, instead of handing out their rows */
 	uint64		vectorsTotal;	/* of all visible groups */
 	uint64		vectorsSkipped; /* by zone maps, those of skipped groups included */
 	uint64		vectorsRead;	/* vectors of which a row was returned or looked at */
@@ -218,6 +219,27 @@ extern void RetlTableScanGetSelection(const RetlTableScan *scan, RetlSelection *
  * going to be touched by the command (touch.h).
  */
 extern void RetlTableScanExpectTouches(RetlTableScan *scan, const RetlSelection *rows);
+
+/*
+ * For commands that delete all rows which pass: is the current row the first one of a
+ * group none of whose rows has been touched, so that it might be deleted as a whole?
+ */
+extern bool RetlTableScanIsAtWholeGroup(const RetlTableScan *scan);
+
+/* Do the rows of a vector pass, of which there are "count", the first being the current row? */
+typedef bool (*RetlVectorPasses) (void *arg, const RetlScanRow *first, uint32 count);
+
+/*
+ * Do all rows of that group pass the conditions on vectors and, unless it is NULL,
+ * "passes"?  The current row stays what it was.
+ */
+extern bool RetlTableScanWholeGroupPasses(RetlTableScan *scan, RetlVectorPasses passes, void *arg);
+
+/*
+ * Delete all rows of that group, for the command with this id, and go behind it.
+ * Returns their number; 0 if that cannot be done, and its rows are to be handed out.
+ */
+extern uint32 RetlTableScanDeleteGroup(RetlTableScan *scan, CommandId cid);
 
 extern const RetlScanStats *RetlTableScanGetStats(const RetlTableScan *scan);
 

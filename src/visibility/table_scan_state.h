@@ -6,8 +6,8 @@
  * table_scan.c moves the cursor; scan_skip.c says which groups, vectors and rows
  * need not be looked at, scan_range.c which are outside a range of TIDs;
  * scan_rows.c makes rows of columns; scan_units.c and scan_places.c go to rows
- * by their place; scan_damage.c passes over damaged groups.  Nobody else includes
- * this.
+ * by their place; scan_damage.c passes over damaged groups; scan_delete.c deletes
+ * whole groups.  Nobody else includes this.
  *
  *-------------------------------------------------------------------------
  */
