@@ -258,8 +258,8 @@ END $$""")
             op = self.planned.pop(0)
             if op.kind != 'sql' or machine.sessions[op.session].op is None:
                 return op
-        if self.chance(0.03):
-            return self.choose(self.plan_locks, self.plan_moved, self.plan_own_changes)(machine)
+        if self.chance(0.06):
+            return self.choose(self.plan_locks, self.plan_locks, self.plan_moved, self.plan_own_changes)(machine)
         if self.chance(0.08):
             # what they like is a few rows of any table, or one row only
             self.hot = self.random.randint(1, 60)
@@ -300,7 +300,7 @@ END $$""")
             steps.append((one, weak()))
             if self.chance(0.5):
                 steps.append((one, 'ROLLBACK TO s1'))
-        if self.chance(0.7):
+        if self.chance(0.5):
             steps.append((other, self.choose('COMMIT', 'ROLLBACK')))
         steps.append((one, self.choose('DELETE FROM %s WHERE id = %d' % (table.name, i), 'UPDATE %s SET id = %d WHERE id = %d' % (table.name, self.fresh(1), i),
                                        'UPDATE %s SET a = 1 WHERE id = %d' % (table.name, i), "UPDATE %s SET b = repeat('long', 700) WHERE id = %d" % (table.name, i))))
