@@ -177,4 +177,23 @@ SELECT twins(c) FROM (VALUES
 	('INSERT INTO many SELECT i * 919 % 6007, ''x'', i FROM generate_series(1, 3000) i ON CONFLICT (id) DO UPDATE SET n = many.n + excluded.n')) v(c);
 SELECT same('SELECT tableoid::regclass, * FROM many');
 SELECT twins('DROP TABLE t, seen, s, many');
-DROP FUNCTION effects_twins, parts_twins, effects_trigger, effects_others, effects_statement;
+
+-- numbers of sequences: whoever asks for the last one while a row is inserted gets that of the row
+CREATE FUNCTION effects_last() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.n := lastval(); RETURN new; END';
+SELECT r || ' ' || c FROM unnest(ARRAY['CREATE SEQUENCE numbers',
+	'CREATE TABLE last (id int PRIMARY KEY, number int DEFAULT nextval(''numbers''), also int GENERATED ALWAYS AS IDENTITY, n int)',
+	'INSERT INTO last SELECT i FROM generate_series(1, 50) i']) c, twins(c) r WHERE r NOT LIKE 'ok%';
+SELECT twins('INSERT INTO last SELECT i FROM generate_series(10, 60) i ON CONFLICT (id) DO UPDATE SET number = excluded.number, n = currval(''numbers'')');
+SELECT twins('CREATE TRIGGER l BEFORE INSERT OR UPDATE ON last FOR EACH ROW EXECUTE FUNCTION effects_last()');
+SELECT twins('INSERT INTO last SELECT i FROM generate_series(30, 70) i ON CONFLICT (id) DO UPDATE SET number = excluded.number');
+SELECT same('SELECT * FROM last');
+SELECT r || ' ' || c FROM unnest(ARRAY['DROP TABLE last',
+	'CREATE TABLE last (id int PRIMARY KEY, number int DEFAULT nextval(''numbers''), n int) PARTITION BY RANGE (id)',
+	'CREATE TABLE last1 PARTITION OF last FOR VALUES FROM (0) TO (40)', 'CREATE TABLE last2 PARTITION OF last FOR VALUES FROM (40) TO (1000)',
+	'INSERT INTO last SELECT i FROM generate_series(1, 50) i',
+	'CREATE TRIGGER l BEFORE INSERT OR UPDATE ON last2 FOR EACH ROW EXECUTE FUNCTION effects_last()',
+	'INSERT INTO last SELECT i * 7 % 71 FROM generate_series(0, 70) i ON CONFLICT (id) DO UPDATE SET number = excluded.number']) c, twins(c) r WHERE r NOT LIKE 'ok%';
+SELECT same('SELECT * FROM last');
+SELECT twins('DROP TABLE last');
+SELECT twins('DROP SEQUENCE numbers');
+DROP FUNCTION effects_twins, parts_twins, effects_trigger, effects_others, effects_statement, effects_last;

@@ -17,6 +17,8 @@ CREATE FUNCTION up_volatile() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN ''v
 CREATE SEQUENCE up_sequence;
 SELECT batched('INSERT INTO up_noop SELECT nextval(''up_sequence''), v, n FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS yes;
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO UPDATE SET n = nextval(''up_sequence'') WHERE nextval(''up_sequence'') > 0') AS yes;
+SELECT batched('INSERT INTO up_noop SELECT nextval(''up_sequence''), v, n FROM up_source ON CONFLICT (id) DO UPDATE SET n = currval(''up_sequence'')') AS last_number;
+SELECT batched('INSERT INTO up_noop SELECT nextval(''up_sequence''), v, n FROM up_source ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING lastval()') AS last_number;
 DROP SEQUENCE up_sequence;
 SELECT batched('INSERT INTO up VALUES (1, ''v1'', 1) ON CONFLICT (id) DO UPDATE SET v = excluded.v') AS few_rows;
 SELECT batched('INSERT INTO up TABLE up_source ON CONFLICT (id) DO NOTHING') AS nothing;

@@ -42,6 +42,7 @@
 #define RETL_UPSERT_RELID		0	/* of the table in the range table */
 #define RETL_UPSERT_SET_TAG		1	/* are rows counted? */
 #define RETL_UPSERT_MAY_LEAVE	2	/* may rows be left as they are? */
+#define RETL_UPSERT_NEXTVAL		3	/* are numbers of sequences taken? */
 
 /* Fewer rows are not worth it, unless rows are to stay as they are. */
 #define RETL_UPSERT_FEW_ROWS	8
@@ -68,6 +69,7 @@ typedef struct RetlUpsertTarget
 	SortSupport sortKeys;
 	ScanKey		scanKeys;
 	RetlUpsertCompare *compare; /* NULL: rows are handed on whatever they change */
+	bool		endsBatch;		/* no row is read ahead of one that goes here */
 	RetlTouchBatch touched;		/* rows of row groups that rows of the batch conflict with */
 } RetlUpsertTarget;
 
@@ -106,6 +108,7 @@ typedef struct RetlUpsertState
 	HTAB	   *targets;		/* of RetlUpsertTarget, which stay where they are */
 	uint32		targetCount;
 	RetlUpsertTarget *lastTarget;
+	bool		takesNumbers;	/* of sequences, to read the source? */
 	bool		leavesRows;		/* may rows of any of them stay as they are? */
 	struct ModifyTableState *routingState;	/* NULL: the table is not partitioned */
 	struct PartitionTupleRouting *routing;
@@ -155,6 +158,12 @@ extern void RetlUpsertEndTargets(RetlUpsertState *state);
 extern void RetlUpsertLookUp(RetlUpsertState *state);
 
 /* ---- upsert_compare.c ---- */
+
+/*
+ * Does a table do anything for each row that is inserted or updated?  Foreign keys
+ * look at the rows when all is done.
+ */
+extern bool RetlUpsertHasRowTriggers(Relation rel);
 
 /* NULL if it cannot be told beforehand what the command would do with rows of a table. */
 extern RetlUpsertCompare *RetlUpsertCompareCreate(RetlUpsertState *state,

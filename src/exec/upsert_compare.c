@@ -120,12 +120,9 @@ IsComputable(List *set, List *where, Index relid)
 		!HasSystemColumn(ColumnsOf(set, where, INNER_VAR));
 }
 
-/*
- * Does a table do anything for each row that is inserted or updated?  Foreign keys
- * look at the rows when all is done.
- */
-static bool
-HasRowTriggers(Relation rel)
+/* See upsert.h. */
+bool
+RetlUpsertHasRowTriggers(Relation rel)
 {
 	const TriggerDesc *triggers = rel->trigdesc;
 
@@ -256,7 +253,8 @@ RetlUpsertCompareCreate(RetlUpsertState *state, const RetlUpsertTarget *target)
 
 	if (list_nth_int(numbers, RETL_UPSERT_MAY_LEAVE) == 0 ||
 		!IsComputable(set, where, relid) || !RowsAreValid(RelationGetDescr(target->rel)) ||
-		HasRowTriggers(state->root->ri_RelationDesc) || HasRowTriggers(target->rel) ||
+		RetlUpsertHasRowTriggers(state->root->ri_RelationDesc) ||
+		RetlUpsertHasRowTriggers(target->rel) ||
 		(HasStoredColumns(target->rel) && target->fromRoot != NULL))
 		return NULL;
 	compare = palloc0(sizeof(RetlUpsertCompare));

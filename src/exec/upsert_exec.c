@@ -159,6 +159,8 @@ ReadSource(RetlUpsertState *state)
 			return;
 		}
 		used += TakeRow(state, slot);
+		if (state->lastTarget->endsBatch)
+			return;
 	}
 }
 

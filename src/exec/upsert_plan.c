@@ -77,6 +77,40 @@ EvaluationIsSeen(Node *node, void *context)
 	return expression_tree_walker(node, EvaluationIsSeen, context);
 }
 
+/* Does a function take a number of a sequence? */
+static bool
+CallTakesNumber(Oid function, void *context)
+{
+	(void) context;
+	return function == F_NEXTVAL;
+}
+
+/*
+ * Are numbers of sequences taken when a query, or an expression, is evaluated?
+ */
+static bool
+TakesNumbers(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, NextValueExpr) || check_functions_in_node(node, CallTakesNumber, context))
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, TakesNumbers, context, 0);
+	return expression_tree_walker(node, TakesNumbers, context);
+}
+
+/*
+ * Would somebody see that numbers of sequences were taken ahead?  What a command says is
+ * to be done with each row may ask for the last one; triggers are asked about when it
+ * is run.
+ */
+static bool
+LastNumberIsSeen(const Query *query)
+{
+	return TakesNumbers((Node *) query, NULL) && EvaluationIsSeen((Node *) query, NULL);
+}
+
 /*
  * Is a query INSERT ... ON CONFLICT DO UPDATE, with a source that may be read ahead?
  */
@@ -227,7 +261,7 @@ ReferTo(List *targetList, int varno, bool keepNulls)
  * Make the node for a ModifyTable.
  */
 static CustomScan *
-MakeNode(const ModifyTable *plan)
+MakeNode(const ModifyTable *plan, bool takesNumbers)
 {
 	CustomScan *node = makeNode(CustomScan);
 	Plan	   *source = outerPlan(plan);
@@ -244,8 +278,8 @@ MakeNode(const ModifyTable *plan)
 	node->custom_scan_tlist = ReferTo(source->targetlist, OUTER_VAR, false);
 	node->methods = &UpsertPlanMethods;
 	node->custom_private =
-		list_make5(list_make3_int(linitial_int(plan->resultRelations), plan->canSetTag,
-								  MayLeaveRows(plan)),
+		list_make5(list_make4_int(linitial_int(plan->resultRelations), plan->canSetTag,
+								  MayLeaveRows(plan), takesNumbers),
 				   list_make1_oid(linitial_oid(plan->arbiterIndexes)),
 				   copyObject(plan->onConflictSet),
 				   copyObject(plan->onConflictCols),
@@ -257,10 +291,10 @@ MakeNode(const ModifyTable *plan)
  * Put a node below a plan if that is an upsert.
  */
 static void
-AddNode(const PlannedStmt *command, Plan *plan)
+AddNode(const PlannedStmt *command, Plan *plan, bool takesNumbers)
 {
 	if (plan != NULL && IsA(plan, ModifyTable) && IsOfUse(command, (ModifyTable *) plan))
-		outerPlan(plan) = (Plan *) MakeNode((ModifyTable *) plan);
+		outerPlan(plan) = (Plan *) MakeNode((ModifyTable *) plan, takesNumbers);
 }
 
 /* planner_hook */
@@ -268,8 +302,9 @@ static PlannedStmt *
 PlanCommand(Query *query, const char *queryString, int cursorOptions, ParamListInfo boundParams)
 {
 	/* the planner changes the query */
-	bool		isUpsert = retldb_enable_upsert_batches && IsUpsert(query);
-	bool		hasUpsert = retldb_enable_upsert_batches && HasUpsertInWith(query);
+	bool		isUpsert = retldb_enable_upsert_batches && IsUpsert(query) && !LastNumberIsSeen(query);
+	bool		hasUpsert = retldb_enable_upsert_batches && HasUpsertInWith(query) && !LastNumberIsSeen(query);
+	bool		takesNumbers = (isUpsert || hasUpsert) && TakesNumbers((Node *) query, NULL);
 	PlannedStmt *command;
 	ListCell   *lc;
 
@@ -278,12 +313,12 @@ PlanCommand(Query *query, const char *queryString, int cursorOptions, ParamListI
 	else
 		command = standard_planner(query, queryString, cursorOptions, boundParams);
 	if (isUpsert)
-		AddNode(command, command->planTree);
+		AddNode(command, command->planTree, takesNumbers);
 	if (hasUpsert)
 	{
 		/* nothing else in WITH changes anything */
 		foreach(lc, command->subplans)
-			AddNode(command, lfirst(lc));
+			AddNode(command, lfirst(lc), takesNumbers);
 	}
 	return command;
 }

@@ -140,6 +140,8 @@ TargetOf(RetlUpsertState *state, ResultRelInfo *resultRelInfo)
 	map = convert_tuples_by_name(RelationGetDescr(state->root->ri_RelationDesc),
 								 RelationGetDescr(target->rel));
 	target->fromRoot = map != NULL ? map->attrMap : NULL;
+	/* a trigger may ask for the last number of a sequence, which is to be that of its row */
+	target->endsBatch = state->takesNumbers && RetlUpsertHasRowTriggers(target->rel);
 	InitLookUp(state, target);
 	MemoryContextSwitchTo(oldContext);
 	return target;
@@ -158,13 +160,14 @@ RetlUpsertBeginTargets(RetlUpsertState *state)
 {
 	CustomScan *plan = (CustomScan *) state->css.ss.ps.plan;
 	EState	   *estate = state->css.ss.ps.state;
-	Index		relid = list_nth_int(list_nth(plan->custom_private, RETL_UPSERT_NUMBERS),
-									 RETL_UPSERT_RELID);
+	List	   *numbers = list_nth(plan->custom_private, RETL_UPSERT_NUMBERS);
+	Index		relid = list_nth_int(numbers, RETL_UPSERT_RELID);
 	HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(RetlUpsertTarget),
 	.hcxt = CurrentMemoryContext};
 	Relation	arbiter;
 
 	state->root = estate->es_result_relations[relid - 1];
+	state->takesNumbers = list_nth_int(numbers, RETL_UPSERT_NEXTVAL) != 0;
 	state->arbiter = linitial_oid(list_nth(plan->custom_private, RETL_UPSERT_ARBITER));
 	arbiter = index_open(state->arbiter, RowExclusiveLock);
 	state->keyCount = IndexRelationGetNumberOfKeyAttributes(arbiter);
