@@ -76,6 +76,7 @@ class Schedule:
         self.gids = []
         self.levels = LEVELS[0] if self.chance(0.5) else self.random.choice(LEVELS)
         self.tiny = self.chance(0.4)    # every row goes to a row group of its command
+        self.whole = self.chance(0.3)   # tables whose row groups nobody has touched, to be deleted as a whole
         self.planned = []               # steps that are known already
         # scans that stop early, as foreign keys do, meet other rows on either side
         self.whole_scans = strict and any('SERIALIZABLE' in level for level in self.levels)
@@ -117,6 +118,8 @@ class Schedule:
             self.setup_table(sql, number)
         self.setup_partitions(sql)
         self.setup_triggers(sql)
+        if self.whole:
+            self.setup_groups(sql)
         return sql
 
     def setup_table(self, sql, number):
@@ -169,6 +172,22 @@ class Schedule:
                 "INSERT INTO pt SELECT i, i % 12, 'v' || i % 17, i FROM generate_series(1, 100) i",
                 'CREATE INDEX ON pt (a)']
         self.tables.append(table)
+
+    def setup_groups(self, sql):
+        """Tables of which groups can be deleted as a whole; what is loaded together has the same d, of which there is no index."""
+        table = Table('w1', ['a', 'b', 'd'])
+        sql.append('CREATE TABLE w1 (id int PRIMARY KEY, a int, b text, d date)')
+        if self.chance(0.5):
+            sql.append(self.create_index(Table('w1', ['a', 'b']), '')[0])
+        self.tables.append(table)
+        if self.whole_scans:
+            return
+        # deletions by a foreign key's action
+        child = Table('w2', ['a', 'b', 'd'])
+        child.child = True
+        sql += ['CREATE TABLE wp (id int PRIMARY KEY)',
+                'CREATE TABLE w2 (id int PRIMARY KEY, a int, b text, d date, pid int REFERENCES wp ON DELETE CASCADE)']
+        self.tables.append(child)
 
     def setup_triggers(self, sql):
         sql.append('CREATE TABLE log (tab text, op text, n bigint, s bigint, x text)')
@@ -258,6 +277,8 @@ END $$""")
             op = self.planned.pop(0)
             if op.kind != 'sql' or machine.sessions[op.session].op is None:
                 return op
+        if self.whole and self.chance(0.2):
+            return self.plan_groups(machine)
         if self.chance(0.06):
             return self.choose(self.plan_locks, self.plan_locks, self.plan_moved, self.plan_own_changes)(machine)
         if self.chance(0.08):
@@ -366,6 +387,144 @@ END $$""")
         self.cursors[other].append((cursor, table, False))
         self.planned += steps
         return self.planned.pop(0)
+
+    def plan_groups(self, machine):
+        """Groups are loaded and deleted as a whole, beside others who read, lock and change their rows."""
+        sessions = self.some_sessions(machine, self.choose(2, 2, 3))
+        if not sessions:
+            return None
+        table = self.random.choice([t for t in self.tables if t.name in ('w1', 'w2')])
+        n = self.choose(20, 64, 64, 130, 200)
+        first = self.fresh(n)
+        one, others = sessions[0], sessions[1:]
+        steps = self.load_groups(one, table, first, n)
+        if self.chance(0.2):
+            steps.append(Op(0, "CALL retldb.compact('%s')" % table.name, kind='compact'))
+        if self.chance(0.3):
+            steps += self.old_snapshot(others.pop(), table, first, n)
+        left = [self.delete_groups(one, table, first, n)]
+        left += [self.beside_groups(number, table, first, n) for number in others]
+        if self.chance(0.3):
+            left.append([self.amid_groups(table)])
+        while any(left):
+            steps.append(self.random.choice([some for some in left if some]).pop(0))
+        self.planned += steps
+        return self.planned.pop(0)
+
+    def load_groups(self, number, table, first, n):
+        """One command or two, with groups of their own."""
+        name, last = table.name, first + n - 1
+        steps = [Op(number, 'SET retldb.row_store_rows = 0'), Op(number, 'SET retldb.row_group_rows = 64')]
+        parent = name == 'w2'
+        if parent:
+            steps.append(Op(number, 'INSERT INTO wp VALUES (%d)' % first))
+        for low, high in self.choose([(first, last)], [(first, first + n // 2), (first + n // 2 + 1, last)]):
+            if not parent and self.chance(0.3):
+                sql = "COPY %s (id, a, b, d) FROM PROGRAM $$seq %d %d | awk '{print $1 \"\\t\" $1 %% 12 \"\\tv\" $1 %% 17 \"\\t\" \"%s\"}'$$" % (name, low, high, self.day(first))
+            else:
+                sql = "INSERT INTO %s (id, a, b, d%s) SELECT i, i %% 12, 'v' || i %% 17, '%s'%s FROM generate_series(%d, %d) i" % (
+                    name, ', pid' if parent else '', self.day(first), ', %d' % first if parent else '', low, high)
+            steps.append(Op(number, sql, many=True))
+        return steps
+
+    @staticmethod
+    def day(first):
+        return '%04d-%02d-%02d' % (1000 + first // 336, 1 + first // 28 % 12, 1 + first % 28)
+
+    def groups_condition(self, first, n):
+        """What is true of all rows that were loaded, or of all but few."""
+        return self.choose("d = '%s'" % self.day(first), "d = '%s'" % self.day(first), "d <= '%s'" % self.day(first), "d >= '%s'" % self.day(first), 'id BETWEEN %d AND %d' % (first, first + n - 1),
+                           'id >= %d' % (first + self.choose(0, 0, 70)), 'id BETWEEN %d AND %d' % (first, first + self.choose(10, 63, 127)), 'a + 1 < 100', 'true')
+
+    def delete_groups(self, number, table, first, n):
+        """A transaction that deletes them, and perhaps takes that back or comes again."""
+        name = table.name
+        delete = lambda: Op(number, 'DELETE FROM wp WHERE id = %d' % first if name == 'w2' and self.chance(0.3) else
+                            'DELETE FROM %s WHERE %s' % (name, self.groups_condition(first, n)), many=True)
+        if self.chance(0.2):
+            return [delete()]
+        steps = [Op(number, 'BEGIN ISOLATION LEVEL ' + self.random.choice(self.levels))]
+        if self.chance(0.2):
+            steps.append(Op(number, 'DECLARE g%d CURSOR FOR SELECT * FROM %s WHERE id >= %d ORDER BY id' % (first, name, first)))
+        if self.chance(0.4):
+            steps += [Op(number, 'SAVEPOINT s1'), delete()]
+            if self.chance(0.4):
+                steps.append(self.of_group(number, table, first, n))
+            steps.append(Op(number, self.choose('ROLLBACK TO s1', 'ROLLBACK TO s1', 'RELEASE s1')))
+            steps += [delete()] if self.chance(0.6) else []
+        else:
+            steps.append(delete())
+        if 'DECLARE' in steps[1].sql:
+            steps.append(Op(number, 'FETCH 5 FROM g%d' % first, ordered=True))
+        if self.chance(0.4):
+            # what it has deleted itself
+            steps.append(self.of_group(number, table, first, n))
+        kind = self.random.random()
+        if kind < 0.2:
+            self.number += 1
+            gid = 'g%d_{side}' % self.number
+            steps.append(Op(number, "PREPARE TRANSACTION '%s'" % gid, many=True))
+            if self.chance(0.5):
+                steps.append(Op(number, "%s PREPARED '%s'" % (self.choose('COMMIT', 'ROLLBACK'), gid), many=True))
+            else:
+                self.gids.append(gid)
+        else:
+            steps.append(Op(number, self.choose('COMMIT', 'COMMIT', 'ROLLBACK'), many=True))
+        return steps
+
+    def of_group(self, number, table, first, n):
+        """A command about a row or some that were loaded."""
+        name, i = table.name, first + self.random.randrange(n)
+        kind = self.random.randrange(11)
+        if kind < 2:
+            return Op(number, 'SELECT * FROM %s WHERE id = %d %s' % (name, i, self.lock()), queues=True)
+        if kind == 2:
+            return Op(number, 'UPDATE %s SET a = a + 1 WHERE id = %d%s' % (name, i, self.returning()), queues=True)
+        if kind == 3:
+            return Op(number, 'DELETE FROM %s WHERE id = %d%s' % (name, i, self.returning()), queues=True)
+        if kind == 4:
+            return Op(number, 'INSERT INTO %s (id, a) VALUES (%d, 1) ON CONFLICT%s' % (name, i, self.choose(' DO NOTHING', ' (id) DO UPDATE SET a = %s.a + 1' % name)), many=table.many)
+        if kind == 5:
+            return Op(number, 'INSERT INTO %s (id, a) VALUES (%d, 1)' % (name, i), many=table.many)
+        if kind == 6 and not self.whole_scans:
+            return Op(number, "SET LOCAL retldb.suppress_noop = on; INSERT INTO %s (id, a, b) SELECT i, i %% 12, 'v' || i %% 17 FROM generate_series(%d, %d) i "
+                      'ON CONFLICT (id) DO UPDATE SET a = EXCLUDED.a' % (name, i, i + 9), many=True)
+        if kind == 7:
+            return Op(number, 'MERGE INTO %s t USING (VALUES (%d)) s (id) ON t.id = s.id WHEN MATCHED THEN %s WHEN NOT MATCHED THEN INSERT (id, a) VALUES (s.id, 3)' % (
+                name, i, self.choose('DELETE', 'UPDATE SET a = 5')), many=True)
+        if kind == 8:
+            return Op(number, 'DELETE FROM %s WHERE %s' % (name, self.groups_condition(first, n)), many=True)
+        if kind == 9:
+            return Op(number, 'SELECT count(*), sum(id), sum(a) FROM %s WHERE %s' % (name, self.groups_condition(first, n)))
+        return Op(number, 'UPDATE %s SET a = 7 WHERE %s' % (name, self.groups_condition(first, n)), many=True)
+
+    def beside_groups(self, number, table, first, n):
+        """Another session's transaction."""
+        steps = [self.of_group(number, table, first, n) for _ in range(self.choose(1, 2))]
+        if self.chance(0.6):
+            return steps
+        if self.chance(0.3):
+            steps = [Op(number, 'SAVEPOINT s1')] + steps + [Op(number, 'ROLLBACK TO s1')]
+        return [Op(number, 'BEGIN ISOLATION LEVEL ' + self.random.choice(self.levels))] + steps + [Op(number, self.choose('COMMIT', 'ROLLBACK'), many=True)]
+
+    def old_snapshot(self, number, table, first, n):
+        """A transaction goes on that sees what is about to be deleted."""
+        if self.chance(0.5):
+            return [Op(number, 'BEGIN ISOLATION LEVEL REPEATABLE READ'), Op(number, 'SELECT count(*), sum(a) FROM %s WHERE id >= %d' % (table.name, first))]
+        cursor = 'o%d' % first
+        self.cursors[number].append((cursor, table, False))
+        return [Op(number, 'BEGIN'), Op(number, 'DECLARE %s NO SCROLL CURSOR FOR SELECT * FROM %s WHERE id >= %d ORDER BY id%s' % (cursor, table.name, first, self.choose('', '', ' FOR UPDATE'))),
+                Op(number, 'FETCH NEXT FROM ' + cursor, ordered=True)]
+
+    def amid_groups(self, table):
+        kind = self.random.random()
+        if kind < 0.5:
+            return Op(0, "CALL retldb.compact('%s')" % table.name, kind='compact')
+        if kind < 0.7 and self.crashes:
+            self.cursors = [[] for _ in range(SESSIONS)]
+            self.statements = [[] for _ in range(SESSIONS)]
+            return Op(0, '', kind='crash')
+        return Op(0, self.choose('standby', ''), kind='check')
 
     def drain(self, machine):
         """A command over many rows waits: end those whom it may wait for."""

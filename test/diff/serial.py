@@ -288,6 +288,8 @@ class Serial:
         self.random.shuffle(sessions)
         sessions = sessions[:self.choose(2, 2, 3)]
         rows = [(self.choose(*self.tables), self.choose(self.random.randint(1, ROWS), self.random.randint(ROWS, self.top))) for _ in sessions]
+        if self.chance(0.4):
+            return self.plan_groups_ring(sessions)
         moves = self.choose(0, 0, 1, 2)
         if moves and self.chance(0.7):
             # all in small groups that are new and will be merged
@@ -302,6 +304,40 @@ class Serial:
             self.planned.append(self.random.choice([steps for steps in left if steps]).pop(0))
         for _ in range(moves):
             self.planned.insert(self.random.randrange(start + 1, len(self.planned)), (0, 'compact', self.choose(*rows)))
+
+    def plan_groups_ring(self, sessions):
+        """The same, but some of them delete the whole group of the row."""
+        n = self.choose(10, 30)
+        groups = [(self.choose(*self.tables), self.top + i * n) for i, _ in enumerate(sessions)]
+        rows = [(table, first + self.random.randrange(n)) for table, first in groups]
+        # nobody's snapshot is older
+        self.planned += [(number, 'commit', None) for number, s in enumerate(self.sessions) if s.transaction]
+        for table, _ in groups:
+            self.planned += [(sessions[0], 'begin', None), (sessions[0], 'load', (table, n)), (sessions[0], 'commit', None)]
+        wipers = self.random.randint(1, len(sessions))
+        left = []
+        for i, number in enumerate(sessions):
+            write = (number, 'wipe', groups[i - 1] + (n,)) if i < wipers else (number, 'write', rows[i - 1])
+            left.append([(number, 'begin', None), (number, 'read', rows[i]), write, (number, 'commit', None)])
+        while any(left):
+            self.planned.append(self.random.choice([steps for steps in left if steps]).pop(0))
+
+    def wipe(self, number, transaction, table, first, n):
+        """Delete a group whose rows nobody has touched, by a scan of the table."""
+        last = first + n - 1
+        connection = self.sessions[number].connection
+        for name in SWITCHES:
+            connection.rows('SET LOCAL %s = %s' % (name, 'on' if name == 'enable_seqscan' else 'off'))
+        connection.rows('SET LOCAL retldb.enable_columnar_scan = on')
+        name = 'id BETWEEN %d AND %d' % (first, last)
+        expected = self.expect(transaction, table, name, lambda row: first <= row[0] <= last)
+
+        def wiped(results):
+            if results[-1].tag != 'DELETE %d' % len(expected):
+                raise Difference('transaction %d should delete %d rows:\n\t%s\n%s' % (transaction.number, len(expected), '\n\t'.join(transaction.steps), results[-1]))
+            transaction.writes.update({(table, row[0]): None for row in expected})
+
+        self.send(number, 'DELETE FROM %s WHERE %s' % (table, name), wiped)
 
     def planned_step(self):
         number, what, row = self.planned.pop(0)
@@ -318,7 +354,10 @@ class Serial:
             if not session.transaction.read_only:
                 session.connection.rows('SET retldb.row_store_rows = 0')
                 self.number += 1
-                self.load(number, session.transaction, row[0], self.number)
+                self.load(number, session.transaction, row[0], self.number, row[1])
+        elif what == 'wipe':
+            if not session.transaction.read_only:
+                self.wipe(number, session.transaction, *row)
         elif not (what == 'write' and session.transaction.read_only):
             self.pin = row[1]
             (self.read if what == 'read' else self.write)(number, session.transaction, row[0])
@@ -460,9 +499,9 @@ class Serial:
 
         self.send(number, '%s WHERE %s' % (sql, name), wrote)
 
-    def load(self, number, transaction, table, v):
+    def load(self, number, transaction, table, v, n=0):
         """Many new rows, in a small row group if the session has it so; others shall find them."""
-        first, n = self.top, self.choose(10, 30)
+        first, n = self.top, n or self.choose(10, 30)
         self.top += n
         self.hot = first + self.random.randrange(n - 3)
         rows = {(table, i): (i, i % GROUPS, v) for i in range(first, first + n)}

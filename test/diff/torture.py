@@ -20,7 +20,7 @@ What may differ, and nothing else:
 - a serialization failure of a transaction whose snapshot is older than a compaction,
   which may have moved the row (docs/limits.md), whatever heap says of it;
 - a serialization failure on heap alone, of a transaction with an older snapshot, after updates that
-  changed nothing (suppress_noop);
+  changed nothing (suppress_noop), and 21000 on heap alone of an upsert that meets a row twice;
 - with --background, what commands do that do not wait (SKIP LOCKED, NOWAIT): a row that
   is just being moved is locked to them;
 - serialization failures at SERIALIZABLE, which depend on what scans and pages
