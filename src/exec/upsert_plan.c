@@ -5,8 +5,8 @@
  *
  * The node takes many rows from its source before the first of them is inserted, and
  * hands them on in the same order.  So that nobody can tell, the source must neither
- * call functions that see or change anything nor lock or change rows.  The planner has no place for a node
- * right below ModifyTable, so it is put into the finished plan.
+ * call functions that see or change anything nor lock or change rows.  The planner has
+ * no place for a node right below ModifyTable, so it is put into the finished plan.
  *
  *-------------------------------------------------------------------------
  */
@@ -98,17 +98,6 @@ TakesNumbers(Node *node, void *context)
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, TakesNumbers, context, 0);
 	return expression_tree_walker(node, TakesNumbers, context);
-}
-
-/*
- * Would somebody see that numbers of sequences were taken ahead?  What a command says is
- * to be done with each row may ask for the last one; triggers are asked about when it
- * is run.
- */
-static bool
-LastNumberIsSeen(const Query *query)
-{
-	return TakesNumbers((Node *) query, NULL) && EvaluationIsSeen((Node *) query, NULL);
 }
 
 /*
@@ -302,12 +291,18 @@ static PlannedStmt *
 PlanCommand(Query *query, const char *queryString, int cursorOptions, ParamListInfo boundParams)
 {
 	/* the planner changes the query */
-	bool		isUpsert = retldb_enable_upsert_batches && IsUpsert(query) && !LastNumberIsSeen(query);
-	bool		hasUpsert = retldb_enable_upsert_batches && HasUpsertInWith(query) && !LastNumberIsSeen(query);
+	bool		isUpsert = retldb_enable_upsert_batches && IsUpsert(query);
+	bool		hasUpsert = retldb_enable_upsert_batches && HasUpsertInWith(query);
 	bool		takesNumbers = (isUpsert || hasUpsert) && TakesNumbers((Node *) query, NULL);
 	PlannedStmt *command;
 	ListCell   *lc;
 
+	/*
+	 * What is to be done with each row may ask for the last number of a sequence, which
+	 * must not be one that was taken ahead.  Triggers are asked about when it is run.
+	 */
+	if (takesNumbers && EvaluationIsSeen((Node *) query, NULL))
+		isUpsert = hasUpsert = false;
 	if (previousPlanner)
 		command = previousPlanner(query, queryString, cursorOptions, boundParams);
 	else

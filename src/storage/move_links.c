@@ -229,7 +229,7 @@ CollectPlaces(Relation rel, const RetlGroupEntry *entry, BlockNumber links, uint
 		if (sequence == 0)
 			*base = page->base;
 		if (page->base != *base)
-			problem = psprintf("links count from two row numbers");
+			problem = pstrdup("links count from two row numbers");
 		else if (page->kind == RETL_LINKS_RUNS)
 		{
 			problem = CollectRuns(page, entry->rowCount, places);
