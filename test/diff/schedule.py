@@ -8,7 +8,7 @@ import random
 import re
 
 import pq
-from twins import SESSIONS, Difference, Op
+from twins import LEAVE_ALONE, SESSIONS, Difference, Op
 
 # of a round; serial.py is about nothing but serializable transactions
 LEVELS = [['READ COMMITTED', 'READ COMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'REPEATABLE READ', 'SERIALIZABLE'],
@@ -472,8 +472,8 @@ END $$""")
             steps.append(Op(number, self.choose('COMMIT', 'COMMIT', 'ROLLBACK'), many=True))
         return steps
 
-    def of_group(self, number, table, first, n):
-        """A command about a row or some that were loaded."""
+    def of_group(self, number, table, first, n, alone=False):
+        """A command about a row or some that were loaded; alone if it is a transaction of its own."""
         name, i = table.name, first + self.random.randrange(n)
         kind = self.random.randrange(11)
         if kind < 2:
@@ -487,7 +487,7 @@ END $$""")
         if kind == 5:
             return Op(number, 'INSERT INTO %s (id, a) VALUES (%d, 1)' % (name, i), many=table.many)
         if kind == 6 and not self.whole_scans:
-            return Op(number, "SET LOCAL retldb.suppress_noop = on; INSERT INTO %s (id, a, b) SELECT i, i %% 12, 'v' || i %% 17 FROM generate_series(%d, %d) i "
+            return Op(number, (LEAVE_ALONE if alone else '') + "INSERT INTO %s (id, a, b) SELECT i, i %% 12, 'v' || i %% 17 FROM generate_series(%d, %d) i "
                       'ON CONFLICT (id) DO UPDATE SET a = EXCLUDED.a' % (name, i, i + 9), many=True)
         if kind == 7:
             return Op(number, 'MERGE INTO %s t USING (VALUES (%d)) s (id) ON t.id = s.id WHEN MATCHED THEN %s WHEN NOT MATCHED THEN INSERT (id, a) VALUES (s.id, 3)' % (
@@ -499,9 +499,10 @@ END $$""")
         return Op(number, 'UPDATE %s SET a = 7 WHERE %s' % (name, self.groups_condition(first, n)), many=True)
 
     def beside_groups(self, number, table, first, n):
-        """Another session's transaction."""
-        steps = [self.of_group(number, table, first, n) for _ in range(self.choose(1, 2))]
-        if self.chance(0.6):
+        """Another session's transaction, or commands without one."""
+        alone = self.chance(0.6)
+        steps = [self.of_group(number, table, first, n, alone) for _ in range(self.choose(1, 2))]
+        if alone:
             return steps
         if self.chance(0.3):
             steps = [Op(number, 'SAVEPOINT s1')] + steps + [Op(number, 'ROLLBACK TO s1')]
@@ -567,9 +568,8 @@ END $$""")
             return self.setting(number)
         tables = [t for t in self.tables if t.key]
         if kind < 0.76 and not self.whole_scans:
-            # what is not changed is not locked, so this is a transaction of its own
             op = self.upsert_many(number, self.random.choice(tables))
-            return Op(number, 'SET LOCAL retldb.suppress_noop = on; ' + op.sql, many=True)
+            return Op(number, LEAVE_ALONE + op.sql, many=True)
         return self.statement(number)
 
     def inside(self, number):

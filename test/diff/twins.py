@@ -20,6 +20,9 @@ ROW_ERRORS = ('23', '40', '55P03', '57014', '21000')
 # how long a command may take (seconds) before it hangs
 PATIENCE = 120
 DEADLOCK_TIMEOUT = 0.01
+# What an update would not change is not locked then, on the retldb side: for commands that are transactions of their own.
+LEAVE_ALONE = 'SET LOCAL retldb.suppress_noop = on; '
+
 
 class Difference(Exception):
     """The two databases do not agree, or something else is wrong."""
@@ -447,7 +450,7 @@ class Machine:
         session = self.sessions[op.session]
         if op.kind == 'cancel':
             return session.op is not None and session.busy(0) and session.busy(1)
-        if session.op is not None:
+        if session.op is not None or (op.sql.startswith(LEAVE_ALONE) and session.connections[0].status != pq.IDLE):
             return False
         if self.draining():
             return op.sql in ('COMMIT', 'ROLLBACK') or op.sql.startswith(('COMMIT PREPARED', 'ROLLBACK PREPARED'))
