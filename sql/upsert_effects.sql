@@ -196,4 +196,12 @@ SELECT r || ' ' || c FROM unnest(ARRAY['DROP TABLE last',
 SELECT same('SELECT * FROM last');
 SELECT twins('DROP TABLE last');
 SELECT twins('DROP SEQUENCE numbers');
-DROP FUNCTION effects_twins, parts_twins, effects_trigger, effects_others, effects_statement, effects_last;
+-- a subquery that depends on nothing is evaluated when the first row needs it, and what it calls sees the rows before
+CREATE FUNCTION effects_count() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM t); END';
+SELECT r || ' ' || c FROM unnest(ARRAY['CREATE TABLE t (id int PRIMARY KEY, n int)', 'INSERT INTO t SELECT i, i FROM generate_series(1, 500) i']) c, twins(c) r WHERE r NOT LIKE 'ok%';
+ALTER TABLE twin_retldb.t SET (suppress_noop = on);
+SELECT twins('INSERT INTO t SELECT 600 - i, 0 FROM generate_series(1, 150) i ON CONFLICT (id) DO UPDATE SET n = (SELECT effects_count())');
+SELECT twins('INSERT INTO t SELECT 650 - i, 0 FROM generate_series(1, 150) i ON CONFLICT (id) DO UPDATE SET n = excluded.n WHERE (SELECT effects_count()) > 600');
+SELECT same('SELECT * FROM t');
+SELECT twins('DROP TABLE t');
+DROP FUNCTION effects_twins, parts_twins, effects_count, effects_trigger, effects_others, effects_statement, effects_last;

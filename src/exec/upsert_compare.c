@@ -25,7 +25,7 @@
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "miscadmin.h"
-#include "nodes/nodes.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
@@ -108,12 +108,27 @@ HasSystemColumn(const Bitmapset *columns)
 }
 
 /*
+ * Does an expression ask for the result of a subquery?  One that depends on nothing else
+ * is a parameter by now.
+ */
+static bool
+HasSubquery(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) ||
+		(IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC))
+		return true;
+	return expression_tree_walker(node, HasSubquery, context);
+}
+
+/*
  * Can it be told beforehand what the command would do?
  */
 static bool
 IsComputable(List *set, List *where, Index relid)
 {
-	return !contain_subplans((Node *) set) && !contain_subplans((Node *) where) &&
+	return !HasSubquery((Node *) set, NULL) && !HasSubquery((Node *) where, NULL) &&
 		!contain_volatile_functions((Node *) set) &&
 		!contain_volatile_functions((Node *) where) &&
 		!HasSystemColumn(ColumnsOf(set, where, relid)) &&
