@@ -59,6 +59,20 @@ WITH d AS (DELETE FROM h WHERE id IN (11, 3333, 5011) RETURNING *) SELECT * FROM
 WITH d AS (DELETE FROM r WHERE id IN (11, 3333, 5011) RETURNING *) SELECT * FROM d ORDER BY id;
 WITH u AS (UPDATE h SET n = -n WHERE id IN (12, 3334, 5012) RETURNING id, n, tableoid::regclass::text <> '' AS t, xmax) SELECT * FROM u ORDER BY id;
 WITH u AS (UPDATE r SET n = -n WHERE id IN (12, 3334, 5012) RETURNING id, n, tableoid::regclass::text <> '' AS t, xmax) SELECT * FROM u ORDER BY id;
+-- a row that was locked before, as those of upserts are, shows it, also if values go out of line
+CREATE FUNCTION locked_before(change text, first int) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	t text;
+BEGIN
+	FOREACH t IN ARRAY '{h,r}'::text[] LOOP
+		EXECUTE format('SELECT FROM %s WHERE id IN (%s, %s) FOR UPDATE', t, first, first + 3400);
+		RETURN QUERY EXECUTE format('UPDATE %s SET %s WHERE id IN (%s, %s, %s, %s) RETURNING concat(''%s '', id, '' '', xmax = 0)',
+			t, change, first, first + 1, first + 3400, first + 3401, t);
+	END LOOP;
+END $$;
+SELECT * FROM locked_before('n = n', 1303) ORDER BY 1;
+SELECT * FROM locked_before('big = repeat(md5(id::text), 500)', 1321) ORDER BY 1;
+DROP FUNCTION locked_before;
 
 -- who inserted a row stays known while it is locked
 CREATE TABLE x (a int) USING retldb;

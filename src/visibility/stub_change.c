@@ -67,6 +67,7 @@ typedef struct Progress
 	HeapTupleData stub;
 	bool		recognised;		/* the stub was there */
 	bool		locked;			/* we hold a sufficient lock by heap_lock_tuple */
+	bool		hadLock;		/* we had locked the row before */
 } Progress;
 
 /* ---------------------------------------------------------------------
@@ -370,6 +371,17 @@ WaitForLock(Progress *progress, LockWaitPolicy policy, bool followUpdates)
 }
 
 /*
+ * Is the only one who is at a stub, whose page is locked, a locker, and that ourselves?
+ */
+static bool
+IsOnlyLockedByUs(const HeapTupleHeaderData *stub)
+{
+	return (stub->t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) == 0 &&
+		HEAP_XMAX_IS_LOCKED_ONLY(stub->t_infomask) &&
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmax(stub));
+}
+
+/*
  * May the stub, whose page is locked, be changed right away?  TM_BeingModified if
  * somebody has to be waited for, or a lock to be taken.
  */
@@ -382,11 +394,8 @@ TryStub(const Progress *progress)
 
 	if (result == TM_BeingModified)
 	{
-		/* our lock is there, or the only locker is ourselves */
-		if (progress->locked ||
-			((stub->t_data->t_infomask & HEAP_XMAX_IS_MULTI) == 0 &&
-			 HEAP_XMAX_IS_LOCKED_ONLY(stub->t_data->t_infomask) &&
-			 TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmax(stub->t_data))))
+		/* our lock is there */
+		if (progress->locked || IsOnlyLockedByUs(stub->t_data))
 			result = TM_Ok;
 	}
 	if (result == TM_Ok && change->crosscheck != InvalidSnapshot &&
@@ -656,7 +665,7 @@ PerformUpdate(Progress *progress, HeapTuple tuple, TransactionId xid)
 	bool		clearedNew = false;
 
 	NextXmax(progress->stub.t_data, xid, progress->mode, &xmax);
-	CarryLockers(progress->stub.t_data, progress->locked, &newXmax);
+	CarryLockers(progress->stub.t_data, progress->locked && !progress->hadLock, &newXmax);
 	tuple->t_data->t_infomask &= ~HEAP_XMAX_INVALID;
 	tuple->t_data->t_infomask |= newXmax.infomask;
 	tuple->t_data->t_infomask2 |= newXmax.infomask2;
@@ -679,6 +688,18 @@ PerformUpdate(Progress *progress, HeapTuple tuple, TransactionId xid)
 	if (RelationNeedsWAL(rel))
 		LogUpdate(progress, tuple, clearedOld, clearedNew);
 	END_CRIT_SECTION();
+}
+
+/*
+ * The row that is returned has the xmax of the one with values out of line.
+ */
+static void
+SetXmax(HeapTuple tuple, const HeapTupleHeaderData *from)
+{
+	tuple->t_data->t_infomask &= ~HEAP_XMAX_BITS;
+	tuple->t_data->t_infomask |= from->t_infomask & HEAP_XMAX_BITS;
+	tuple->t_data->t_infomask2 |= from->t_infomask2 & HEAP_KEYS_UPDATED;
+	HeapTupleHeaderSetXmax(tuple->t_data, HeapTupleHeaderGetRawXmax(from));
 }
 
 /*
@@ -705,6 +726,7 @@ RetlStubUpdate(const RetlStubChange *change, HeapTuple newTuple, LockTupleMode m
 		result = AcquireStub(&progress, NULL);
 		if (result != TM_Ok)
 			return result;
+		progress.hadLock = !progress.locked && IsOnlyLockedByUs(progress.stub.t_data);
 		UnlockPages(&progress);
 		if (!progress.locked)
 		{
@@ -731,7 +753,10 @@ RetlStubUpdate(const RetlStubChange *change, HeapTuple newTuple, LockTupleMode m
 
 	newTuple->t_self = tuple->t_self;
 	if (tuple != newTuple)
+	{
+		SetXmax(newTuple, tuple->t_data);
 		heap_freetuple(tuple);
+	}
 	return TM_Ok;
 }
 
