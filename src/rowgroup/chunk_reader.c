@@ -85,7 +85,6 @@ InitChunk(RetlChunkReader *chunk, RetlBytesReader *bytes, const RetlFooterHeader
 	chunk->ownBuffers.stored = &chunk->ownStored;
 	chunk->ownStored.context = context;
 	chunk->unitIndex = UINT32_MAX;
-	chunk->prefetchDistance = bytes->prefetchDistance;
 	chunk->overflow.bytes = bytes;
 	chunk->overflow.offset = footer->overflowOffset;
 	chunk->overflow.columnName = columnName;
@@ -325,7 +324,7 @@ ReadUnit(RetlChunkReader *chunk, const RetlUnit *unit, uint8 *dst)
 static void
 PrefetchUnit(RetlChunkReader *chunk, const RetlUnit *unit)
 {
-	if (chunk->prefetchDistance > 0)
+	if (RetlBytesReaderDistance(chunk->bytes) > 0)
 		RetlBytesReaderPrefetch(chunk->bytes, chunk->column.chunkOffset + unit->offset,
 								unit->storedLength);
 }
@@ -616,9 +615,10 @@ PrefetchAfter(RetlChunkReader *chunk, const RetlUnit *unit)
 {
 	uint64		end = (uint64) unit->offset + unit->storedLength;
 	uint64		from = Max(unit->offset, chunk->prefetchedTo);
-	uint64		to = Min(end + chunk->prefetchDistance, chunk->column.chunkLength);
+	uint64		distance = RetlBytesReaderDistance(chunk->bytes);
+	uint64		to = Min(end + distance, chunk->column.chunkLength);
 
-	if (from > end + chunk->prefetchDistance / 2 || from >= to)
+	if (from > end + distance / 2 || from >= to)
 		return;
 	chunk->missing = RetlBytesReaderPrefetch(chunk->bytes, chunk->column.chunkOffset + from,
 											 to - from);
@@ -635,7 +635,7 @@ PrefetchForUnit(RetlChunkReader *chunk, const RetlUnit *unit, bool isNext)
 {
 	uint64		end = (uint64) unit->offset + unit->storedLength;
 
-	if (chunk->prefetchDistance == 0)
+	if (RetlBytesReaderDistance(chunk->bytes) == 0)
 		return;
 	if (isNext)
 		PrefetchAfter(chunk, unit);
@@ -663,7 +663,7 @@ StreamUnit(RetlChunkReader *chunk, const RetlUnit *unit, bool isNext)
 	if (!chunk->streams || (chunk->ahead && RetlBytesStreamIsNear(chunk->stream, offset)))
 		return;
 	StopStream(chunk);
-	if (!chunk->missing && chunk->prefetchDistance > 0)
+	if (!chunk->missing && RetlBytesReaderDistance(chunk->bytes) > 0)
 		return;
 	if (isNext && chunk->bytes->aheads < (chunk->bytes->strategy == NULL ? MAX_AHEAD : MAX_AHEAD_RING))
 	{

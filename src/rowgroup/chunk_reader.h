@@ -89,7 +89,6 @@ typedef struct RetlChunkReader
 	uint32		partialLoaded;
 
 	/* prefetching, see LoadUnit */
-	uint64		prefetchDistance;
 	uint64		prefetchedTo;	/* offset from the chunk's start */
 	bool		streams;		/* may pages come from a stream? */
 	bool		missing;		/* are they not in shared buffers? */

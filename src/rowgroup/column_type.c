@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
 
@@ -90,6 +91,17 @@ TakesShortHeaders(Oid baseType)
 }
 
 /*
+ * A type with domains resolved.  None of the types that PostgreSQL's own OIDs are
+ * given to is a domain, so these need not be looked up: readers are made anew
+ * whenever a table's columns may have changed, for single rows, too.
+ */
+static Oid
+BaseTypeOf(Oid typeOid)
+{
+	return typeOid < FirstGenbkiObjectId ? typeOid : getBaseType(typeOid);
+}
+
+/*
  * Describe an attribute.  Of a dropped one the type is no longer known; its
  * description serves to skip over it only.
  */
@@ -97,7 +109,7 @@ void
 RetlColumnTypeInit(RetlColumnType *type, Form_pg_attribute attribute)
 {
 	memset(type, 0, sizeof(*type));
-	type->baseType = attribute->attisdropped ? InvalidOid : getBaseType(attribute->atttypid);
+	type->baseType = attribute->attisdropped ? InvalidOid : BaseTypeOf(attribute->atttypid);
 	type->typeLength = attribute->attlen;
 	type->byValue = attribute->attbyval;
 	type->align = attribute->attalign;
@@ -111,5 +123,5 @@ RetlColumnTypeInit(RetlColumnType *type, Form_pg_attribute attribute)
 RetlKeyKind
 RetlKeyKindOfType(Oid typeOid)
 {
-	return KeyKindOfBaseType(getBaseType(typeOid));
+	return KeyKindOfBaseType(BaseTypeOf(typeOid));
 }

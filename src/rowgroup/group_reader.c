@@ -485,13 +485,16 @@ void
 RetlGroupReaderPrefetch(RetlGroupReader *reader, AttrNumber attnum)
 {
 	RetlColumnReader *column = GetColumn(reader, attnum);
-	uint64		distance = reader->bytes.prefetchDistance;
+	uint64		distance;
 	RetlReadContext readContext;
 	RetlFooterColumn entry;
 	const char *problem;
 	bool		unsupported;
 
-	if (column->opened || distance == 0)
+	if (column->opened)
+		return;
+	distance = RetlBytesReaderDistance(&reader->bytes);
+	if (distance == 0)
 		return;
 	RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
 						ColumnName(reader, attnum));
@@ -523,7 +526,8 @@ RetlGroupReaderExpect(RetlGroupReader *reader, const Bitmapset *columns, uint32 
 {
 	int			natts = reader->tupdesc->natts;
 
-	if (!reader->bytes.missing || columns == NULL || RetlPrefetchDistance(reader->rel) == 0)
+	if (!reader->bytes.missing || columns == NULL ||
+		RetlBytesReaderDistance(&reader->bytes) == 0)
 		return;
 
 	/* the headers of all of them at once, then the units that these name */

@@ -248,7 +248,7 @@ RetlBytesReaderInit(RetlBytesReader *reader, Relation rel, const RetlGroupEntry 
 	reader->strategy = strategy;
 	reader->groupId = entry->groupId;
 	reader->dataLength = entry->dataLength;
-	reader->prefetchDistance = RetlPrefetchDistance(rel);
+	reader->distanceKnown = false;
 	reader->aheads = 0;
 	reader->runs = RetlGroupGetDataRuns(rel, entry, &reader->runCount);
 	for (int i = 0; i < reader->runCount; i++)
@@ -325,6 +325,21 @@ RetlPrefetchDistance(Relation rel)
 }
 
 /*
+ * Same for an open group.  The options of the tablespace may have to be read, so
+ * those who find everything in memory do without.
+ */
+uint64
+RetlBytesReaderDistance(RetlBytesReader *reader)
+{
+	if (!reader->distanceKnown)
+	{
+		reader->prefetchDistance = RetlPrefetchDistance(reader->rel);
+		reader->distanceKnown = true;
+	}
+	return reader->prefetchDistance;
+}
+
+/*
  * Start reading the first page of a group's footer, unless its run is not among
  * those in the entry.
  */
@@ -347,7 +362,7 @@ RetlGroupPrefetchFooter(Relation rel, const RetlGroupEntry *entry)
 /*
  * The page that has some bytes, pinned; "rest" more bytes will be wanted, counted from
  * these.  Pages that are not where they were last time are asked for by name first,
- * if *ask says so: the kernel would take a read of pages one after the other, or of
+ * if *ask says so and prefetching is wanted: the kernel would take a read of pages one after the other, or of
  * one after others that it has, for the beginning of a longer one, and read on far
  * into the next column.
  */
@@ -363,7 +378,7 @@ PinPage(RetlBytesReader *reader, BlockNumber block, uint64 offset, Size rest, bo
 		if (RetlPinRecentBuffer(reader->rel, block, buffer))
 			return buffer;
 	}
-	if (*ask)
+	if (*ask && RetlBytesReaderDistance(reader) > 0)
 		RetlBytesReaderPrefetch(reader, offset, rest);
 	*ask = false;
 	buffer = ReadBufferExtended(reader->rel, MAIN_FORKNUM, block, RBM_NORMAL, reader->strategy);
@@ -452,7 +467,7 @@ ReadBytes(RetlBytesReader *reader, RetlPageStream *stream, uint64 offset, Size l
 void
 RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
 {
-	ReadBytes(reader, NULL, offset, length, dst, reader->prefetchDistance > 0, false);
+	ReadBytes(reader, NULL, offset, length, dst, true, false);
 }
 
 /*
@@ -461,7 +476,7 @@ RetlBytesReaderRead(RetlBytesReader *reader, uint64 offset, Size length, void *d
 void
 RetlBytesReaderReadVerified(RetlBytesReader *reader, uint64 offset, Size length, void *dst)
 {
-	ReadBytes(reader, NULL, offset, length, dst, reader->prefetchDistance > 0, true);
+	ReadBytes(reader, NULL, offset, length, dst, true, true);
 }
 
 /*

@@ -48,7 +48,8 @@ typedef struct RetlBytesReader
 	uint64		dataLength;
 	int			runCount;
 	RetlRun    *runs;
-	uint64		prefetchDistance;	/* RetlPrefetchDistance where the table is */
+	uint64		prefetchDistance;	/* of RetlBytesReaderDistance, once asked for */
+	bool		distanceKnown;
 	bool		missing;		/* did the pages prefetched last have to be read? */
 	int			aheads;			/* streams that read more than was asked for */
 } RetlBytesReader;
@@ -92,6 +93,9 @@ extern bool RetlBytesReaderPrefetch(RetlBytesReader *reader, uint64 offset, uint
 
 /* How many bytes ahead to prefetch where the table is; 0: it is not wanted. */
 extern uint64 RetlPrefetchDistance(Relation rel);
+
+/* Same for an open group: looked up once, and only if somebody asks. */
+extern uint64 RetlBytesReaderDistance(RetlBytesReader *reader);
 
 /* Start reading the first page of a COMPLETE group's footer. */
 extern void RetlGroupPrefetchFooter(Relation rel, const RetlGroupEntry *entry);
