@@ -52,7 +52,9 @@ my $before = $primary->safe_psql('postgres', 'SELECT count(*), sum(i) FROM batch
 $primary->safe_psql('postgres', q(SELECT pg_create_restore_point('here')));
 finish_script(start_script($primary, batches(3, 6, 10)));
 $primary->safe_psql('postgres', 'TRUNCATE batches, batch_log');
+my $needed = $primary->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_lsn())');
 $primary->safe_psql('postgres', 'SELECT pg_switch_wal()');
+ok($primary->poll_query_until('postgres', "SELECT last_archived_wal >= '$needed' FROM pg_stat_archiver"), 'the restore point is archived');
 
 my $restored = PostgreSQL::Test::Cluster->new('restored');
 $restored->init_from_backup($primary, 'loaded', has_restoring => 1, standby => 0);

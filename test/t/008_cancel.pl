@@ -50,7 +50,7 @@ for my $name (sort keys %work)
 	{
 		my $script = start_script($node, "SET application_name = 'victim';\n$work{$name};\n");
 		$node->poll_query_until('postgres',
-			q(SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'victim' AND state = 'active'));
+			q(SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'victim' AND state = 'active' AND query NOT LIKE 'SET%'));
 		select(undef, undef, undef, ($name eq 'copy' ? 0.5 : 0) + rand 0.4);
 		$node->safe_psql('postgres', "SELECT $function(pid) FROM pg_stat_activity WHERE application_name = 'victim'");
 		finish_script($script);

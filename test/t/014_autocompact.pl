@@ -124,6 +124,9 @@ verify_clean($node, 'batches', 'compacted');
 $node->append_conf('postgresql.conf', 'retldb.autocompact = off');
 $node->reload;
 select(undef, undef, undef, 2);
+# a worker that is at it merges groups of "batches" for seconds, and looks at all tables again
+ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'retldb compaction worker'"),
+	'the last worker comes to its end');
 $node->safe_psql('postgres', 'INSERT INTO many SELECT generate_series(1, 600)');
 select(undef, undef, undef, 2.5);
 is($node->safe_psql('postgres', "SELECT stored('many')"), '600', 'no worker is started when that is switched off');

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use RetldbTest;
 
-my $node = new_server('decoding', allows_streaming => 'logical', conf => 'retldb.row_store_rows = 0');
+my $node = new_server('decoding', allows_streaming => 'logical', conf => "autovacuum = off\nretldb.row_store_rows = 0");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION retldb');
 

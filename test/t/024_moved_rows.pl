@@ -17,8 +17,9 @@ my $rounds = $ENV{RETLDB_CRASH_ROUNDS} || 6;
 my $clients = 4;
 seed_random();
 
+# not of hash indexes: see 022_indexes.pl
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
-wal_consistency_checking = all
+wal_consistency_checking = 'heap, heap2, btree, generic'
 autovacuum_naptime = 1s
 checkpoint_timeout = 30s
 max_wal_size = 256MB
@@ -40,6 +41,7 @@ CREATE TABLE ru (k int PRIMARY KEY, n bigint) USING retldb;
 CREATE TABLE hu (k int PRIMARY KEY, n bigint) USING heap;
 CREATE TABLE rf (id int, k int REFERENCES ru) USING retldb;
 CREATE TABLE log (client int, number int) USING heap;
+CREATE TABLE completed (round int) USING heap;
 SELECT pg_create_physical_replication_slot('standby');
 ));
 my $difference = make_twins($primary, 'r', 'h');
@@ -97,7 +99,7 @@ $difference .= q(
 my $look = "DO \$\$ BEGIN IF ($difference) > 0 THEN RAISE 'reader has found % differences', ($difference); END IF; END \$\$;\n";
 my $reader = "\\set ON_ERROR_STOP 0\n" . ("BEGIN ISOLATION LEVEL REPEATABLE READ;\n${look}SELECT pg_sleep(0.05);\n${look}COMMIT;\n" x 200);
 my $contents = q(SELECT count(*), md5(string_agg(r::text, ' ' ORDER BY client, id, v, n)) FROM r);
-my (%acknowledged, $compacted);
+my %acknowledged;
 my $next = 1;
 
 sub check
@@ -126,11 +128,13 @@ for my $round (1 .. $rounds)
 		$sql .= transaction($client, $next++) for 1 .. 300;
 		push @writers, start_script($primary, $sql);
 	}
-	push @others, start_script($primary, "CALL retldb.compact('r');\n\\echo compacted\nCALL retldb.compact('ru');\nCALL retldb.compact('rf');\n" x 200);
+	push @others, start_script($primary, "CALL retldb.compact('r');\nINSERT INTO completed VALUES ($round);\nCALL retldb.compact('ru');\nCALL retldb.compact('rf');\n" x 200);
 	push @others, start_script($primary, "VACUUM r, ru, rf;\nSELECT pg_sleep(0.1);\nCHECKPOINT;\n" x 50);
 	push @others, start_script($primary, $reader);
 	push @others, start_script($standby, $reader);
 	select(undef, undef, undef, 0.5 + rand 2);
+	# a slow machine may not have compacted anything by then
+	$primary->poll_query_until('postgres', 'SELECT count(*) > 0 FROM completed') if $round == $rounds;
 	crash_and_restart($primary, sub {
 		for my $script (@writers)
 		{
@@ -140,8 +144,7 @@ for my $round (1 .. $rounds)
 		}
 		for my $script (@others[0 .. 2])
 		{
-			my $out = finish_script($script);
-			$compacted++ while $out =~ /^compacted$/mg;
+			finish_script($script);
 			is(errors_of($script), '', "round $round: nothing is wrong on the primary");
 		}
 		$others[3]{run}->kill_kill;
@@ -153,7 +156,8 @@ for my $round (1 .. $rounds)
 	is("@lost", '', "round $round: all " . keys(%acknowledged) . ' acknowledged transactions are there');
 	verify_clean($primary, $_, "round $round") for 'r', 'ru', 'rf';
 }
-cmp_ok($compacted // 0, '>', 0, ($compacted // 0) . ' compactions were completed next to the writers');
+my $compacted = $primary->safe_psql('postgres', 'SELECT count(*) FROM completed');
+cmp_ok($compacted, '>', 0, "$compacted compactions were completed next to the writers");
 
 # in the end everything can be moved, and dead rows vanish
 $primary->safe_psql('postgres', "CALL retldb.compact(); VACUUM r, ru, rf");

@@ -31,8 +31,7 @@ INSERT INTO moving SELECT i, 'row ' || i FROM generate_series(1, 200) i));
 # a writer who is there does not matter
 my $writer = $node->background_psql('postgres');
 $writer->query_safe("BEGIN; LOCK TABLE moving IN ROW EXCLUSIVE MODE");
-$node->safe_psql('postgres', "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-$node->reload;
+pause_commits($node);
 my $compaction = start_script($node, "CALL retldb.compact('moving');\n");
 ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE 'CALL%'"), 'rows are being moved');
 like($node->safe_psql('postgres', "SELECT t_ctid FROM heap_page_items(get_raw_page('moving', (SELECT (ctid::text::point)[0]::int FROM moving WHERE a = 50))) WHERE lp = (SELECT (ctid::text::point)[1] FROM moving WHERE a = 50)"),
@@ -61,8 +60,7 @@ my %scripts = map { $_ => start_script($node, $local . $waiting{$_} . ";\n") } k
 my $count = keys %waiting;
 ok($node->poll_query_until('postgres', "SELECT count(*) = $count FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"), "$count sessions wait");
 
-$node->safe_psql('postgres', 'SET synchronous_commit = local; ALTER SYSTEM RESET synchronous_standby_names');
-$node->reload;
+resume_commits($node);
 my %out = map { $_ => finish_script($scripts{$_}) } keys %scripts;
 chomp %out;
 finish_script($compaction);

@@ -205,8 +205,10 @@ for my $round (1 .. $rounds)
 	crash_and_restart($node, sub {
 		$pgbench->finish;
 		finish_script($_) for @scripts;
-		like($err, qr/aborted/, "round $round: pgbench went on until the server was killed");
-		my @errors = grep { /ERROR:/ } split /\n/, join "\n", $err, map { $_->{err} } @scripts;
+		# (on a slow machine it may not even have connected)
+		like($err, qr/aborted|connection to server/, "round $round: pgbench went on until the server was killed");
+		# VACUUM may have had parallel workers
+		my @errors = grep { $_ ne '' } map { errors_of($_) } { err => $err }, @scripts;
 		is("@errors", '', "round $round: no error of a session");
 	});
 

@@ -42,18 +42,6 @@ my $holder = $node->background_psql('postgres');
 $holder->query_safe("SET synchronous_commit = local; BEGIN; DELETE FROM moving WHERE a = 50; UPDATE moving SET b = 'changed' WHERE a = 51");
 $holder->query_safe('SELECT FROM moving WHERE a = 52 FOR UPDATE');
 
-sub pause_next_commit
-{
-	$node->safe_psql('postgres', "SET synchronous_commit = local; ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-	$node->reload;
-	return;
-}
-sub go_on
-{
-	$node->safe_psql('postgres', 'SET synchronous_commit = local; ALTER SYSTEM RESET synchronous_standby_names');
-	$node->reload;
-	return;
-}
 sub is_paused
 {
 	my ($what) = @_;
@@ -62,7 +50,7 @@ sub is_paused
 }
 
 # more than a tenth of the group is dead: it is written anew
-pause_next_commit();
+pause_commits($node);
 my $compaction = start_script($node, "CALL retldb.compact('moving');\n");
 is_paused('a group is being written anew');
 my $anchors = q(SELECT count(*) FROM generate_series(1, pg_relation_size('moving') / 8192 - 1) block,
@@ -101,7 +89,7 @@ my %scripts = map { $_ => start_script($node, $local . $waiting{$_} . ";\n") } k
 my $count = keys %waiting;
 ok($node->poll_query_until('postgres', "SELECT count(*) = $count FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"), "$count sessions wait");
 
-go_on();
+resume_commits($node);
 finish_script($compaction);
 is($compaction->{err}, '', 'compaction is done');
 $holder->query_safe('COMMIT');
@@ -130,11 +118,11 @@ $holder->quit;
 # once more, with the stubs that came along; the server crashes while it is paused
 $node->safe_psql('postgres', "DELETE FROM moving WHERE a BETWEEN 60 AND 80; BEGIN; SELECT FROM moving FOR UPDATE; ROLLBACK");
 my $before = $node->safe_psql('postgres', 'SELECT count(*), sum(a), md5(string_agg(b, \',\' ORDER BY a)) FROM moving');
-pause_next_commit();
+pause_commits($node);
 $compaction = start_script($node, "CALL retldb.compact('moving');\n");
 is_paused('it is written anew once more');
 is($node->safe_psql('postgres', $local . 'UPDATE moving SET b = b WHERE a IN (52, 53, 90) RETURNING a'), "52\n53\n90", 'all rows have stubs');
-go_on();
+resume_commits($node);
 finish_script($compaction);
 is($compaction->{err}, '', 'compaction is done');
 is($node->safe_psql('postgres', 'SELECT count(*), sum(a), md5(string_agg(b, \',\' ORDER BY a)) FROM moving'), $before, 'the same rows');

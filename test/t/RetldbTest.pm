@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  new_server start_standby seed_random make_twins random_range random_rows random_change give_up_moves create_batches batch_sql batches_agree verify_clean
+  new_server start_standby seed_random make_twins random_range random_rows random_change give_up_moves pause_commits resume_commits create_batches batch_sql batches_agree verify_clean
   crash_and_restart start_script finish_script errors_of sqlstate log_complaints rows without_checksums set_page_field set_header_field
 );
 
@@ -111,6 +111,31 @@ sub give_up_moves
 		$links = $node->safe_psql('postgres', 'SELECT count(*) FROM links');
 	}
 	return ($links, $times);
+}
+
+# Commits wait for a standby that never comes, until they are resumed; who says
+# synchronous_commit = local does not.  The checkpointer tells others of the setting when
+# it has read it: one who commits all the time finds out.
+sub pause_commits
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', "SET synchronous_commit = local; ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+	$node->reload;
+	my $script = start_script($node, q(DO $$ BEGIN LOOP PERFORM pg_logical_emit_message(true, '', ''); COMMIT; END LOOP; END $$;));
+	$node->poll_query_until('postgres', q(SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep'))
+	  or die 'commits do not wait';
+	finish_script($script);
+	return;
+}
+
+sub resume_commits
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', 'SET synchronous_commit = local; ALTER SYSTEM RESET synchronous_standby_names');
+	$node->reload;
+	return;
 }
 
 # The tables of the batch protocol.
@@ -278,11 +303,12 @@ sub finish_script
 	return slurp_file("$script->{base}.out");
 }
 
-# Errors that a script has met, but for those of a server that was killed.
+# Errors that a script (or whoever has {err}) has met, but for those of a server that
+# was killed, and of a standby that cancels queries.
 sub errors_of
 {
 	my ($script) = @_;
-	my $killed = qr/lost connection to parallel worker|postmaster exit|terminating|starting|crash|shut/;
+	my $killed = qr/lost connection to parallel worker|parallel worker failed to initialize|conflict with recovery|postmaster exit|terminating|starting|crash|shut/;
 	my @errors = grep { /ERROR:|FATAL:|PANIC:/ && !/$killed/ } split /\n/, $script->{err};
 
 	return join("\n", @errors);
