@@ -27,6 +27,7 @@
 #include "storage/directory.h"
 #include "storage/table_header.h"
 #include "visibility/anchor.h"
+#include "visibility/bare_pages.h"
 #include "visibility/row_fetch.h"
 #include "visibility/row_store.h"
 #include "visibility/stub.h"
@@ -152,7 +153,8 @@ UpdateStatistics(Relation rel, double tuples, double dying)
  * VACUUM: the row store, anchors, stubs and freezing are heap's; then follow what
  * indexes, maps and the directory know of dead rows, and pages of dead groups are
  * given back, to other groups or to the operating system.  Heap's truncation must
- * not happen: to it column pages look empty.
+ * not happen: to it column pages look empty.  In the end scans are told which pages have
+ * no rows.
  */
 void
 retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessStrategy bstrategy)
@@ -163,6 +165,7 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	double		dyingRows;
 
 	heapParams.truncate = VACOPTVALUE_DISABLED;
+	RetlBarePagesForget(rel);
 	/* without indexes heap lets go of all dead line pointers */
 	if (rel->rd_rel->relhasindex && !RetlVacuumIsUrgent(rel))
 		RetlStubsReap(rel, RetlDirectoryRead(rel), bstrategy);
@@ -174,6 +177,7 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	retldb_truncation_missed = params->truncate != VACOPTVALUE_DISABLED &&
 		!RetlVacuumTruncate(rel, TRUNCATE_ATTEMPTS);
 	RetlVacuumReclaim(rel, bstrategy);
+	RetlBarePagesNote(rel, bstrategy);
 	UpdateStatistics(rel, rowStoreRows + groupRows, dyingRows);
 	retldb_vacuums++;
 }

@@ -69,8 +69,10 @@ typedef RelFileNode RetlFileLocator;
 /* 17 removed old_snapshot_threshold. */
 #if PG_VERSION_NUM >= 170000
 #define RetlTestForOldSnapshot(snapshot, rel, page)		((void) 0)
+#define RetlSnapshotsGrowOld()							false
 #else
 #define RetlTestForOldSnapshot(snapshot, rel, page)		TestForOldSnapshot(snapshot, rel, page)
+#define RetlSnapshotsGrowOld()							OldSnapshotThresholdActive()
 #endif
 
 /* 16 replaced pg_class_ownercheck by object_ownercheck. */

@@ -128,8 +128,22 @@ typedef struct RetlRun
 
 typedef enum RetlIncompatFlags
 {
-	RETL_INCOMPAT_SHARED_STUBS = 0x0001 /* stub maps may have entries with RETL_STUB_SHARED */
+	RETL_INCOMPAT_SHARED_STUBS = 0x0001,	/* stub maps may have entries with RETL_STUB_SHARED */
+	RETL_INCOMPAT_BARE_RUNS = 0x0002	/* "bare" may not be empty: VACUUM must know of it */
 } RetlIncompatFlags;
+
+#define RETLDB_BARE_RUNS	7
+
+/*
+ * Where the row store has pages without rows.  It counts for pages in a run that have no
+ * owner and whose bit in the visibility map (all-visible) is set, and only as long as
+ * the version stays: see docs/internals/storage.md.
+ */
+typedef struct RetlBareRuns
+{
+	uint64_t	version;		/* grows with every change of the runs */
+	RetlRun		runs[RETLDB_BARE_RUNS]; /* in order; length 0: not used */
+} RetlBareRuns;
 
 typedef struct RetlFileHeader
 {
@@ -153,7 +167,7 @@ typedef struct RetlFileHeader
 	uint8_t		directoryLevels;	/* 1: directoryBlocks names directory pages */
 	uint8_t		reserved1[3];
 	uint32_t	directoryPageCount;
-	uint64_t	reserved2[8];	/* zero */
+	RetlBareRuns bare;
 	uint32_t	directoryBlocks[RETLDB_MAX_DIRECTORY_PAGES];
 } RetlFileHeader;
 

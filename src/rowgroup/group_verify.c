@@ -400,16 +400,56 @@ IsNextPart(uint64 offset, uint64 position)
 		 offset % RETLDB_PAYLOAD_SIZE == 0);
 }
 
-/* Check the footer's entries one after the other. */
+/* A chunk's place in the byte string. */
+typedef struct ChunkPlace
+{
+	uint64		offset;
+	uint64		length;
+	uint32		entry;			/* of the footer */
+} ChunkPlace;
+
+static int
+ComparePlaces(const void *one, const void *other)
+{
+	uint64		left = ((const ChunkPlace *) one)->offset;
+	uint64		right = ((const ChunkPlace *) other)->offset;
+
+	return left < right ? -1 : left > right;
+}
+
+/*
+ * Chunks may be in any order: do they, and the footer, take up the byte string, with
+ * nothing lost but at the ends of pages?
+ */
+static char *
+CheckPlaces(const RetlGroupReader *reader, ChunkPlace *places)
+{
+	uint32		count = reader->footer.columnCount;
+	uint64		position = reader->footer.overflowLength;
+
+	qsort(places, count, sizeof(ChunkPlace), ComparePlaces);
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (!IsNextPart(places[i].offset, position))
+			return psprintf("entry %u of the footer: chunk does not begin where the one before ends",
+							places[i].entry);
+		position = places[i].offset + places[i].length;
+	}
+	if (!IsNextPart(reader->entry.footerOffset, position))
+		return pstrdup("footer does not begin where the last chunk ends");
+	return NULL;
+}
+
+/* Check the footer's entries one after the other, and then where their chunks are. */
 static char *
 CheckFooter(RetlGroupReader *reader, const RetlDirectory *directory, const RetlGroup *group)
 {
-	uint64		position = 0;
 	uint32		previousId = 0;
+	ChunkPlace *places = palloc(Max(reader->footer.columnCount, 1) * sizeof(ChunkPlace));
+	char	   *misplaced;
 
 	if (reader->footer.overflowOffset != 0)
 		return pstrdup("overflow area does not begin the row group");
-	position = reader->footer.overflowLength;
 
 	for (uint32 i = 0; i < reader->footer.columnCount; i++)
 	{
@@ -423,8 +463,6 @@ CheckFooter(RetlGroupReader *reader, const RetlDirectory *directory, const RetlG
 										  reader->entry.footerOffset, &unsupported);
 		if (problem == NULL && column.columnId <= previousId)
 			problem = "column entries of the footer are not in order";
-		if (problem == NULL && !IsNextPart(column.chunkOffset, position))
-			problem = "chunk does not begin where the one before ends";
 		if (problem == NULL)
 			problem = CheckType(reader, &column);
 		if (problem == NULL && directory != NULL)
@@ -434,11 +472,12 @@ CheckFooter(RetlGroupReader *reader, const RetlDirectory *directory, const RetlG
 		absent = CheckAbsent(reader, directory, group, previousId + 1, column.columnId);
 		if (absent != NULL)
 			return absent;
-		position = column.chunkOffset + column.chunkLength;
+		places[i] = (ChunkPlace) {column.chunkOffset, column.chunkLength, i};
 		previousId = column.columnId;
 	}
-	if (!IsNextPart(reader->entry.footerOffset, position))
-		return pstrdup("footer does not begin where the last chunk ends");
+	misplaced = CheckPlaces(reader, places);
+	if (misplaced != NULL)
+		return misplaced;
 	return CheckAbsent(reader, directory, group, previousId + 1,
 					   (uint32) RelationGetNumberOfAttributes(reader->rel) + 1);
 }

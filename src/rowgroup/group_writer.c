@@ -10,7 +10,7 @@
  * phases column by column, which is kinder to caches; a batch with a value that
  * needs more than copying is added row by row.
  *
- * What goes to disk, in this order: overflow values, the chunks by column, the
+ * What goes to disk, in this order: overflow values, the chunks (chunk_packer.c), the
  * footer.  Then the zone maps, and last the directory's entry, which makes the
  * group COMPLETE.
  *
@@ -23,7 +23,7 @@
 #include "utils/memutils.h"
 
 #include "format/checksum.h"
-#include "rowgroup/chunk_writer.h"
+#include "rowgroup/chunk_packer.h"
 #include "rowgroup/column_buffer.h"
 #include "rowgroup/group_sort.h"
 #include "rowgroup/group_writer.h"
@@ -41,13 +41,6 @@
 #define COLUMN_MEMORY	(8 * 1024 * 1024)
 /* A generation context takes no piece above this part of its largest block. */
 #define BLOCK_PARTS		8
-
-/*
- * A chunk begins on a page of its own if that costs at most this part of it, and the
- * footer if it costs at most this part of the group: 0.1 % of a table, for one page
- * less to read of each column of a group.
- */
-#define GAP_PART		64
 
 /* A variable-length value of the row being added. */
 typedef struct RowValue
@@ -433,9 +426,12 @@ RetlGroupWriterSort(RetlGroupWriter *writer, uint32 **order)
 		pfree(moved);
 }
 
-/* Encode and write one column; its footer entry and zone entry are filled in. */
+/*
+ * Encode one column and have it written; its zone entry is filled in, its footer entry by
+ * the time of RetlChunkPackerEnd.
+ */
 static void
-WriteColumn(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEntry *entry,
+WriteColumn(RetlGroupWriter *writer, RetlChunkPacker *packer, const RetlGroupEntry *entry,
 			int columnIndex, RetlFooterColumn *column, RetlZoneEntry *zoneEntry)
 {
 	Form_pg_attribute att = TupleDescAttr(writer->tupdesc, columnIndex);
@@ -448,12 +444,7 @@ WriteColumn(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEntr
 	column->columnId = (uint32) att->attnum;
 	column->typeOid = att->atttypid;
 	column->typmod = att->atttypmod;
-	RetlBytesWriterFit(bytes, chunk.headerLength + (uint64) chunk.unitsLength,
-					   (chunk.headerLength + (uint64) chunk.unitsLength) / GAP_PART);
-	column->chunkOffset = RetlBytesWriterAppend(bytes, chunk.header, chunk.headerLength);
-	RetlBytesWriterAppend(bytes, chunk.units, chunk.unitsLength);
-	column->checksum = RetlCrc32cWithout(0, column, sizeof(*column),
-										 offsetof(RetlFooterColumn, checksum));
+	RetlChunkPackerAdd(packer, &chunk, column);
 
 	zoneEntry->groupIdLow = (uint32) entry->groupId;
 	zoneEntry->rowCount = writer->rowCount;
@@ -462,7 +453,7 @@ WriteColumn(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEntr
 
 /* Write the columns; returns how many there are. */
 static uint32
-WriteColumns(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEntry *entry,
+WriteColumns(RetlGroupWriter *writer, RetlChunkPacker *packer, const RetlGroupEntry *entry,
 			 RetlFooterColumn *columns, RetlZoneEntry *zoneEntries, MemoryContext columnContext)
 {
 	uint32		columnCount = 0;
@@ -478,11 +469,25 @@ WriteColumns(RetlGroupWriter *writer, RetlBytesWriter *bytes, const RetlGroupEnt
 			continue;
 		}
 		oldContext = MemoryContextSwitchTo(columnContext);
-		WriteColumn(writer, bytes, entry, i, &columns[columnCount++], &zoneEntries[i]);
+		WriteColumn(writer, packer, entry, i, &columns[columnCount++], &zoneEntries[i]);
 		MemoryContextSwitchTo(oldContext);
 		MemoryContextReset(columnContext);
 	}
 	return columnCount;
+}
+
+/* How many bytes the footer is going to have. */
+static uint64
+FooterLength(const RetlGroupWriter *writer)
+{
+	uint64		length = sizeof(RetlFooterHeader);
+
+	for (int i = 0; i < writer->tupdesc->natts; i++)
+	{
+		if (!TupleDescAttr(writer->tupdesc, i)->attisdropped)
+			length += sizeof(RetlFooterColumn);
+	}
+	return length;
 }
 
 /* Write the footer. */
@@ -510,8 +515,6 @@ WriteFooter(const RetlGroupWriter *writer, RetlBytesWriter *bytes, RetlGroupEntr
 
 	entry->rowCount = writer->rowCount;
 	entry->vectorRows = writer->options.vectorRows;
-	RetlBytesWriterFit(bytes, sizeof(header) + columnCount * sizeof(RetlFooterColumn),
-					   RetlBytesWriterPosition(bytes) / GAP_PART);
 	entry->footerOffset = RetlBytesWriterAppend(bytes, &header, sizeof(header));
 	if (columnCount > 0)
 		RetlBytesWriterAppend(bytes, columns, columnCount * sizeof(RetlFooterColumn));
@@ -530,6 +533,7 @@ RetlWriteMemoryInit(RetlWriteMemory *memory, MemoryContext parent)
 											GROUP_MEMORY, GROUP_MEMORY * BLOCK_PARTS);
 	memory->column = GenerationContextCreate(parent, "retldb column encoding", 0,
 											 COLUMN_MEMORY, COLUMN_MEMORY * BLOCK_PARTS);
+	memory->packer = RetlChunkPackerCreate(parent);
 }
 
 /* See group_writer.h. */
@@ -552,8 +556,10 @@ RetlGroupWriterWrite(RetlGroupWriter *writer, Relation rel, RetlGroup *group,
 
 	bytes = RetlBytesWriterBegin(rel, group);
 	overflowOffset = RetlOverflowWrite(&writer->overflow, bytes);
-	columnCount = WriteColumns(writer, bytes, &group->entry, columns, zoneEntries,
+	RetlChunkPackerBegin(memory->packer, bytes, natts, FooterLength(writer));
+	columnCount = WriteColumns(writer, memory->packer, &group->entry, columns, zoneEntries,
 							   memory->column);
+	RetlChunkPackerEnd(memory->packer);
 	WriteFooter(writer, bytes, &group->entry, overflowOffset, columns, columnCount);
 	RetlBytesWriterEnd(bytes);
 	RetlZoneMapWrite(rel, group, zoneEntries, natts);

@@ -86,6 +86,7 @@ typedef struct RetlWriteMemory
 {
 	MemoryContext group;
 	MemoryContext column;
+	struct RetlChunkPacker *packer;
 } RetlWriteMemory;
 
 extern void RetlWriteMemoryInit(RetlWriteMemory *memory, MemoryContext parent);

@@ -6,7 +6,8 @@
  * Blocks that nobody claimed are heap pages.  Of the tuples on them anchors and
  * stubs are ours to check: each has the form of one, and an anchor that is
  * committed has a COMPLETE directory entry that points back to it.  And a page is
- * what the visibility map says of it (verify_visible.c).  Groups
+ * what the visibility map says of it (verify_visible.c), and has no rows if the header
+ * tells scans to pass over it (bare_pages.c).  Groups
  * whose anchor is missing are no fault: that is how aborted loads look.
  *
  *-------------------------------------------------------------------------
@@ -15,6 +16,7 @@
 
 #include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/visibilitymap.h"
 #include "access/transam.h"
 #include "miscadmin.h"
 #include "storage/itemptr.h"
@@ -26,7 +28,9 @@
 #include "base/compat.h"
 #include "sql/verify_internal.h"
 #include "storage/column_page.h"
+#include "storage/table_header.h"
 #include "visibility/anchor.h"
+#include "visibility/bare_pages.h"
 #include "visibility/row_store.h"
 #include "visibility/stub.h"
 
@@ -380,6 +384,7 @@ CheckUnclaimedBlock(RetlVerifyState *state, RowStoreScan *scan, Buffer *mapBuffe
 {
 	Buffer		buffer;
 	Page		page;
+	bool		hidesRow = false;
 
 	RetlVerifyAt(state, scan->block, 0, 0);
 	buffer = ReadBufferExtended(state->rel, MAIN_FORKNUM, scan->block, RBM_NORMAL,
@@ -391,8 +396,15 @@ CheckUnclaimedBlock(RetlVerifyState *state, RowStoreScan *scan, Buffer *mapBuffe
 	else if (!PageIsNew(page) && !IsHeapPage(page))
 		RetlVerifyFault(state, "page is neither a column page nor a page of the row store");
 	else if (!PageIsNew(page) && CheckTuples(state, scan, buffer))
+	{
 		RetlVerifyVisible(state, buffer, mapBuffer);
+		hidesRow = VM_ALL_VISIBLE(state->rel, scan->block, mapBuffer) && !RetlPageHasNoRow(page);
+	}
 	UnlockReleaseBuffer(buffer);
+	/* if the runs were these all the time, they were when the page was locked */
+	if (hidesRow && RetlBareRunsHave(&state->directory->header.bare, scan->block) &&
+		RetlHeaderBareIs(state->rel, &state->directory->header.bare))
+		RetlVerifyFault(state, "page has rows, but scans are told that it has none");
 }
 
 /*

@@ -389,6 +389,28 @@ RetlDirectorySetIncompat(Relation rel, uint32 flags)
 	RetlChangeFinish(&change);
 }
 
+/* See directory.h. */
+void
+RetlDirectorySetBare(Relation rel, const RetlRun *runs, int count)
+{
+	RetlFileHeader current;
+	RetlFileHeader *header;
+	RetlDirectoryChange change;
+
+	Assert(count <= RETLDB_BARE_RUNS);
+	/* of a damaged header, which is passed over, nobody reads them */
+	if (!RetlHeaderTryRead(rel, &current) || (count == 0 && current.bare.runs[0].length == 0))
+		return;
+	RetlChangeBegin(&change, rel);
+	header = RetlChangeHeader(&change);
+	header->incompatFlags |= RETL_INCOMPAT_BARE_RUNS;
+	header->bare.version++;
+	memset(header->bare.runs, 0, sizeof(header->bare.runs));
+	if (count > 0)
+		memcpy(header->bare.runs, runs, sizeof(RetlRun) * count);
+	RetlChangeFinish(&change);
+}
+
 /* ---------------------------------------------------------------------
  * Completion and release
  * ---------------------------------------------------------------------

@@ -160,6 +160,12 @@ extern void RetlDirectorySetStubMapRoot(Relation rel, RetlGroup *group, BlockNum
 extern void RetlDirectorySetIncompat(Relation rel, uint32 flags);
 
 /*
+ * Write to the header where there are pages without rows (VACUUM only); count 0: nobody
+ * knows.
+ */
+extern void RetlDirectorySetBare(Relation rel, const RetlRun *runs, int count);
+
+/*
  * Read the entry of a group once more.  The caller holds the header's page lock,
  * so a COMPLETE entry does not change after that.  It is an error if the group
  * is not there any more.

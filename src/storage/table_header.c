@@ -148,7 +148,7 @@ RetlHeaderProblem(const RetlFileHeader *header, bool *unsupported)
 	*unsupported = true;
 	if (header->formatVersion != RETLDB_FORMAT_VERSION)
 		return "an unsupported format version";
-	if ((header->incompatFlags & ~(uint32) RETL_INCOMPAT_SHARED_STUBS) != 0)
+	if ((header->incompatFlags & ~(uint32) (RETL_INCOMPAT_SHARED_STUBS | RETL_INCOMPAT_BARE_RUNS)) != 0)
 		return "unsupported incompatible features";
 	if (header->directoryLevels != 1)
 		return "an unsupported directory depth";
@@ -208,21 +208,46 @@ RetlHeaderRead(Relation rel, RetlFileHeader *header)
 }
 
 /*
- * What tells whether the directory has changed.  Of the header no more is looked
- * at.
+ * Pin and lock the header page for a look at some of its fields, which is too short for
+ * its checksum.
  */
-void
-RetlHeaderReadState(Relation rel, RetlHeaderState *state)
+static Buffer
+LockForGlance(Relation rel, const RetlFileHeader **header)
 {
 	Buffer		buffer = ReadBuffer(rel, RETLDB_HEADER_BLOCK);
 	Page		page = BufferGetPage(buffer);
-	const RetlFileHeader *header = (RetlFileHeader *) RetlPageGetPayload(page);
 	const char *problem;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	problem = RetlPageProblem(page, RETLDB_HEADER_BLOCK, RETL_PAGE_HEADER, 0, 0, false);
 	if (problem != NULL)
 		RetlReportDamagedPage(rel, RETLDB_HEADER_BLOCK, problem);
+	*header = (RetlFileHeader *) RetlPageGetPayload(page);
+	return buffer;
+}
+
+/* See table_header.h. */
+bool
+RetlHeaderBareIs(Relation rel, const RetlBareRuns *bare)
+{
+	const RetlFileHeader *header;
+	Buffer		buffer = LockForGlance(rel, &header);
+	bool		same = memcmp(&header->bare, bare, sizeof(RetlBareRuns)) == 0;
+
+	UnlockReleaseBuffer(buffer);
+	return same;
+}
+
+/*
+ * What tells whether the directory has changed.  Of the header no more is looked
+ * at.
+ */
+void
+RetlHeaderReadState(Relation rel, RetlHeaderState *state)
+{
+	const RetlFileHeader *header;
+	Buffer		buffer = LockForGlance(rel, &header);
+
 	state->generation = header->generation;
 	memcpy(state->incarnation, header->incarnation, sizeof(state->incarnation));
 	UnlockReleaseBuffer(buffer);

@@ -47,6 +47,9 @@ typedef struct RetlHeaderState
 /* Read these alone; cheaper than reading the header. */
 extern void RetlHeaderReadState(Relation rel, RetlHeaderState *state);
 
+/* Is this still what the header says of pages without rows?  As cheap. */
+extern bool RetlHeaderBareIs(Relation rel, const RetlBareRuns *bare);
+
 /* Why a header cannot be used, or NULL; *unsupported: it is newer, not damaged. */
 extern const char *RetlHeaderProblem(const RetlFileHeader *header, bool *unsupported);
 

@@ -30,6 +30,7 @@
 #include "storage/directory.h"
 #include "storage/group_bytes.h"
 #include "visibility/anchor.h"
+#include "visibility/bare_pages.h"
 #include "visibility/row_move.h"
 #include "visibility/table_scan_state.h"
 #include "visibility/touch.h"
@@ -160,6 +161,8 @@ RetlScanStart(RetlTableScan *scan)
 	if (!scan->byPlace)
 	{
 		scan->runs = RetlRowStoreRuns(scan->rel, scan->directory, scan->nblocks, &scan->runCount);
+		scan->runs = RetlBarePagesLeaveOut(scan->rel, scan->snapshot, scan->directory, scan->runs,
+										   &scan->runCount);
 		CountRuns(scan);
 	}
 	if (scan->parallel != NULL)
