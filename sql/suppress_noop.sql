@@ -145,6 +145,12 @@ INSERT INTO k VALUES (3, 'v3', 3), (3, 'v3', 3) ON CONFLICT (id) DO UPDATE SET v
 INSERT INTO k VALUES (4, 'four', 4), (4, 'four', 4) ON CONFLICT (id) DO UPDATE SET v = excluded.v;
 -- who asks so whether a row was inserted is told the truth
 INSERT INTO k VALUES (5, 'v5', 5), (6, 'six', 6), (550, 'v550', 550), (700, 'v700', 700) ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id, xmax = 0 AS inserted;
+-- also if a trigger has made the row
+CREATE FUNCTION leave_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TRIGGER leave BEFORE INSERT OR UPDATE ON k FOR EACH ROW EXECUTE FUNCTION leave_row();
+INSERT INTO k VALUES (7, 'v7', 7), (8, 'eight', 8), (551, 'v551', 551), (701, 'v701', 701) ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id, xmax = 0 AS inserted;
+DROP TRIGGER leave ON k;
+DROP FUNCTION leave_row;
 -- foreign keys
 CREATE TABLE child (id int, k int REFERENCES k ON UPDATE CASCADE) USING retldb WITH (suppress_noop = on);
 INSERT INTO child SELECT i, i FROM generate_series(1, 50) i;

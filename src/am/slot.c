@@ -801,11 +801,13 @@ RetlSlotSetStored(TupleTableSlot *slot, const ItemPointerData *tid, Oid tableOid
 	SetIdentity(rslot, tid, tableOid, header);
 	if (tuple == NULL)
 		return;
+	/* a tuple, which a trigger has made, has to tell who has locked the row */
+	FindXmax(rslot);
 	tuple->t_self = *tid;
 	tuple->t_tableOid = tableOid;
-	tuple->t_data->t_choice.t_heap = header->t_choice.t_heap;
+	tuple->t_data->t_choice.t_heap = rslot->header.t_choice.t_heap;
 	tuple->t_data->t_infomask = (tuple->t_data->t_infomask & ~HEAP_XACT_MASK) |
-		(header->t_infomask & HEAP_XACT_MASK);
+		(rslot->header.t_infomask & HEAP_XACT_MASK);
 	tuple->t_data->t_ctid = *tid;
 }
 
