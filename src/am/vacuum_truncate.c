@@ -41,8 +41,8 @@
 
 /*
  * The first block behind all that are owned by the header, the directory (unless that
- * can be moved) and groups that are not FREE.  The runs of those that are go to
- * *freeRuns.  Unless the table is locked, writers may have taken entries since the
+ * can be moved) and groups that are not FREE, and behind the anchors that these name.
+ * The runs of those that are FREE go to *freeRuns.  Unless the table is locked, writers may have taken entries since the
  * directory was read, run list pages included; what is found then is an estimate.
  */
 static BlockNumber
@@ -70,6 +70,8 @@ OwnedEnd(Relation rel, const RetlDirectory *directory, bool locked, bool movable
 			RetlRunsAdd(freeRuns, runs, count);
 		else
 		{
+			/* it may be gone, while somebody is at work on the group's rows */
+			end = Max(end, entry->anchorBlock + 1);
 			for (int j = 0; j < count; j++)
 				end = Max(end, runs[j].start + runs[j].length);
 		}

@@ -120,6 +120,41 @@ $primary->safe_psql('postgres', 'INSERT INTO d SELECT i, md5(i::text) || md5((-i
 is($primary->safe_psql('postgres', 'SELECT count(*), sum(a), bool_and(b = md5(a::text) || md5((-a)::text)) FROM d'), '51000|1300525500|t', 'rows go there, too');
 verify_clean($primary, 'd', 'after directory moved');
 
+# A group that was moved, whose anchor is gone, stays while somebody is at work on a row that
+# it has had.  He ends when VACUUM is about to cut off the page that the anchor was on.
+my $wide = 'md5(i::text) || md5((-i)::text)';
+$primary->safe_psql('postgres', $_) for "CREATE TABLE e (a int, b text) USING retldb WITH (autocompact = off); CREATE TABLE vacuumed () USING heap",
+  "INSERT INTO e SELECT -1, $wide FROM generate_series(1, 6000) i", 'DELETE FROM e', 'VACUUM (TRUNCATE off) e',
+  # rows that leave no room for anchors, but on the last page
+  "ALTER TABLE e SET (row_store_rows = 1000); INSERT INTO e SELECT -1, left($wide, 48) FROM generate_series(1, 900) i;"
+  . "ALTER TABLE e SET (row_store_rows = 0); INSERT INTO e SELECT i, $wide FROM generate_series(1, 300) i; INSERT INTO e SELECT i, $wide FROM generate_series(301, 600) i",
+  'DELETE FROM e WHERE a < 0', 'VACUUM e', 'SELECT FROM e WHERE a = 100 FOR KEY SHARE', "CALL retldb.compact('e')";
+my $moved = "SELECT max((anchor::text::point)[0]) FROM retldb.row_groups('e') WHERE state = 'complete' AND NOT visible";
+my $end = pages('e', 'pages');
+is($primary->safe_psql('postgres', $moved), $end - 1, 'the anchor of a moved group is on the last page');
+my $deleter = start_script($primary, q(
+BEGIN;
+DELETE FROM e WHERE a = 100;
+DO $$ BEGIN
+	WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'VacuumTruncate') AND NOT EXISTS (SELECT FROM vacuumed) LOOP
+		PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+	END LOOP;
+END $$;
+COMMIT;
+));
+$primary->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'");
+$primary->safe_psql('postgres', 'VACUUM e');
+$primary->safe_psql('postgres', 'INSERT INTO vacuumed DEFAULT VALUES');
+finish_script($deleter);
+is($deleter->{err}, '', 'the row is deleted');
+isnt($primary->safe_psql('postgres', $moved), '', 'the group stays');
+is($primary->safe_psql('postgres', 'SELECT count(*), sum(a) FROM e'), '599|180200', 'the other rows are there');
+verify_clean($primary, 'e', 'a group without anchor');
+$primary->safe_psql('postgres', 'VACUUM e');
+is($primary->safe_psql('postgres', $moved), '', 'VACUUM gives it back later');
+cmp_ok(pages('e', 'pages'), '<', $end - 5, 'and cuts off the end');
+verify_clean($primary, 'e', 'cut off later');
+
 # loads large and small, aborted ones, VACUUM and compaction, and the server is killed
 my ($next, %acknowledged);
 for my $round (1 .. $rounds)
