@@ -36,6 +36,7 @@
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
 #include "visibility/touch.h"
+#include "visibility/unseen_moves.h"
 
 struct RetlBitmapScan
 {
@@ -173,20 +174,21 @@ FindAllRows(RetlBitmapScan *bitmap, Relation rel, Snapshot snapshot)
 }
 
 /*
- * Look for serializable conflicts where rows of the pinned page have been moved to.
+ * Look where rows of the pinned page have been moved to: for serializable conflicts, and
+ * for changes of our own.
  */
 static void
-CheckMovedRows(RetlBitmapScan *bitmap, Relation rel, Snapshot snapshot)
+LookAtMovedRows(RetlBitmapScan *bitmap, Relation rel, Snapshot snapshot)
 {
+	int			left = 0;
+
 	for (int i = 0; i < bitmap->count; i++)
 	{
-		HeapTupleHeader header;
-
 		SetTuple(bitmap, rel, bitmap->offsets[i]);
-		header = bitmap->tuple.t_data;
-		if (TransactionIdIsValid(RetlTupleMover(header)))
-			RetlCheckMovedRow(rel, &header->t_ctid, snapshot, true);
+		if (RetlStoreRowStays(rel, &bitmap->tuple, bitmap->buffer, snapshot, true))
+			bitmap->offsets[left++] = bitmap->offsets[i];
 	}
+	bitmap->count = left;
 }
 
 /*
@@ -216,8 +218,9 @@ OpenRowStoreBlock(RetlScanDesc scan, BlockNumber block, const OffsetNumber *offs
 	else
 		FindAllRows(bitmap, rel, snapshot);
 	LockBuffer(bitmap->buffer, BUFFER_LOCK_UNLOCK);
-	if (unlikely(CheckForSerializableConflictOutNeeded(rel, snapshot)))
-		CheckMovedRows(bitmap, rel, snapshot);
+	if (unlikely(CheckForSerializableConflictOutNeeded(rel, snapshot)) ||
+		unlikely(RetlOwnChangesMatter(snapshot)))
+		LookAtMovedRows(bitmap, rel, snapshot);
 	return bitmap->count > 0;
 }
 

@@ -37,6 +37,7 @@
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
 #include "visibility/row_move.h"
+#include "visibility/unseen_moves.h"
 
 /* What fetches for one index scan share. */
 typedef struct RetlIndexFetch
@@ -104,12 +105,12 @@ FetchHeapRow(RetlIndexFetch *fetch, ItemPointer tid, Snapshot snapshot, TupleTab
 
 	/* with other snapshots, several versions of a HOT chain may be visible */
 	*call_again = found && !IsMVCCSnapshot(snapshot);
+	if (found && !RetlStoreRowStays(rel, &tuple, fetch->buffer, snapshot, true))
+		found = false;
 	if (found)
 	{
 		tuple.t_self = *tid;
 		tuple.t_tableOid = RelationGetRelid(rel);
-		if (TransactionIdIsValid(RetlTupleMover(tuple.t_data)))
-			RetlCheckMovedRow(rel, &tuple.t_data->t_ctid, snapshot, true);
 		RetlSlotStoreHeapTuple(slot, &tuple, fetch->buffer);
 	}
 	return found;

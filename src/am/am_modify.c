@@ -8,7 +8,8 @@
  * The stub knows nothing of who inserted the row; so the group's anchor is asked
  * first whether the row may be touched at all.  Compaction may be moving the row
  * meanwhile, or have moved it since our snapshot was taken: a row that has a stub has
- * the same one in both places, others look as if they had been updated.  Or all rows
+ * the same one in both places, others get theirs in the new place, where we go on, or to
+ * read committed look as if they had been updated.  Or all rows
  * of the group are deleted at once (visibility/group_delete.h), none of which has a stub.
  *
  * A new version of a row always goes to the row store, and the stub's t_ctid
@@ -43,6 +44,7 @@
 #include "visibility/row_move.h"
 #include "visibility/stub.h"
 #include "visibility/touch.h"
+#include "visibility/unseen_moves.h"
 
 /* ---------------------------------------------------------------------
  * Touching rows of row groups
@@ -62,18 +64,6 @@ RowIsDead(ItemPointer tid, TM_FailureData *tmfd)
 }
 
 /*
- * A row has been moved by a transaction that we do not see.
- */
-static void
-ReportMoved(Relation rel)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not serialize access due to concurrent rewriting of rows of table \"%s\"",
-					RelationGetRelationName(rel))));
-}
-
-/*
  * A row of the row store that compaction has moved looks as if it was updated: its
  * t_ctid leads to the new place.  That is lost when VACUUM FULL copies both places;
  * then it looks as if it was deleted, and commands whose snapshot is older must not
@@ -83,8 +73,23 @@ static TM_Result
 UnlessMoved(Relation rel, TM_Result result, const TM_FailureData *tmfd)
 {
 	if (result == TM_Deleted && !IsolationUsesXactSnapshot() && RetlRowWasMovedBy(rel, tmfd->xmax))
-		ReportMoved(rel);
+		RetlReportMoved(rel);
 	return result;
+}
+
+/*
+ * Is a command to go on with a row that was moved, as if it had found it where it is now?
+ * A snapshot of the transaction finds it in its old place again and again.  Read committed
+ * takes the move for an update: that gives it the new place, which it needs, for its
+ * snapshot goes with the command, and with that what keeps the old place until triggers
+ * are called at the end.
+ */
+static bool
+GoesOnWhereMoved(TM_Result result, const ItemPointerData *next)
+{
+	ItemPointerData place = *next;
+
+	return result == TM_Updated && IsolationUsesXactSnapshot() && RetlTidIsColumnar(&place);
 }
 
 /*
@@ -113,14 +118,15 @@ WaitForUpdater(Relation rel, LockWaitPolicy policy, TransactionId xid, ItemPoint
 }
 
 /*
- * Set the failure data of a row without a stub whose group is being taken away, or was,
- * and say what has become of it.  "result" tells who does that: ourselves
+ * Set the failure data of a row at a place, without a stub, whose group is being taken
+ * away, or was, and say what has become of it.  "result" tells who does that: ourselves
  * (TM_SelfModified), a transaction in progress (TM_BeingModified), or one that has
  * committed.  It was deleted with all rows of the group; or moved by compaction,
  * which to whoever looks for its latest version is an update.
  */
 static TM_Result
-RowIsLeaving(RetlStubChange *change, const RetlAnchorLeaving *leaving, TM_Result result)
+RowIsLeaving(RetlStubChange *change, const ItemPointerData *place,
+			 const RetlAnchorLeaving *leaving, TM_Result result)
 {
 	change->tmfd->ctid = change->row;
 	change->tmfd->xmax = leaving->xid;
@@ -130,25 +136,25 @@ RowIsLeaving(RetlStubChange *change, const RetlAnchorLeaving *leaving, TM_Result
 	if (leaving->deleted)
 		return TM_Deleted;
 	/* if its group was copied by VACUUM FULL, it has no links */
-	if (!RetlFindMovedGroupRow(change->rel, &change->row, &change->tmfd->ctid))
-		ReportMoved(change->rel);
+	if (!RetlFindMovedGroupRow(change->rel, place, &change->tmfd->ctid))
+		RetlReportMoved(change->rel);
 	return TM_Updated;
 }
 
 /*
- * Find the group of a row, and see that it may be touched by this command.  If it is
- * being taken away by somebody else, or was, rows that have stubs can be touched all
- * the same, here as well as where they were moved to; a group that is deleted has no
+ * Find the group of a row at a place, and see that it may be touched by this command.  If
+ * it is being taken away by somebody else, or was, rows that have stubs can be touched
+ * all the same, here as well as where they were moved to; a group that is deleted has no
  * such rows.
  */
 static TM_Result
-FindTouchableGroup(RetlStubChange *change, RetlGroup *group, uint32 *row,
+FindTouchableGroup(RetlStubChange *change, ItemPointer place, RetlGroup *group, uint32 *row,
 				   RetlAnchorLeaving *leaving)
 {
 	Relation	rel = change->rel;
 
-	if (!RetlFindRowGroup(rel, &change->row, group, row))
-		ReportMoved(rel);
+	if (!RetlFindRowGroup(rel, place, group, row))
+		RetlReportMoved(rel);
 	switch (RetlAnchorSatisfiesUpdate(rel, &group->entry, change->cid, leaving))
 	{
 		case TM_Ok:
@@ -156,14 +162,15 @@ FindTouchableGroup(RetlStubChange *change, RetlGroup *group, uint32 *row,
 		case TM_Invisible:
 			return TM_Invisible;
 		case TM_SelfModified:
-			return RowIsLeaving(change, leaving, TM_SelfModified);
+			return RowIsLeaving(change, place, leaving, TM_SelfModified);
 		default:
 			/* only a snapshot that VACUUM FULL does not wait for gets here then */
 			if (!TransactionIdIsValid(leaving->xid))
-				ReportMoved(rel);
+				RetlReportMoved(rel);
 	}
 	if (change->crosscheck != InvalidSnapshot &&
-		!RetlAnchorIsVisible(rel, &group->entry, change->crosscheck, NULL))
+		!RetlAnchorIsVisible(rel, &group->entry, change->crosscheck, NULL) &&
+		!RetlGroupIsSeenElsewhere(rel, &group->entry, change->crosscheck))
 	{
 		(void) RowIsDead(&change->row, change->tmfd);
 		return TM_Updated;
@@ -177,12 +184,13 @@ FindTouchableGroup(RetlStubChange *change, RetlGroup *group, uint32 *row,
  * change.
  *
  * If it has none and the group is being taken away, wait for whoever does that, as
- * for any updater.
+ * for any updater.  If it has been moved then, its stub is that of its new place.
  */
 static TM_Result
 TouchRow(RetlStubChange *change, LockWaitPolicy policy)
 {
 	Relation	rel = change->rel;
+	ItemPointerData place = change->row;
 	RetlStubEntry stub;
 
 	if (IsInParallelMode())
@@ -200,7 +208,7 @@ TouchRow(RetlStubChange *change, LockWaitPolicy policy)
 			RetlGroup	group;
 			uint32		row;
 			RetlAnchorLeaving leaving;
-			TM_Result	result = FindTouchableGroup(change, &group, &row, &leaving);
+			TM_Result	result = FindTouchableGroup(change, &place, &group, &row, &leaving);
 
 			if (result != TM_Ok)
 				return result;
@@ -213,12 +221,17 @@ TouchRow(RetlStubChange *change, LockWaitPolicy policy)
 			if (TransactionIdIsInProgress(leaving.xid))
 			{
 				if (!change->wait)
-					return RowIsLeaving(change, &leaving, TM_BeingModified);
+					return RowIsLeaving(change, &place, &leaving, TM_BeingModified);
 				if (!WaitForUpdater(rel, policy, leaving.xid, &change->row))
 					return TM_WouldBlock;
 			}
 			else if (TransactionIdDidCommit(leaving.xid))
-				return RowIsLeaving(change, &leaving, TM_Updated);
+			{
+				result = RowIsLeaving(change, &place, &leaving, TM_Updated);
+				if (!GoesOnWhereMoved(result, &change->tmfd->ctid))
+					return result;
+				place = change->tmfd->ctid;
+			}
 			CHECK_FOR_INTERRUPTS();
 		}
 	}
@@ -373,23 +386,25 @@ retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snaps
 	.tmfd = tmfd};
 	TM_Result	result;
 
+	change.row = *tid;
 	if (!RetlTidIsColumnar(tid))
 	{
 		result = RetlHeapRoutine()->tuple_delete(rel, tid, cid, snapshot, crosscheck, wait, tmfd,
 												 changingPart);
-		return UnlessMoved(rel, result, tmfd);
+		if (!GoesOnWhereMoved(result, &tmfd->ctid))
+			return UnlessMoved(rel, result, tmfd);
+		change.row = tmfd->ctid;
 	}
-	change.row = *tid;
 	result = TouchRow(&change, LockWaitBlock);
 	if (result == TM_Invisible)
 		ReportInvisible("delete");
 	if (result != TM_Ok)
 		return result;
 	if (HasReplicaIdentity(rel))
-		change.oldKey = ReplicaIdentity(rel, FormOldTuple(rel, tid, NULL), true);
+		change.oldKey = ReplicaIdentity(rel, FormOldTuple(rel, &change.row, NULL), true);
 	result = RetlStubDelete(&change, changingPart);
 	if (result == TM_Ok)
-		CheckConflictWhereMoved(rel, tid);
+		CheckConflictWhereMoved(rel, &change.row);
 	return result;
 }
 
@@ -459,18 +474,20 @@ retldb_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, Comman
 		*update_indexes = RETL_UPDATE_NO_INDEXES;
 		return TM_Ok;
 	}
+	change.row = *otid;
 	if (!RetlTidIsColumnar(otid))
 	{
 		result = RetlHeapRoutine()->tuple_update(rel, otid, slot, cid, snapshot, crosscheck, wait,
 												 tmfd, lockmode, update_indexes);
-		return UnlessMoved(rel, result, tmfd);
+		if (!GoesOnWhereMoved(result, &tmfd->ctid))
+			return UnlessMoved(rel, result, tmfd);
+		change.row = tmfd->ctid;
 	}
 
 	/* as heapam_tuple_update */
 	tuple = ExecFetchSlotHeapTuple(slot, true, &shouldFree);
 	slot->tts_tableOid = RelationGetRelid(rel);
 	tuple->t_tableOid = slot->tts_tableOid;
-	change.row = *otid;
 	result = UpdateColumnarRow(&change, tuple, lockmode);
 	if (result == TM_Ok)
 		ItemPointerCopy(&tuple->t_self, &slot->tts_tid);
@@ -511,10 +528,10 @@ StoreColumnarRow(Relation rel, ItemPointer tid, TupleTableSlot *slot)
 }
 
 /*
- * Lock a row of a row group, and put it into the slot.
+ * Lock a row of a row group through its stub.
  */
 static TM_Result
-LockColumnarRow(const LockRequest *request, ItemPointer tid)
+LockStub(const LockRequest *request, const ItemPointerData *tid)
 {
 	RetlStubChange change = {.rel = request->rel, .row = *tid, .cid = request->cid,
 	.crosscheck = InvalidSnapshot, .wait = true, .tmfd = request->tmfd};
@@ -523,6 +540,17 @@ LockColumnarRow(const LockRequest *request, ItemPointer tid)
 	if (result == TM_Ok)
 		result = RetlStubLockRow(&change, request->mode, request->waitPolicy,
 								 (request->flags & TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS) != 0);
+	return result;
+}
+
+/*
+ * Lock a row of a row group, and put it into the slot.
+ */
+static TM_Result
+LockColumnarRow(const LockRequest *request, ItemPointer tid)
+{
+	TM_Result	result = LockStub(request, tid);
+
 	/* nobody looks at a row that could not be locked, but for one he cannot see */
 	if (result == TM_Ok || result == TM_Invisible)
 		StoreColumnarRow(request->rel, tid, request->slot);
@@ -550,6 +578,33 @@ MoverInProgress(Buffer buffer, ItemPointer tid)
 }
 
 /*
+ * Has the tuple at a place of a pinned page been moved before VACUUM FULL copied it?  The
+ * copy has lost that the key has gone with the row, so that FOR KEY SHARE would pass.
+ */
+static bool
+IsCopyOfMovedRow(Relation rel, Buffer buffer, ItemPointer tid)
+{
+	Page		page = BufferGetPage(buffer);
+	TransactionId xmax = InvalidTransactionId;
+	ItemId		lp;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	lp = PageGetItemId(page, ItemPointerGetOffsetNumber(tid));
+	if (ItemIdIsNormal(lp))
+	{
+		HeapTupleHeader header = (HeapTupleHeader) PageGetItem(page, lp);
+
+		if ((header->t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) == 0 &&
+			!HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) &&
+			ItemPointerEquals(&header->t_ctid, tid))
+			xmax = HeapTupleHeaderGetRawXmax(header);
+	}
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return TransactionIdIsValid(xmax) && !TransactionIdIsInProgress(xmax) &&
+		TransactionIdDidCommit(xmax) && RetlRowWasMovedBy(rel, xmax);
+}
+
+/*
  * Lock a row of the row store, and put it into the slot.
  *
  * heap_lock_tuple must not find that the row is being moved: it would wait, and
@@ -574,6 +629,8 @@ LockHeapRow(const LockRequest *request, ItemPointer tid)
 			return TM_WouldBlock;
 		}
 	}
+	if (request->mode == LockTupleKeyShare && IsCopyOfMovedRow(request->rel, pin, tid))
+		RetlReportMoved(request->rel);
 	tuple.t_self = *tid;
 	result = heap_lock_tuple(request->rel, &tuple, request->cid, request->mode,
 							 request->waitPolicy,
@@ -583,6 +640,11 @@ LockHeapRow(const LockRequest *request, ItemPointer tid)
 	RetlSlotStoreHeapTuple(request->slot, &tuple, buffer);
 	ReleaseBuffer(buffer);
 	ReleaseBuffer(pin);
+	if (GoesOnWhereMoved(result, &request->tmfd->ctid))
+	{
+		/* the slot has the row as it is in its old place */
+		return LockStub(request, &request->tmfd->ctid);
+	}
 	return UnlessMoved(request->rel, result, request->tmfd);
 }
 
@@ -818,7 +880,7 @@ CheckNotMoved(Relation rel, ItemPointer tid)
 			RetlStubMapLookup(rel, &group.entry, row, &stub) == RETL_ROW_UNTOUCHED &&
 			RetlAnchorSatisfiesUpdate(rel, &group.entry, GetCurrentCommandId(false),
 									  &leaving) == TM_Deleted)
-			ReportMoved(rel);
+			RetlReportMoved(rel);
 		return;
 	}
 	if (!heap_fetch(rel, SnapshotAny, &tuple, &buffer, false))
@@ -829,7 +891,7 @@ CheckNotMoved(Relation rel, ItemPointer tid)
 	ReleaseBuffer(buffer);
 	if (TransactionIdIsValid(xmax) && !TransactionIdIsInProgress(xmax) &&
 		TransactionIdDidCommit(xmax) && RetlRowWasMovedBy(rel, xmax))
-		ReportMoved(rel);
+		RetlReportMoved(rel);
 }
 
 /*

@@ -40,6 +40,7 @@
 #include "base/settings.h"
 #include "visibility/anchor.h"
 #include "visibility/row_store.h"
+#include "visibility/unseen_moves.h"
 
 /* ---------------------------------------------------------------------
  * Row groups of the new table
@@ -371,6 +372,7 @@ retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation 
 				 errmsg("cannot rewrite table \"%s\" while \"%s\" is set",
 						RelationGetRelationName(OldTable), "retldb.skip_damaged_groups"),
 				 errdetail("Rows of damaged row groups would be lost.")));
+	RetlRefuseUnseenMoves(OldTable);
 
 	BeginRewrite(rewrite, OldTable, NewTable, OldIndex, OldestXmin);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_SEQ_SCAN_HEAP);

@@ -32,6 +32,7 @@
 #include "visibility/row_fetch.h"
 #include "visibility/row_move.h"
 #include "visibility/table_scan.h"
+#include "visibility/unseen_moves.h"
 
 /* Shared part of a parallel scan through the table access method. */
 typedef struct RetlParallelScanDescData
@@ -346,13 +347,10 @@ FetchHeapRow(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *s
 	tuple.t_self = *tid;
 	if (!heap_fetch(rel, snapshot, &tuple, &buffer, false))
 		return false;
-	isRow = !RetlTupleIsMarked(tuple.t_data);
+	isRow = !RetlTupleIsMarked(tuple.t_data) &&
+		RetlStoreRowStays(rel, &tuple, buffer, snapshot, true);
 	if (isRow)
-	{
-		if (TransactionIdIsValid(RetlTupleMover(tuple.t_data)))
-			RetlCheckMovedRow(rel, &tuple.t_data->t_ctid, snapshot, true);
 		RetlSlotStoreHeapTuple(slot, &tuple, buffer);
-	}
 	ReleaseBuffer(buffer);
 	return isRow;
 }
@@ -407,7 +405,9 @@ HeapRowSatisfies(TupleTableSlot *slot, Snapshot snapshot)
 }
 
 /*
- * Does the row in the slot, which came from this table, satisfy a snapshot?
+ * Does the row in the slot, which came from this table, satisfy a snapshot?  Upserts ask
+ * this of rows that they have found by others: one that was moved since is the row that
+ * the snapshot sees.
  */
 bool
 retldb_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
@@ -417,5 +417,6 @@ retldb_tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot sna
 	if (!RetlTidIsColumnar(&slot->tts_tid))
 		return HeapRowSatisfies(slot, snapshot);
 	RetlWriteFlushForRead(rel);
-	return RetlFetchRow(rel, &slot->tts_tid, snapshot, &anchor, NULL) == RETL_FETCHED_ROW;
+	return RetlFetchRow(rel, &slot->tts_tid, snapshot, &anchor, NULL) == RETL_FETCHED_ROW ||
+		RetlRowIsSeenElsewhere(rel, &slot->tts_tid, snapshot);
 }

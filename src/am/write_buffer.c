@@ -49,6 +49,7 @@
 #include "visibility/row_fetch.h"
 #include "visibility/row_move.h"
 #include "visibility/touch.h"
+#include "visibility/unseen_moves.h"
 
 /* A table whose row group had to be written with fewer rows goes on in the row store. */
 #define MIN_FLUSHED_ROWS	1000
@@ -606,6 +607,7 @@ TransactionCallback(XactEvent event, void *arg)
 			loadedInTransaction = false;
 			RetlTouchForget();
 			RetlCheckRewrittenForget();
+			RetlForgetChanges();
 			break;
 		default:
 			break;

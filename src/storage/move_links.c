@@ -180,11 +180,6 @@ RetlLinksFind(Relation rel, const RetlGroupEntry *entry, BlockNumber links, uint
 	return true;
 }
 
-/* ---------------------------------------------------------------------
- * Verification
- * ---------------------------------------------------------------------
- */
-
 /*
  * Note where the rows of a page of runs have gone, or say what is wrong with it.
  */
@@ -247,6 +242,39 @@ CollectPlaces(Relation rel, const RetlGroupEntry *entry, BlockNumber links, uint
 	return problem;
 }
 
+/*
+ * The same, palloc'd.
+ */
+static uint32 *
+ReadPlaces(Relation rel, const RetlGroupEntry *entry, BlockNumber links, uint64 *base,
+		   char **problem)
+{
+	uint32	   *places = palloc_extended(sizeof(uint32) * Max(entry->rowCount, 1),
+										 MCXT_ALLOC_HUGE);
+
+	*base = 0;
+	memset(places, 0xFF, sizeof(uint32) * entry->rowCount);
+	*problem = CollectPlaces(rel, entry, links, places, base);
+	return places;
+}
+
+/* See move_links.h. */
+uint32 *
+RetlLinksRead(Relation rel, const RetlGroupEntry *entry, BlockNumber links, uint64 *base)
+{
+	char	   *problem;
+	uint32	   *places = ReadPlaces(rel, entry, links, base, &problem);
+
+	if (problem != NULL)
+		RetlReportDamagedGroup(rel, entry->groupId, NULL, problem);
+	return places;
+}
+
+/* ---------------------------------------------------------------------
+ * Verification
+ * ---------------------------------------------------------------------
+ */
+
 /* qsort() callback */
 static int
 ComparePlaces(const void *one, const void *other)
@@ -262,13 +290,10 @@ char *
 RetlLinksProblem(Relation rel, const RetlGroupEntry *entry, BlockNumber links,
 				 uint64 nextRowNumber)
 {
-	uint32	   *places = palloc_extended(sizeof(uint32) * Max(entry->rowCount, 1),
-										 MCXT_ALLOC_HUGE);
-	uint64		base = 0;
+	uint64		base;
 	char	   *problem;
+	uint32	   *places = ReadPlaces(rel, entry, links, &base, &problem);
 
-	memset(places, 0xFF, sizeof(uint32) * entry->rowCount);
-	problem = CollectPlaces(rel, entry, links, places, &base);
 	for (uint32 row = 0; row < entry->rowCount && problem == NULL; row++)
 	{
 		if (places[row] != RETLDB_NO_LINK &&

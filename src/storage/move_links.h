@@ -34,6 +34,13 @@ extern bool RetlLinksFind(Relation rel, const RetlGroupEntry *entry, BlockNumber
 						  uint32 row, uint64 *rowNumber);
 
 /*
+ * Where all rows of a group have gone, palloc'd: to row number *base + place, or, of
+ * RETLDB_NO_LINK, nowhere.
+ */
+extern uint32 *RetlLinksRead(Relation rel, const RetlGroupEntry *entry, BlockNumber links,
+							 uint64 *base);
+
+/*
  * What is wrong with the links of a group, of which those pages that can be read are
  * sound, or NULL: rows that lead to places that there are not, to the group itself or
  * one before it, or to one place (verification).

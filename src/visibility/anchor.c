@@ -286,6 +286,31 @@ RetlAnchorIsVisible(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot
 	return RetlAnchorIsVisibleOrDead(rel, entry, snapshot, header, NULL);
 }
 
+/* See anchor.h.  Hints are set in the copy only. */
+bool
+RetlAnchorIsVisibleAsMoved(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
+{
+	HeapTupleHeaderData header;
+	Buffer		buffer;
+	HeapTupleData tuple;
+	bool		visible = false;
+
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
+		return false;
+	memcpy(&header, tuple.t_data, SizeofHeapTupleHeader);
+	if (HeapTupleHeaderXminCommitted(&header) ||
+		(!TransactionIdIsInProgress(HeapTupleHeaderGetRawXmin(&header)) &&
+		 TransactionIdDidCommit(HeapTupleHeaderGetRawXmin(&header))))
+	{
+		HeapTupleHeaderSetXminFrozen(&header);
+		tuple.t_data = &header;
+		visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
+		HeapCheckForSerializableConflictOut(visible, rel, &tuple, buffer, snapshot);
+	}
+	UnlockReleaseBuffer(buffer);
+	return visible;
+}
+
 /*
  * Make the copy of an anchor's header say who inserted the rows.  They were
  * visible to everybody when they were compacted.

@@ -67,6 +67,13 @@ extern bool RetlAnchorIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry,
 									  bool *allDead);
 
 /*
+ * The same of a group that compaction has written, by whatever says that its rows are
+ * deleted: the snapshot need not see who moved them there, but he has committed.
+ */
+extern bool RetlAnchorIsVisibleAsMoved(Relation rel, const RetlGroupEntry *entry,
+									   Snapshot snapshot);
+
+/*
  * Make the copy of an anchor's header say who inserted the rows, rather than who
  * has compacted them: the newest of the inserters.
  */

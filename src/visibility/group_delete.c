@@ -35,6 +35,7 @@
 #include "visibility/anchor.h"
 #include "visibility/group_delete.h"
 #include "visibility/row_fetch.h"
+#include "visibility/unseen_moves.h"
 
 /*
  * Lock the anchor's page for writing, with its page of the visibility map pinned if it
@@ -183,6 +184,7 @@ RetlGroupDelete(Relation rel, const RetlGroup *group, CommandId cid)
 	RetlStubMapUnlock(rel, &group->entry);
 	if (!done)
 		return false;
+	RetlNoteChange();
 	CheckConflicts(rel, &group->entry);
 	for (uint32 row = 0; row < group->entry.rowCount; row++)
 		pgstat_count_heap_delete(rel);

@@ -32,6 +32,7 @@
 #include "visibility/row_move.h"
 #include "visibility/stub.h"
 #include "visibility/touch.h"
+#include "visibility/unseen_moves.h"
 
 /* Tables that are remembered: rows may go to many partitions in turn. */
 #define TABLES		64
@@ -354,6 +355,9 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, HeapTupleHeader a
 	if (!RetlRowIsVisibleOrDead(rel, &group->entry,
 								rowNumber - group->entry.rowBase, snapshot, allDead))
 		return RETL_FETCHED_NONE;
+	if (unlikely(RetlOwnChangesMatterTo(anchor, snapshot)) &&
+		!RetlGroupRowStays(rel, &group->entry, rowNumber - group->entry.rowBase, snapshot))
+		return RETL_FETCHED_NONE;
 	return IsWritten(group) ? RETL_FETCHED_ROW : RETL_FETCHED_UNWRITTEN;
 }
 
@@ -506,6 +510,17 @@ RetlFetchInserter(HeapTupleHeader header)
  * Rows that were moved
  * ---------------------------------------------------------------------
  */
+
+/* See row_fetch.h. */
+bool
+RetlGroupWasCompacted(Relation rel, const RetlGroupEntry *entry)
+{
+	ItemPointerData tid;
+
+	RetlTidFromRowNumber(&tid, entry->rowBase);
+	return RetlFetchOpen(rel, &tid) == RETL_FETCHED_ROW &&
+		RetlGroupReaderIsCompacted(openRow.table->reader);
+}
 
 /*
  * Did a transaction move rows?  Compaction inserts the anchors of its groups, but

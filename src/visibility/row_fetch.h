@@ -91,6 +91,9 @@ extern Datum RetlFetchColumn(AttrNumber attnum, bool *isnull);
 /* Let a copy of the header of the row's anchor say who inserted the row. */
 extern void RetlFetchInserter(HeapTupleHeader header);
 
+/* Has compaction written a group, which is COMPLETE? */
+extern bool RetlGroupWasCompacted(Relation rel, const RetlGroupEntry *entry);
+
 /* A copy of the COMPLETE group that has a row, and the row's number in it. */
 extern bool RetlFindRowGroup(Relation rel, ItemPointer tid, RetlGroup *group, uint32 *row);
 

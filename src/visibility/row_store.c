@@ -27,6 +27,7 @@
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
 #include "visibility/stub.h"
+#include "visibility/unseen_moves.h"
 
 void
 RetlRowStorePageInit(RetlRowStorePage *page, Relation rel, Snapshot snapshot,
@@ -76,6 +77,25 @@ ReportLinePointer(Relation rel, BlockNumber block, OffsetNumber offset)
 }
 
 /*
+ * Of the visible rows of the page, which is pinned, those from "first" on that are, or are
+ * being, moved: look at them in their new places, and leave out those that are not
+ * there.
+ */
+static void
+LookAtMovedRows(RetlRowStorePage *page, int first)
+{
+	int			left = first;
+
+	for (int i = first; i < page->tupleCount; i++)
+	{
+		RetlRowStorePageSetTuple(page, page->offsets[i]);
+		if (RetlStoreRowStays(page->rel, &page->tuple, page->buffer, page->snapshot, false))
+			page->offsets[left++] = page->offsets[i];
+	}
+	page->tupleCount = left;
+}
+
+/*
  * Turn to a block and collect its visible rows.
  *
  * That a page is all-visible is good enough for MVCC snapshots only, and, on a
@@ -88,8 +108,8 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block, Buffer buffer)
 	Page		dp;
 	bool		allVisible;
 	bool		serializable = CheckForSerializableConflictOutNeeded(page->rel, snapshot);
-	ItemPointerData moved[MaxHeapTuplesPerPage];
-	int			movedCount = 0;
+	bool		follows = serializable || RetlOwnChangesMatter(snapshot);
+	int			firstMoved = -1;
 	OffsetNumber max;
 
 	RetlRowStorePageRelease(page);
@@ -125,14 +145,15 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block, Buffer buffer)
 												snapshot);
 		if (valid && !RetlTupleIsMarked(page->tuple.t_data))
 		{
+			if (unlikely(follows) && firstMoved < 0 &&
+				TransactionIdIsValid(RetlTupleMover(page->tuple.t_data)))
+				firstMoved = page->tupleCount;
 			page->offsets[page->tupleCount++] = offset;
-			if (unlikely(serializable) && TransactionIdIsValid(RetlTupleMover(page->tuple.t_data)))
-				moved[movedCount++] = page->tuple.t_data->t_ctid;
 		}
 	}
 	LockBuffer(page->buffer, BUFFER_LOCK_UNLOCK);
-	for (int i = 0; i < movedCount; i++)
-		RetlCheckMovedRow(page->rel, &moved[i], snapshot, false);
+	if (firstMoved >= 0)
+		LookAtMovedRows(page, firstMoved);
 }
 
 /*

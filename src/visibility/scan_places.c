@@ -25,6 +25,7 @@
 #include "visibility/row_move.h"
 #include "visibility/table_scan_state.h"
 #include "visibility/touch.h"
+#include "visibility/unseen_moves.h"
 
 /* So many rows of a group are looked up before its map is read. */
 #define MAX_LOOKUPS		64
@@ -135,6 +136,19 @@ CountPlaces(const RetlTableScan *scan)
 }
 
 /*
+ * Does an MVCC snapshot see a row of the open group?
+ */
+static bool
+RowIsSeen(RetlTableScan *scan, uint32 row)
+{
+	const RetlGroupEntry *entry = &scan->placeGroup->entry;
+
+	return RetlRowIsVisible(scan->rel, entry, row, scan->snapshot) &&
+		(!RetlOwnChangesMatterTo(scan->anchor, scan->snapshot) ||
+		 RetlGroupRowStays(scan->rel, entry, row, scan->snapshot));
+}
+
+/*
  * Is a row of the open group there?  A serializable transaction locks it then, and
  * looks once more: who changed it in between has not seen the lock.
  */
@@ -147,16 +161,14 @@ PlaceIsThere(RetlTableScan *scan, uint32 row)
 	if (!IsMVCCSnapshot(scan->snapshot))
 		return RetlScanRowIsThere(scan, row);
 	if (!IsolationIsSerializable())
-		return RetlRowIsVisible(scan->rel, &group->entry, row, scan->snapshot);
+		return RowIsSeen(scan, row);
 
-	if (!RetlDirectoryReadStubMapRoot(scan->rel, group) ||
-		!RetlRowIsVisible(scan->rel, &group->entry, row, scan->snapshot))
+	if (!RetlDirectoryReadStubMapRoot(scan->rel, group) || !RowIsSeen(scan, row))
 		return false;
 	RetlTidFromRowNumber(&tid, group->entry.rowBase + row);
 	PredicateLockTID(scan->rel, &tid, scan->snapshot, HeapTupleHeaderGetXmin(scan->anchor));
 	RetlCheckRewrittenGroup(scan->rel, &group->entry, scan->snapshot);
-	return RetlDirectoryReadStubMapRoot(scan->rel, group) &&
-		RetlRowIsVisible(scan->rel, &group->entry, row, scan->snapshot);
+	return RetlDirectoryReadStubMapRoot(scan->rel, group) && RowIsSeen(scan, row);
 }
 
 /*
@@ -168,7 +180,7 @@ DropHiddenPlaces(RetlTableScan *scan, uint32 count)
 	RetlGroup  *group = scan->placeGroup;
 	bool		oneByOne = !IsMVCCSnapshot(scan->snapshot) || IsolationIsSerializable();
 
-	if (!oneByOne && group->entry.stubMapRoot == RETLDB_NO_BLOCK)
+	if (!oneByOne && !RetlScanMayHideRows(scan, group))
 		return;
 	if (!oneByOne && scan->hidden.groupId != group->entry.groupId)
 	{

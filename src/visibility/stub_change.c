@@ -46,6 +46,7 @@
 #include "base/compat.h"
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
+#include "visibility/unseen_moves.h"
 
 /* What becomes of t_xmax. */
 typedef struct Xmax
@@ -566,6 +567,7 @@ RetlStubDelete(const RetlStubChange *change, bool changingPart)
 	UnlockPages(&progress);
 	ReleasePins(&progress);
 	pgstat_count_heap_delete(rel);
+	RetlNoteChange();
 	return TM_Ok;
 }
 
@@ -750,6 +752,7 @@ RetlStubUpdate(const RetlStubChange *change, HeapTuple newTuple, LockTupleMode m
 	UnlockPages(&progress);
 	ReleasePins(&progress);
 	RetlCountHeapUpdate(rel);
+	RetlNoteChange();
 
 	newTuple->t_self = tuple->t_self;
 	if (tuple != newTuple)

@@ -34,6 +34,7 @@
 #include "visibility/row_move.h"
 #include "visibility/table_scan_state.h"
 #include "visibility/touch.h"
+#include "visibility/unseen_moves.h"
 
 /* Blocks of the row store that a process of a parallel scan claims at once. */
 #define PARALLEL_STRETCH	32
@@ -405,6 +406,18 @@ PrefetchColumns(RetlTableScan *scan)
 }
 
 /*
+ * May the group, which is visible and whose anchor has been read, have rows that are not
+ * there for an MVCC snapshot?
+ */
+bool
+RetlScanMayHideRows(const RetlTableScan *scan, const RetlGroup *group)
+{
+	return IsMVCCSnapshot(scan->snapshot) &&
+		(group->entry.stubMapRoot != RETLDB_NO_BLOCK ||
+		 RetlOwnChangesMatterTo(scan->anchor, scan->snapshot));
+}
+
+/*
  * Find out which rows of the group, which is visible, are not there.  What an
  * MVCC snapshot does not see it never will, so this is done once; other
  * snapshots are asked for each row, see RetlScanRowIsThere.
@@ -418,10 +431,14 @@ RetlScanFindHiddenRows(RetlTableScan *scan, const RetlGroup *group)
 		return;
 	}
 	scan->hides = false;
-	if (group->entry.stubMapRoot == RETLDB_NO_BLOCK || !IsMVCCSnapshot(scan->snapshot))
+	if (!RetlScanMayHideRows(scan, group))
 		return;
 	if (scan->hidden.groupId != group->entry.groupId)
+	{
 		RetlHiddenRowsRead(&scan->hidden, scan->rel, &group->entry, scan->snapshot);
+		if (unlikely(RetlOwnChangesMatterTo(scan->anchor, scan->snapshot)))
+			RetlHideOwnChanges(&scan->hidden, scan->rel, &group->entry, scan->snapshot);
+	}
 	scan->hides = scan->hidden.count > 0;
 }
 

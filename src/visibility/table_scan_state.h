@@ -161,6 +161,9 @@ extern BlockNumber RetlScanRowStoreBlock(RetlTableScan *scan, uint64 n);
 /* Open a block of the row store; returns the number of its visible rows. */
 extern int64 RetlScanOpenBlock(RetlTableScan *scan, BlockNumber block);
 
+/* May there be rows of an open group that an MVCC snapshot does not see? */
+extern bool RetlScanMayHideRows(const RetlTableScan *scan, const RetlGroup *group);
+
 /* Find out which rows of an open group an MVCC snapshot does not see. */
 extern void RetlScanFindHiddenRows(RetlTableScan *scan, const RetlGroup *group);
 

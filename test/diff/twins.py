@@ -22,6 +22,8 @@ PATIENCE = 120
 DEADLOCK_TIMEOUT = 0.01
 # What an update would not change is not locked then, on the retldb side: for commands that are transactions of their own.
 LEAVE_ALONE = 'SET LOCAL retldb.suppress_noop = on; '
+# What may write a table anew, or looks like it.
+REWRITES = ('VACUUM FULL', 'CLUSTER', 'ALTER')
 
 
 class Difference(Exception):
@@ -135,6 +137,7 @@ class Session:
         self.connections = None
         self.op = None              # what it is waiting in, or just running
         self.stale = False          # compaction has come since its transaction began
+        self.rewritten = False      # ... and something that may write a table anew
         self.serializable = False
         self.kept = False           # ... keeps a snapshot
 
@@ -195,7 +198,7 @@ class Machine:
         for session in self.sessions:
             session.connections = [self.server.connect(database) for database in self.databases]
             session.op = None
-            session.stale = session.serializable = False
+            session.stale = session.rewritten = session.serializable = False
             for connection in session.connections:
                 connection.run("SET client_min_messages = error; SET deadlock_timeout = '%dms'" % (DEADLOCK_TIMEOUT * 1000))
 
@@ -390,8 +393,8 @@ class Machine:
 
     def may_fail_alone(self, session, op, states):
         """Why one side may fail alone, as a name, or None."""
-        if states[0] == '40001' and states[1] != '40001' and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
-            return 'apart by compaction'
+        if states[0] == '40001' and states[1] != '40001' and session.rewritten and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
+            return 'apart by compaction and rewriting'
         # heap has written rows anew that nothing has changed
         if states == [None, '40001'] and self.noops and session.kept:
             return 'apart by rows that were left alone'
@@ -439,7 +442,7 @@ class Machine:
                 raise Unjudged('%s was committed on %s only' % (op, SIDES[side]))
         for connection in session.connections:
             connection.run('ROLLBACK')
-        session.stale = session.serializable = False
+        session.stale = session.rewritten = session.serializable = False
         self.judge(self.settle())
 
     # ------------------------------------------------------------ steps
@@ -470,12 +473,16 @@ class Machine:
     def do_sql(self, op):
         session = self.sessions[op.session]
         if session.connections[0].status == pq.IDLE:
-            session.stale = session.serializable = False
+            session.stale = session.rewritten = session.serializable = False
             session.kept = 'REPEATABLE READ' in op.sql or 'SERIALIZABLE' in op.sql
+            session.rewritten = any(s.op is not None and s.op.sql.startswith(REWRITES) for s in self.sessions)
         if 'SERIALIZABLE' in op.sql:
             session.serializable = True
         self.noops |= 'suppress_noop' in op.sql
         session.op = op
+        if op.sql.startswith(REWRITES):
+            for other in self.sessions:
+                other.rewritten |= other.connections[0].status != pq.IDLE
         for side in (0, 1):
             session.connections[side].send(op.text(side))
         self.judge(self.settle())
