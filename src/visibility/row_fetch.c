@@ -317,6 +317,59 @@ AnchorIsVisible(FetchTable *table, Relation rel, const RetlGroupEntry *entry, bo
 }
 
 /*
+ * Is what we know of a group, whose anchor a snapshot has just seen, too old for it?  A
+ * dirty snapshot may have seen the end of compaction, which gives a group the stubs of its
+ * rows before that: without a stub map, an entry from before then says that rows are there
+ * which somebody, maybe ourselves, has deleted.
+ */
+static bool
+IsTooOld(const FetchTable *table, Relation rel, const RetlGroup *group, Snapshot snapshot)
+{
+	RetlHeaderState state;
+
+	if ((snapshot->snapshot_type != SNAPSHOT_DIRTY && snapshot->snapshot_type != SNAPSHOT_SELF) ||
+		group->entry.stubMapRoot != RETLDB_NO_BLOCK)
+		return false;
+	RetlHeaderReadState(rel, &state);
+	return memcmp(&state, &table->state, sizeof(state)) != 0;
+}
+
+/*
+ * Find the group of a row, if the snapshot sees it, by an entry that is from after
+ * whatever the snapshot knows of.
+ */
+static RetlGroup *
+FindVisibleGroup(FetchTable *table, Relation rel, uint64 rowNumber, bool handedOut,
+				 Snapshot snapshot, HeapTupleHeader anchor, bool *allDead)
+{
+	for (;;)
+	{
+		RetlGroup  *group = RetlDirectoryFindRow(table->directory, rowNumber);
+
+		if (snapshot->snapshot_type == SNAPSHOT_DIRTY)
+		{
+			/* what an earlier row has left there must not count for this one */
+			snapshot->xmin = snapshot->xmax = InvalidTransactionId;
+			snapshot->speculativeToken = 0;
+		}
+		if (allDead != NULL)
+			*allDead = false;
+		if (group == NULL)
+		{
+			/* numbers are not given out before the entry is made, nor ever again */
+			if (allDead != NULL)
+				*allDead = !retldb_skip_damaged_groups;
+			return NULL;
+		}
+		if (!AnchorIsVisible(table, rel, &group->entry, handedOut, snapshot, anchor, allDead))
+			return NULL;
+		if (!IsTooOld(table, rel, group, snapshot))
+			return group;
+		table = UseTable(rel);
+	}
+}
+
+/*
  * Is a columnar row there for the snapshot?
  */
 RetlFetched
@@ -326,28 +379,12 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, HeapTupleHeader a
 	uint64		rowNumber = RetlTidGetRowNumber(tid);
 	bool		handedOut = snapshot->snapshot_type == SNAPSHOT_ANY &&
 		RetlTouchWasHandedOut(rel, rowNumber);
-	FetchTable *table;
-	RetlGroup  *group;
+	FetchTable *table = handedOut ? UseTableAt(rel, rowNumber) : UseTable(rel);
+	RetlGroup  *group = FindVisibleGroup(table, rel, rowNumber, handedOut, snapshot, anchor,
+										 allDead);
 
 	Assert(RetlTidIsColumnar(tid));
-	if (snapshot->snapshot_type == SNAPSHOT_DIRTY)
-	{
-		/* what an earlier row has left there must not count for this one */
-		snapshot->xmin = snapshot->xmax = InvalidTransactionId;
-		snapshot->speculativeToken = 0;
-	}
-	if (allDead != NULL)
-		*allDead = false;
-	table = handedOut ? UseTableAt(rel, rowNumber) : UseTable(rel);
-	group = RetlDirectoryFindRow(table->directory, rowNumber);
 	if (group == NULL)
-	{
-		/* numbers are not given out before the entry is made, nor ever again */
-		if (allDead != NULL)
-			*allDead = !retldb_skip_damaged_groups;
-		return RETL_FETCHED_NONE;
-	}
-	if (!AnchorIsVisible(table, rel, &group->entry, handedOut, snapshot, anchor, allDead))
 		return RETL_FETCHED_NONE;
 	/* as heap_fetch, and before the map is looked at: a change after that sees our lock */
 	PredicateLockTID(rel, tid, snapshot, HeapTupleHeaderGetXmin(anchor));

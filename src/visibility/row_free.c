@@ -63,17 +63,21 @@ RetlRowsFindFree(Relation rel, const RetlGroup *group, RetlStubEntry *rows, int 
 				 CommandId cid, bool *isFree)
 {
 	RetlAnchorLeaving leaving;
+	RetlGroup	now = *group;
 	RetlTouch  *touches;
 	int			done = 0;
 
 	memset(isFree, 0, sizeof(bool) * count);
 	if (RetlAnchorSatisfiesUpdate(rel, &group->entry, cid, &leaving) != TM_Ok)
 		return;
+	/* compaction, whose end the anchor may have told us, has given it the map before */
+	if (now.entry.stubMapRoot == RETLDB_NO_BLOCK && !RetlDirectoryReadStubMapRoot(rel, &now))
+		return;
 	touches = palloc(sizeof(RetlTouch) * Max(count, 1));
 	while (done < count)
 	{
 		int			room;
-		int			inLeaf = RetlStubMapLookupRows(rel, &group->entry, rows + done, touches,
+		int			inLeaf = RetlStubMapLookupRows(rel, &now.entry, rows + done, touches,
 												   count - done, &room);
 
 		for (int i = 0; i < inLeaf; i++)

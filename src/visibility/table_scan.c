@@ -454,8 +454,9 @@ RetlScanRowIsThere(RetlTableScan *scan, uint32 row)
 		scan->snapshot->xmin = scan->snapshot->xmax = InvalidTransactionId;
 		scan->snapshot->speculativeToken = 0;
 	}
-	return RetlDirectoryReadStubMapRoot(scan->rel, scan->group) &&
-		RetlAnchorIsVisible(scan->rel, &scan->group->entry, scan->snapshot, scan->anchor) &&
+	/* in this order: compaction gives a group its map before its end, which the anchor tells */
+	return RetlAnchorIsVisible(scan->rel, &scan->group->entry, scan->snapshot, scan->anchor) &&
+		RetlDirectoryReadStubMapRoot(scan->rel, scan->group) &&
 		RetlRowIsVisible(scan->rel, &scan->group->entry, row, scan->snapshot);
 }
 
