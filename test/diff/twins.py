@@ -157,6 +157,7 @@ class Machine:
         self.sessions = [Session() for _ in range(SESSIONS)]
         self.noops = False          # updates have left rows alone on one side
         self.settled = None         # who waited for whom when they were looked at last
+        self.latest = 0             # the session of the step
         self.done = []
         self.counts = {}
 
@@ -337,8 +338,8 @@ class Machine:
     # ------------------------------------------------------------ judging
 
     def judge(self, blocked):
-        """Compare what sessions have done since they were looked at last."""
-        for number, session in enumerate(self.sessions):
+        """Compare what sessions have done since they were looked at last; what the step itself has come to before what follows from it."""
+        for number, session in sorted(enumerate(self.sessions), key=lambda each: each[0] != self.latest):
             if session.op is not None and not session.busy(0) and not session.busy(1):
                 op, session.op = session.op, None
                 if self.compare(number, session, op):
@@ -479,6 +480,7 @@ class Machine:
         if 'SERIALIZABLE' in op.sql:
             session.serializable = True
         self.noops |= 'suppress_noop' in op.sql
+        self.latest = op.session
         session.op = op
         if op.sql.startswith(REWRITES):
             for other in self.sessions:
@@ -516,6 +518,7 @@ class Machine:
         return True
 
     def do_cancel(self, op):
+        self.latest = op.session
         session = self.sessions[op.session]
         for connection in session.connections:
             if connection.busy:
