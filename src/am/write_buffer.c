@@ -29,9 +29,14 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_publication.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "pgstat.h"
+#include "replication/slot.h"
+#include "storage/lwlock.h"
+#include "storage/spin.h"
 #include "tcop/dest.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -119,17 +124,54 @@ CreateStates(void)
 }
 
 /*
- * Must rows of this table be decodable from WAL?
+ * Does a replication slot of this database decode changes for a plugin that need
+ * not know publications?
  */
 static bool
-IsPublished(Relation rel)
+AnySlotIgnoresPublications(void)
+{
+	bool		found = false;
+	int			i;
+
+	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
+	for (i = 0; i < max_replication_slots && !found; i++)
+	{
+		ReplicationSlot *slot = &ReplicationSlotCtl->replication_slots[i];
+		Oid			database;
+		NameData	plugin;
+
+		if (!slot->in_use)
+			continue;
+		SpinLockAcquire(&slot->mutex);
+		database = slot->data.database;
+		plugin = slot->data.plugin;
+		SpinLockRelease(&slot->mutex);
+		/* (a new slot has no plugin for a moment) */
+		found = database == MyDatabaseId && strcmp(NameStr(plugin), "pgoutput") != 0;
+	}
+	LWLockRelease(ReplicationSlotControlLock);
+	return found;
+}
+
+/*
+ * Must rows of this table be decodable from WAL?
+ *
+ * We have a transaction id before we look: whoever makes a slot later waits for
+ * the end of our transaction before it decodes or copies anything, so what we did
+ * not see need not have our rows.  (Publications may have come since the table was
+ * locked, so take notice of them now.)  Rewritten tables are not decoded.
+ */
+static bool
+IsDecoded(Relation rel)
 {
 	PublicationDesc description;
 
-	if (!RelationIsLogicallyLogged(rel))
+	if (!RelationIsLogicallyLogged(rel) || OidIsValid(rel->rd_rel->relrewrite))
 		return false;
+	(void) GetCurrentTransactionId();
+	AcceptInvalidationMessages();
 	RelationBuildPublicationDesc(rel, &description);
-	return description.pubactions.pubinsert;
+	return description.pubactions.pubinsert || AnySlotIgnoresPublications();
 }
 
 /*
@@ -169,7 +211,7 @@ AnyIndexReadsRows(Relation rel)
 static bool
 NeedsRowStore(Relation rel)
 {
-	return IsPublished(rel) || AnyIndexReadsRows(rel);
+	return IsDecoded(rel) || AnyIndexReadsRows(rel);
 }
 
 /*
