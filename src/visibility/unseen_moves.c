@@ -75,7 +75,7 @@ StaysWhereMoved(Relation rel, const ItemPointerData *place, Snapshot snapshot)
 
 /* See unseen_moves.h. */
 bool
-RetlStoreRowStays(Relation rel, HeapTuple tuple, Buffer buffer, Snapshot snapshot, bool byPlace)
+RetlMovedRowStays(Relation rel, HeapTuple tuple, Buffer buffer, Snapshot snapshot, bool byPlace)
 {
 	bool		ownMatter = RetlOwnChangesMatter(snapshot);
 	TransactionId mover;

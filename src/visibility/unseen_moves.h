@@ -22,6 +22,7 @@
 
 #include "base/compat.h"
 #include "storage/directory.h"
+#include "visibility/row_move.h"
 #include "visibility/stub.h"
 
 /* Has this transaction changed a row of a row group?  (unseen_moves.c) */
@@ -58,14 +59,22 @@ RetlOwnChangesMatterTo(const HeapTupleHeaderData *anchor, Snapshot snapshot)
 	return RetlOwnChangesMatter(snapshot) && (anchor->t_infomask & HEAP_XMAX_INVALID) == 0;
 }
 
+/* The same as the function below, of a row that has been moved or is being moved. */
+extern bool RetlMovedRowStays(Relation rel, HeapTuple tuple, Buffer buffer, Snapshot snapshot,
+							  bool byPlace);
+
 /*
  * A snapshot has found a row of the row store, whose page is pinned and not locked.  If
  * it has been moved, or is being moved, look for serializable conflicts there, too; false
  * if the current transaction has changed it there, so that it is not there for the
  * snapshot.  byPlace: the row alone was read, so it is locked.
  */
-extern bool RetlStoreRowStays(Relation rel, HeapTuple tuple, Buffer buffer, Snapshot snapshot,
-							  bool byPlace);
+static inline bool
+RetlStoreRowStays(Relation rel, HeapTuple tuple, Buffer buffer, Snapshot snapshot, bool byPlace)
+{
+	return !TransactionIdIsValid(RetlTupleMover(tuple->t_data)) ||
+		RetlMovedRowStays(rel, tuple, buffer, snapshot, byPlace);
+}
 
 /*
  * The snapshot sees a row of a group, to which changes of our own may matter: false if it
