@@ -27,13 +27,18 @@
 
 /*
  * Does everybody see a tuple of a locked page, as far as we can know?
+ *
+ * To a standby a transaction that has ended with its primary's crash goes on, until it
+ * is told that no older one does.  What such a one has deleted is there.
  */
 static bool
 IsVisibleToAll(HeapTuple tuple, Buffer buffer)
 {
 	TransactionId deadAfter;
+	HTSV_Result result = HeapTupleSatisfiesVacuumHorizon(tuple, buffer, &deadAfter);
 
-	return HeapTupleSatisfiesVacuumHorizon(tuple, buffer, &deadAfter) == HEAPTUPLE_LIVE &&
+	return (result == HEAPTUPLE_LIVE ||
+			(result == HEAPTUPLE_DELETE_IN_PROGRESS && RecoveryInProgress())) &&
 		(!ActiveSnapshotSet() || HeapTupleSatisfiesVisibility(tuple, GetActiveSnapshot(), buffer));
 }
 

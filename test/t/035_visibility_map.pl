@@ -12,10 +12,11 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use RetldbTest;
 
-my $node = new_server('node', conf => q(
+my $node = new_server('node', allows_streaming => 1, conf => q(
 autovacuum = off
 retldb.autocompact = off
 wal_consistency_checking = all
+wal_log_hints = off
 ));
 $node->start;
 $node->safe_psql('postgres', q(
@@ -68,7 +69,31 @@ $bits = map_bits();
 is(join(', ', grep { $_ =~ /^2|not/ } sort keys %$bits), '', 'nor after recovery');
 verify_clean($node, 't', 'recovered');
 is($node->safe_psql('postgres', 'DELETE FROM t WHERE a <= 1000; SELECT count(*), sum(a) FROM t'), '19000|199509500', 'all rows are there');
-is(log_complaints($node), '', 'no complaint in the log');
+
+# A standby takes a transaction that ended with the primary's crash for one that goes on, as
+# long as an older one does: that one is prepared.  It has deleted a row of a page that is
+# all-visible again when VACUUM has come.
+$node->safe_psql('postgres', q(
+CREATE EXTENSION pg_visibility;
+CREATE TABLE d (a int) USING retldb WITH (row_store_rows = 1000000);
+INSERT INTO d SELECT generate_series(1, 10);
+VACUUM d));
+my $standby = start_standby('standby', $node, '');
+$node->safe_psql('postgres', q(BEGIN; INSERT INTO t VALUES (0); PREPARE TRANSACTION 'older'));
+my $deleter = $node->background_psql('postgres');
+$deleter->query_safe('BEGIN; DELETE FROM d WHERE a = 5');
+$node->safe_psql('postgres', 'CREATE TABLE flushed ()');
+$node->stop('immediate');
+$node->start;
+$deleter->quit;
+$node->safe_psql('postgres', 'VACUUM d');
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+is($standby->safe_psql('postgres', q(SELECT all_visible FROM pg_visibility_map('d', (SELECT (ctid::text::point)[0]::bigint FROM d WHERE a = 5)))), 't', 'a page is all-visible on the standby');
+verify_clean($_, 'd', $_->name) for $node, $standby;
+is($standby->safe_psql('postgres', 'SELECT count(*), sum(a) FROM d'), '10|55', 'all rows are there');
+$node->safe_psql('postgres', q(ROLLBACK PREPARED 'older'));
+is(log_complaints($_), '', 'no complaint in the log of ' . $_->name) for $node, $standby;
+$standby->stop;
 $node->stop;
 
 done_testing();
