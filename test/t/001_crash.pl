@@ -17,7 +17,7 @@ my $clients = 3;
 seed_random();
 
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
-wal_consistency_checking = all
+wal_consistency_checking = 'heap, btree, generic'
 autovacuum_naptime = 1s
 autovacuum_vacuum_insert_threshold = 1000
 checkpoint_timeout = 30s

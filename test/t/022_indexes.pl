@@ -22,7 +22,7 @@ seed_random();
 # not of hash indexes: their records of VACUUM then have an image of a page that is not
 # locked, so that its checksum may be wrong, in any table
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
-wal_consistency_checking = 'heap, heap2, btree, gin, generic'
+wal_consistency_checking = 'heap, btree, gin, generic'
 autovacuum_naptime = 1s
 checkpoint_timeout = 30s
 max_wal_size = 256MB

@@ -17,8 +17,6 @@ my $rounds = $ENV{RETLDB_CRASH_ROUNDS} || 5;
 my $clients = 3;
 seed_random();
 
-# not of heap2: PostgreSQL takes a page for damaged that a record of the visibility map has
-# left as zeroes, which happens when CLUSTER has replaced the file before the server is killed
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
 wal_consistency_checking = 'heap, btree, generic'
 autovacuum_naptime = 1s

@@ -19,7 +19,7 @@ seed_random();
 
 # not of hash indexes: see 022_indexes.pl
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
-wal_consistency_checking = 'heap, heap2, btree, generic'
+wal_consistency_checking = 'heap, btree, generic'
 autovacuum_naptime = 1s
 checkpoint_timeout = 30s
 max_wal_size = 256MB

@@ -258,6 +258,10 @@ sub children
 
 # Kill the postmaster, and at random all its children too; those that are not
 # killed go on until they notice.  Then start the server again.
+#
+# With wal_consistency_checking of heap2 it may not start: a record of the visibility map
+# brings no image of the page that it marks.  If the file was cut off or replaced afterwards,
+# that page is zeroes when the record is replayed, and PostgreSQL takes it for damaged.
 sub crash_and_restart
 {
 	my ($node, $between) = @_;
