@@ -20,7 +20,7 @@ my $rows = 12000;
 seed_random();
 
 my $primary = new_server('primary', allows_streaming => 1, conf => q(
-wal_consistency_checking = all
+wal_consistency_checking = 'heap, btree, generic'
 autovacuum = off
 checkpoint_timeout = 30s
 max_wal_size = 256MB
@@ -51,6 +51,15 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER hearing AFTER UPDATE ON accounts DEFERRABLE INITIALLY DEFERRED
 	FOR EACH ROW WHEN (new.id % 50 = 0) EXECUTE FUNCTION hear();
+-- Who waits for another that replaces a row finds it deleted, and does not see the new one;
+-- so it is on heap.  It must have been replaced, then, since its version was read.
+CREATE PROCEDURE must_be_replaced(ids int[], versions int[]) LANGUAGE plpgsql AS $$
+BEGIN
+	IF (SELECT array_agg(version ORDER BY id) FROM accounts WHERE id = ANY (ids)) IS NOT DISTINCT FROM versions THEN
+		RAISE 'row % or % was not found, and nobody has replaced it', ids[1], ids[2];
+	END IF;
+	INSERT INTO waits VALUES (0, 'replaced meanwhile', 0);
+END $$;
 -- a transfer, in the order of keys, so that there is no deadlock; and other things
 CREATE PROCEDURE work(client int, how int, a int, b int) LANGUAGE plpgsql AS $$
 DECLARE
@@ -58,12 +67,26 @@ DECLARE
 	first int := least(a, b);
 	second int := greatest(a, b);
 	names text[] := '{transfer,replace,upsert,lock,reference,undo,range}';
+	versions int[];
+	locked int[];
+	changed int;
 BEGIN
 	IF first = second THEN RETURN; END IF;
+	IF how IN (0, 4) THEN
+		SELECT array_agg(version ORDER BY id) INTO versions FROM accounts WHERE id IN (first, second);
+	END IF;
 	CASE how
 	WHEN 0 THEN
 		UPDATE accounts SET balance = balance - 1, version = version + 1 WHERE id = first;
-		UPDATE accounts SET balance = balance + 1, version = version + 1 WHERE id = second;
+		IF NOT FOUND THEN
+			CALL must_be_replaced(ARRAY[first, second], versions);
+		ELSE
+			UPDATE accounts SET balance = balance + 1, version = version + 1 WHERE id = second;
+			IF NOT FOUND THEN
+				UPDATE accounts SET balance = balance + 1, version = version + 1 WHERE id = first;
+				CALL must_be_replaced(ARRAY[second, second], versions[2:2]);
+			END IF;
+		END IF;
 	WHEN 1 THEN
 		BEGIN
 			WITH gone AS (DELETE FROM accounts WHERE id = first RETURNING *)
@@ -77,10 +100,10 @@ BEGIN
 		PERFORM FROM accounts WHERE id IN (first, second) ORDER BY id FOR UPDATE;
 		UPDATE accounts SET place = (place + 13) % 1000, version = version + 1 WHERE id = second;
 	WHEN 4 THEN
-		-- who waits for another to replace the row finds it deleted, and does not see the new one; so it is on heap
 		BEGIN
 			INSERT INTO bookings SELECT id, client FROM accounts WHERE id IN (first, second);
-		EXCEPTION WHEN foreign_key_violation THEN NULL;
+		EXCEPTION WHEN foreign_key_violation THEN
+			CALL must_be_replaced(ARRAY[first, second], versions);
 		END;
 		DELETE FROM bookings bk WHERE bk.client = work.client AND bk.id % 3 = first % 3;
 	WHEN 5 THEN
@@ -91,9 +114,12 @@ BEGIN
 		END;
 	ELSE
 		-- one after the other by an index
-		PERFORM FROM accounts WHERE id BETWEEN first AND first + 20 ORDER BY id FOR NO KEY UPDATE;
-		UPDATE accounts SET balance = balance + CASE id WHEN first THEN -3 WHEN first + 1 THEN 3 ELSE 0 END, version = version + 1 WHERE id IN (first, first + 1)
-			AND (SELECT count(*) FROM accounts WHERE id IN (first, first + 1)) = 2;
+		SELECT array_agg(id) INTO locked FROM (SELECT id FROM accounts WHERE id BETWEEN first AND first + 20 ORDER BY id FOR NO KEY UPDATE) l;
+		IF locked @> ARRAY[first, first + 1] THEN
+			UPDATE accounts SET balance = balance + CASE id WHEN first THEN -3 ELSE 3 END, version = version + 1 WHERE id IN (first, first + 1);
+			GET DIAGNOSTICS changed = ROW_COUNT;
+			IF changed <> 2 THEN RAISE '% of two locked rows were changed', changed; END IF;
+		END IF;
 	END CASE;
 	INSERT INTO waits VALUES (client, names[how + 1], 1000 * extract(epoch FROM clock_timestamp() - began));
 END $$;
