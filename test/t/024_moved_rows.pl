@@ -56,13 +56,14 @@ sub change
 {
 	my ($client) = @_;
 	my $key = int rand 4000;
+	return "CALL change_key($key, 'UPDATE {t} SET n = n + 1 WHERE k = $key');\n" if rand() < 0.125;
 	my $upsert = "INSERT INTO {t}u SELECT i, 1 FROM generate_series($key, $key + 20) i ON CONFLICT (k) DO UPDATE SET n = {t}u.n + 1";
 
 	return random_change($client, [ random_range(30000, 100) ],
 		"UPDATE {t} SET v = repeat(''long '', 800), id = id + 1 WHERE {where} AND id % 20 = 0",
 		'DELETE FROM {t} WHERE {where} AND n::int % 2 = 0',
 		random_rows($client, 30000, 40),
-		$upsert, $upsert, "UPDATE {t}u SET n = n + 1 WHERE k = $key");
+		$upsert, $upsert);
 }
 
 # A transaction of a client; a line "done" follows when it is committed.
@@ -86,10 +87,25 @@ sub transaction
 
 # both twins or none; whether a key is referenced depends on rf only
 $primary->safe_psql('postgres', q(
+-- Between the two commands another one may commit a new row of the key, which only the second
+-- would find.  Who changes both twins' rows changes ru's first; so the row of hu is the same
+-- as long as that of ru is.
+CREATE PROCEDURE change_key(key int, command text) LANGUAGE plpgsql AS $$
+DECLARE
+	before text := (SELECT format('%s %s', xmin, ctid) FROM hu WHERE k = key);
+	changed int;
+BEGIN
+	EXECUTE replace(command, '{t}', 'ru');
+	GET DIAGNOSTICS changed = ROW_COUNT;
+	IF changed > 0 THEN
+		EXECUTE replace(command, '{t}', 'hu');
+	ELSIF before = (SELECT format('%s %s', xmin, ctid) FROM hu WHERE k = key) THEN
+		RAISE 'key % was not found', key;
+	END IF;
+END $$;
 CREATE PROCEDURE delete_key(key int) LANGUAGE plpgsql AS $$
 BEGIN
-	DELETE FROM ru WHERE k = key;
-	DELETE FROM hu WHERE k = key;
+	CALL change_key(key, 'DELETE FROM {t} WHERE k = ' || key);
 EXCEPTION WHEN foreign_key_violation THEN NULL;
 END $$));
 
