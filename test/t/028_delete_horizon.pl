@@ -35,14 +35,14 @@ my $snapshot = 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t;';
 
 # the query on the standby, and one on the primary that keeps rows from being dead
 my $reader = $standby->background_psql('postgres', on_error_stop => 0);
-is($reader->query("$by_index $snapshot $fetch"), "300\n200", 'standby sees the rows');
+is(answer($reader, "$by_index $snapshot $fetch"), "300\n200", 'standby sees the rows');
 my $keeper = $primary->background_psql('postgres');
 $keeper->query_safe($snapshot);
 $primary->safe_psql('postgres', 'DELETE FROM t WHERE k BETWEEN 1 AND 200');
 
 # this session learns that the rows may still be needed
 my $writer = $primary->background_psql('postgres');
-is($writer->query_safe("$by_index $snapshot $fetch"), "100\n0", 'rows are gone');
+is(answer($writer, "$by_index $snapshot $fetch"), "100\n0", 'rows are gone');
 $keeper->query_safe('COMMIT');
 $keeper->quit;
 
@@ -61,7 +61,7 @@ like($waldump, qr/DELETE/, 'entries were removed');
 
 $primary->wait_for_catchup($standby, 'replay', $end);
 # (a session that is idle in a transaction is ended)
-my $answer = eval { $reader->query($fetch) } // 'ended';
+my $answer = eval { answer($reader, $fetch) } // 'ended';
 ok($answer eq '200' || slurp_file($standby->logfile) =~ /due to conflict with recovery/,
 	'query on the standby finds its rows or is cancelled')
   or diag("answer: $answer");

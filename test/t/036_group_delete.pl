@@ -140,20 +140,20 @@ is($node->safe_psql('postgres', q(SELECT groups_deleted('DELETE FROM t WHERE par
 $node->safe_psql('postgres', 'VACUUM (ANALYZE) t');
 is($node->safe_psql('postgres', q(SELECT reltuples, pg_stat_get_live_tuples(oid), pg_stat_get_dead_tuples(oid) >= 4000 FROM pg_class WHERE relname = 't')),
 	'6000|6000|t', 'VACUUM and ANALYZE count the rows');
-is($reading->query_safe($parts), $all, 'the old snapshot sees all');
+is(answer($reading, $parts), $all, 'the old snapshot sees all');
 $reading->query_safe('COMMIT');
 standby_parts_are(range(4, 9), 'a new one on the standby does not');
-is($reader->query_safe($parts), $all, 'an old one there does');
+is(answer($reader, $parts), $all, 'an old one there does');
 $reader->query_safe('COMMIT');
 $node->safe_psql('postgres', 'VACUUM FULL t');
 verify_clean($node, 't', 'VACUUM FULL');
-is($old->query_safe($parts), $all, 'VACUUM FULL keeps the rows for it');
-is($old->query_safe("SET enable_seqscan = off; SET retldb.enable_columnar_scan = off; $parts"), $all, 'and their index entries');
+is(answer($old, $parts), $all, 'VACUUM FULL keeps the rows for it');
+is(answer($old, "SET enable_seqscan = off; SET retldb.enable_columnar_scan = off; $parts"), $all, 'and their index entries');
 parts_are(range(4, 9), 'for nobody else');
 $old->query_safe(q(CREATE FUNCTION pg_temp.fails(command text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN EXECUTE command; RETURN 'passes'; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE || ' ' || SQLERRM; END $$));
-like($old->query_safe("SELECT pg_temp.fails('UPDATE t SET v = v WHERE id = 5')"), qr/^40001 could not serialize access due to concurrent (delete|update)/, 'who sees a row cannot change it');
-like($old->query_safe("SELECT pg_temp.fails('DELETE FROM t')"), qr/^40001/, 'nor delete all');
+like(answer($old, "SELECT pg_temp.fails('UPDATE t SET v = v WHERE id = 5')"), qr/^40001 could not serialize access due to concurrent (delete|update)/, 'who sees a row cannot change it');
+like(answer($old, "SELECT pg_temp.fails('DELETE FROM t')"), qr/^40001/, 'nor delete all');
 $old->query_safe('COMMIT');
 $node->safe_psql('postgres', 'VACUUM t');
 is($node->safe_psql('postgres', q(SELECT count(*) FROM retldb.row_groups('t') WHERE state = 'complete')), '6', 'then VACUUM takes them');
@@ -212,7 +212,7 @@ for my $end ('COMMIT', 'ROLLBACK')
 	ok($node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory')), 'compaction is at it');
 	my $deleter = $node->background_psql('postgres');
 	$deleter->query_safe('BEGIN');
-	is($deleter->query_safe(q(SELECT groups_deleted('DELETE FROM t WHERE part = 7'))), '1', 'a group that it reads is deleted');
+	is(answer($deleter, q(SELECT groups_deleted('DELETE FROM t WHERE part = 7'))), '1', 'a group that it reads is deleted');
 	$deleter->query_safe('COMMIT') if $end eq 'COMMIT';
 	$session->query_safe('COMMIT');
 	finish_script($compaction);
@@ -255,9 +255,9 @@ INSERT INTO s SELECT i, 'v' FROM generate_series(1, 40) i; INSERT INTO s SELECT 
 		$reading->query_safe('BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; SET enable_seqscan = off; SET enable_bitmapscan = off; SET retldb.enable_columnar_scan = off');
 		$node->safe_psql('postgres', q(CALL retldb.compact('s')));
 		$deleter->query_safe('BEGIN ISOLATION LEVEL SERIALIZABLE');
-		is($deleter->query_safe('SELECT n FROM other'), '0', "moved from $what");
-		is($reading->query_safe('SELECT v FROM s WHERE id = 7'), 'v', 'the row is read in its old place') if $first eq 'read';
-		is($deleter->query_safe(q(SELECT groups_deleted('DELETE FROM s'))), '1', 'and deleted with its group');
+		is(answer($deleter, 'SELECT n FROM other'), '0', "moved from $what");
+		is(answer($reading, 'SELECT v FROM s WHERE id = 7'), 'v', 'the row is read in its old place') if $first eq 'read';
+		is(answer($deleter, q(SELECT groups_deleted('DELETE FROM s'))), '1', 'and deleted with its group');
 		if ($first eq 'delete')
 		{
 			$deleter->query_safe('COMMIT');

@@ -19,7 +19,7 @@ use Test::More;
 
 our @EXPORT = qw(
   new_server start_standby seed_random make_twins random_range random_rows random_change give_up_moves pause_commits resume_commits create_batches batch_sql batches_agree verify_clean
-  crash_and_restart start_script finish_script errors_of sqlstate log_complaints rows without_checksums set_page_field set_header_field
+  crash_and_restart start_script finish_script errors_of answer sqlstate log_complaints rows without_checksums set_page_field set_header_field
 );
 
 # A server with the library loaded, not yet started.  Options are those of
@@ -316,6 +316,17 @@ sub errors_of
 	my @errors = grep { /ERROR:|FATAL:|PANIC:/ && !/$killed/ } split /\n/, $script->{err};
 
 	return join("\n", @errors);
+}
+
+# The answer of a session in the background, without the newline at its end, which some
+# versions of BackgroundPsql leave there.  Dies if there is an error.
+sub answer
+{
+	my ($session, $sql) = @_;
+	my $answer = $session->query_safe($sql);
+
+	$answer =~ s/\n\z//;
+	return $answer;
 }
 
 # SQLSTATE and text of the error that a command raises; empty if it does not.
