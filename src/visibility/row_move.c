@@ -358,6 +358,24 @@ CheckUnseenDeletion(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot
 }
 
 /*
+ * Does the snapshot not see a group, of whose rows it may see some where they were
+ * before?  Only compaction writes such groups.
+ */
+static bool
+IsUnseenMove(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
+{
+	Buffer		buffer;
+	HeapTupleData tuple;
+	bool		seen;
+
+	if (!RetlAnchorLock(rel, entry, &buffer, &tuple))
+		return false;
+	seen = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
+	UnlockReleaseBuffer(buffer);
+	return !seen && RetlGroupWasCompacted(rel, entry);
+}
+
+/*
  * Look for serializable conflicts with those who have changed rows of groups that
  * the snapshot does not see.
  */
@@ -375,12 +393,11 @@ CheckUnseenGroups(Relation rel, Snapshot snapshot)
 	{
 		const RetlGroupEntry *entry = &directory->groups[i].entry;
 
-		if (entry->state != RETL_GROUP_COMPLETE)
+		if (entry->state != RETL_GROUP_COMPLETE || !IsUnseenMove(rel, entry, snapshot))
 			continue;
 		CheckUnseenDeletion(rel, entry, snapshot);
 		/* looking at stubs does it */
-		if (entry->stubMapRoot != RETLDB_NO_BLOCK &&
-			!RetlAnchorIsVisible(rel, entry, snapshot, NULL))
+		if (entry->stubMapRoot != RETLDB_NO_BLOCK)
 			RetlHiddenRowsRead(&hidden, rel, entry, snapshot);
 	}
 	MemoryContextSwitchTo(oldContext);
