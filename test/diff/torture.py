@@ -18,7 +18,8 @@ What may differ, and nothing else:
   several errors it comes upon first;
 - DDL on an index that an open cursor of the session uses, for plans differ (55006);
 - a serialization failure of a transaction whose snapshot is older than a compaction, which
-  may have moved the row, and than VACUUM FULL, CLUSTER or ALTER TABLE (docs/limits.md);
+  may have moved the row, and than VACUUM FULL, CLUSTER or ALTER TABLE (docs/limits.md); at
+  SERIALIZABLE also without, since changes of rows are looked for in all groups that it does not see;
 - a serialization failure on heap alone, of a transaction with an older snapshot, after updates that
   changed nothing (suppress_noop), and 21000 on heap alone of an upsert that meets a row twice;
 - with --background, what commands do that do not wait (SKIP LOCKED, NOWAIT): a row that

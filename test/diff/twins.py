@@ -394,8 +394,8 @@ class Machine:
 
     def may_fail_alone(self, session, op, states):
         """Why one side may fail alone, as a name, or None."""
-        if states[0] == '40001' and states[1] != '40001' and session.rewritten and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
-            return 'apart by compaction and rewriting'
+        if states[0] == '40001' and states[1] != '40001' and (session.rewritten or session.serializable) and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
+            return 'apart by compaction and rewriting' if session.rewritten else 'apart by predicate locks and compaction'
         # heap has written rows anew that nothing has changed
         if states == [None, '40001'] and self.noops and session.kept:
             return 'apart by rows that were left alone'
