@@ -126,7 +126,7 @@ MOVE FORWARD ALL IN c;
 FETCH PRIOR FROM c;
 COMMIT;
 -- the whole way back is the whole way forth in reverse
-CREATE FUNCTION both_ways(query text) RETURNS TABLE (forth bigint, back bigint, reversed bool) LANGUAGE plpgsql AS $$
+CREATE FUNCTION both_ways(query text) RETURNS TABLE (forth bigint, back bigint, reversed bool) LANGUAGE plpgsql SET debug_discard_caches = 0 AS $$
 DECLARE
     c refcursor;
     value int;

@@ -140,9 +140,10 @@ BEGIN
     RETURN cardinality(expected) || ' rows';
 END $$;
 
--- What catalogs say of the tables of one schema.
+-- What catalogs say of the tables of one schema.  Caches have nothing to do with
+-- it, and it takes minutes to plan if they forget all (test/asserts).
 CREATE FUNCTION twin_catalog(method text) RETURNS SETOF text
-LANGUAGE sql AS $$
+LANGUAGE sql SET debug_discard_caches = 0 AS $$
     SELECT regexp_replace(said, '\mtwin_(heap|retldb)\M', 'twin', 'g')
       FROM pg_namespace n JOIN pg_class c ON relnamespace = n.oid, LATERAL (
            SELECT concat_ws(' ', relname, relkind, relpersistence, relhastriggers, relhasrules, relhassubclass, relispartition, relnatts,
