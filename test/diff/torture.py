@@ -21,7 +21,8 @@ What may differ, and nothing else:
   may have moved the row, and than VACUUM FULL, CLUSTER or ALTER TABLE (docs/limits.md); at
   SERIALIZABLE also without, since changes of rows are looked for in all groups that it does not see;
 - a serialization failure on heap alone, of a transaction with an older snapshot, after updates that
-  changed nothing (suppress_noop), and 21000 on heap alone of an upsert that meets a row twice;
+  changed nothing (suppress_noop), 21000 on heap alone of an upsert that meets a row twice, and
+  heap's alone when an upsert that waits for such a row is cancelled;
 - with --background, what commands do that do not wait (SKIP LOCKED, NOWAIT): a row that
   is just being moved is locked to them;
 - serialization failures at SERIALIZABLE, which depend on what scans and pages

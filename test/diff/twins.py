@@ -402,6 +402,9 @@ class Machine:
         # a row that was proposed twice, and that the first proposal has left as it was
         if states == [None, '21000'] and 'suppress_noop' in op.sql:
             return 'apart by rows that were left alone'
+        # a command that was cancelled while it waited for such a row
+        if states == [None, '57014'] and 'suppress_noop' in op.sql:
+            return 'apart by rows that were left alone'
         # a row that is just being moved is taken for locked by those who do not wait
         if self.background and ('SKIP LOCKED' in op.sql or (states == ['55P03', None] and 'NOWAIT' in op.sql)):
             return 'apart by a moving row'
