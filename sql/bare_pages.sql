@@ -123,7 +123,8 @@ SELECT count(*), sum(a), faults('b_temp') FROM b_temp;
 CREATE UNLOGGED TABLE b_unlogged USING retldb WITH (row_store_rows = 1000000) AS SELECT i AS a, md5(i::text) AS t FROM generate_series(1, 5000) i;
 DELETE FROM b_unlogged WHERE a > 10;
 VACUUM (TRUNCATE off) b_unlogged;
-SELECT pages('SELECT sum(a) FROM b_unlogged') < 15 AS few_pages;
+-- (from 16 on, pages that the file was extended by and nobody has used are read: 22 more)
+SELECT pages('SELECT sum(a) FROM b_unlogged') < 35 AS few_pages;
 INSERT INTO b_unlogged VALUES (0, 'x');
 SELECT count(*), sum(a), faults('b_unlogged') FROM b_unlogged;
 DROP TABLE b, b_heap, b_runs, b_unlogged, size;
