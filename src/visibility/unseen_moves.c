@@ -196,6 +196,18 @@ RetlHideOwnChanges(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *e
  */
 
 /*
+ * A group that the snapshot does not see: are its rows those that the snapshot saw in their
+ * old places when they were moved?  Compaction moves rows of which every snapshot sees that
+ * they were inserted.
+ */
+static bool
+HasMovedUnseen(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
+{
+	return RetlGroupWasCompacted(rel, entry) &&
+		RetlAnchorIsVisibleAsMoved(rel, entry, snapshot);
+}
+
+/*
  * May the table have been written anew by something that the snapshot does not see?
  * Such a command gives it a new row in pg_class.
  */
@@ -214,16 +226,15 @@ MayBeRewritten(Relation rel, Snapshot snapshot)
 }
 
 /*
- * See unseen_moves.h.  Compaction moves rows of which every snapshot sees that they were
- * inserted.  But after VACUUM FULL nothing leads from their old places, which it has
- * copied for the snapshot, to the new ones: whoever changed such a row would go on seeing
- * it in the old place.
+ * See unseen_moves.h.  After VACUUM FULL nothing leads from the old places of moved rows,
+ * which it has copied for the snapshot, to the new ones: whoever changed such a row would
+ * go on seeing it in the old place.
  */
 bool
 RetlGroupIsSeenElsewhere(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
 {
-	return IsMVCCSnapshot(snapshot) && RetlGroupWasCompacted(rel, entry) &&
-		RetlAnchorIsVisibleAsMoved(rel, entry, snapshot) && !MayBeRewritten(rel, snapshot);
+	return IsMVCCSnapshot(snapshot) && HasMovedUnseen(rel, entry, snapshot) &&
+		!MayBeRewritten(rel, snapshot);
 }
 
 /* See unseen_moves.h. */
@@ -241,7 +252,8 @@ RetlRowIsSeenElsewhere(Relation rel, const ItemPointerData *tid, Snapshot snapsh
 
 /*
  * See unseen_moves.h.  Of read committed, each command's snapshot sees what was moved
- * before.
+ * before.  That the table has a new row in pg_class is no reason to let this pass: the
+ * transaction itself, or a GRANT, may have given it one.
  */
 void
 RetlRefuseUnseenMoves(Relation rel)
@@ -259,7 +271,7 @@ RetlRefuseUnseenMoves(Relation rel)
 
 		if (entry->state == RETL_GROUP_COMPLETE &&
 			!RetlAnchorIsVisible(rel, entry, snapshot, NULL) &&
-			RetlGroupIsSeenElsewhere(rel, entry, snapshot))
+			HasMovedUnseen(rel, entry, snapshot))
 			RetlReportMoved(rel);
 	}
 }
