@@ -19,6 +19,7 @@
 #include "varatt.h"
 #endif
 #if PG_VERSION_NUM >= 170000
+#include "postmaster/walsummarizer.h"
 #include "storage/read_stream.h"
 #endif
 
@@ -73,6 +74,17 @@ typedef RelFileNode RetlFileLocator;
 #else
 #define RetlTestForOldSnapshot(snapshot, rel, page)		TestForOldSnapshot(snapshot, rel, page)
 #define RetlSnapshotsGrowOld()							OldSnapshotThresholdActive()
+#endif
+
+/*
+ * 17 has incremental backups.  Before 17.12 and 18.6 they miss that bits of the visibility
+ * map were cleared: what is restored says all-visible of pages to which rows have come.
+ * Who restores may have another minor release than who made the backup.
+ */
+#if PG_VERSION_NUM >= 170000
+#define RetlBackupsAreIncremental()						summarize_wal
+#else
+#define RetlBackupsAreIncremental()						false
 #endif
 
 /* 16 replaced pg_class_ownercheck by object_ownercheck. */

@@ -28,6 +28,11 @@
  * there sees are not removed before the query is cancelled.  After a crash a run may be
  * forgotten, or have pages whose bits are clear: they are read.
  *
+ * The map must be as its own WAL says, and that of a restored incremental backup may not
+ * be.  So nothing is noted while incremental backups can be made, nor is what was noted
+ * before gone by; a server that was restored is one of these as long as it is configured
+ * like the one that was backed up.
+ *
  * Who must see more than an MVCC snapshot does reads all pages.  So do serializable
  * transactions: an inserter looks for their locks before he inserts, with the page
  * locked, and then they must not pass over the page without looking for him.
@@ -224,7 +229,7 @@ RetlBarePagesNote(Relation rel, BufferAccessStrategy strategy)
 	uint64		pages = 0;
 
 	/* what has an owner might be unknown */
-	if (retldb_skip_damaged_groups)
+	if (retldb_skip_damaged_groups || RetlBackupsAreIncremental())
 		return;
 	FindRuns(rel, &found, strategy);
 	for (int i = 0; i < found.count; i++)
@@ -249,7 +254,7 @@ static bool
 MayLeaveOut(Relation rel, Snapshot snapshot)
 {
 	return snapshot->snapshot_type == SNAPSHOT_MVCC && !IsolationIsSerializable() &&
-		!RetlSnapshotsGrowOld() && !retldb_skip_damaged_groups;
+		!RetlSnapshotsGrowOld() && !RetlBackupsAreIncremental() && !retldb_skip_damaged_groups;
 }
 
 /* Add blocks [start, end) to runs, the last of which may end there. */

@@ -109,6 +109,23 @@ $standby->safe_psql('postgres', 'INSERT INTO t SELECT -5 FROM generate_series(1,
 is($standby->safe_psql('postgres', $query), '3303|4499992', 'rows that have come there');
 verify_clean($standby, 't', 'on the new primary');
 
+# where incremental backups can be made, the visibility map may be that of a restored one
+if ($standby->safe_psql('postgres', 'SHOW server_version_num') >= 170000)
+{
+	$standby->safe_psql('postgres', 'DELETE FROM t WHERE a < 0');
+	$standby->safe_psql('postgres', 'VACUUM (TRUNCATE off) t');
+	cmp_ok(pages_of_scan($standby), '<', 17, 'pages are noted');
+	$standby->append_conf('postgresql.conf', 'summarize_wal = on');
+	$standby->restart;
+	cmp_ok(pages_of_scan($standby), '>', 24, 'all pages are read with summarize_wal');
+	$standby->safe_psql('postgres', 'VACUUM (TRUNCATE off) t');
+	$standby->append_conf('postgresql.conf', 'summarize_wal = off');
+	$standby->restart;
+	cmp_ok(pages_of_scan($standby), '>', 24, 'and VACUUM has noted none');
+	$standby->safe_psql('postgres', 'VACUUM (TRUNCATE off) t');
+	cmp_ok(pages_of_scan($standby), '<', 17, 'but does again');
+}
+
 is(log_complaints($node), '', 'no complaint in the log');
 is(log_complaints($standby), '', 'nor in the standby\'s');
 $standby->stop;
