@@ -26,6 +26,7 @@
 #include "storage/lmgr.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "storage/column_page.h"
 #include "storage/page_alloc.h"
 
@@ -291,4 +292,18 @@ RetlPageGiveToHeap(Relation rel, BlockNumber block)
 
 	RecordPageWithFreeSpace(rel, block, BLCKSZ - SizeOfPageHeaderData);
 	FreeSpaceMapVacuumRange(rel, block, block + 1);
+}
+
+/* See page_alloc.h. */
+void
+RetlPageClearAllVisible(Relation rel, Buffer buffer, Buffer mapBuffer)
+{
+	PageClearAllVisible(BufferGetPage(buffer));
+	visibilitymap_clear(rel, BufferGetBlockNumber(buffer), mapBuffer, VISIBILITYMAP_VALID_BITS);
+	if (!RetlBackupsAreIncremental() || !RelationNeedsWAL(rel))
+		return;
+	LockBuffer(mapBuffer, BUFFER_LOCK_EXCLUSIVE);
+	MarkBufferDirty(mapBuffer);
+	log_newpage_buffer(mapBuffer, false);
+	LockBuffer(mapBuffer, BUFFER_LOCK_UNLOCK);
 }

@@ -46,6 +46,13 @@ extern uint32 RetlPagesTakeFromHeap(Relation rel, BlockNumber first, uint32 want
  */
 extern void RetlPageGiveToHeap(Relation rel, BlockNumber block);
 
+/*
+ * A locked heap page is not all-visible any more; its page of the visibility map is pinned.
+ * In a critical section, whose WAL record has the flag that clears both, but says nothing
+ * of the map.  So the map's page is logged here where an incremental backup has to know of it.
+ */
+extern void RetlPageClearAllVisible(Relation rel, Buffer buffer, Buffer mapBuffer);
+
 /* Is this locked page a heap page without a tuple? */
 extern bool RetlPageIsBareHeap(Page page);
 

@@ -31,6 +31,7 @@
 #include "storage/predicate.h"
 #include "utils/rel.h"
 
+#include "storage/page_alloc.h"
 #include "storage/stub_map.h"
 #include "visibility/anchor.h"
 #include "visibility/group_delete.h"
@@ -111,11 +112,7 @@ Mark(Relation rel, Buffer buffer, Buffer mapBuffer, HeapTuple anchor, Transactio
 	START_CRIT_SECTION();
 	PageSetPrunable(page, xid);
 	if (allVisible)
-	{
-		PageClearAllVisible(page);
-		visibilitymap_clear(rel, BufferGetBlockNumber(buffer), mapBuffer,
-							VISIBILITYMAP_VALID_BITS);
-	}
+		RetlPageClearAllVisible(rel, buffer, mapBuffer);
 	header->t_infomask &= ~(HEAP_XMAX_BITS | HEAP_MOVED);
 	header->t_infomask2 |= HEAP_KEYS_UPDATED;
 	HeapTupleHeaderClearHotUpdated(header);

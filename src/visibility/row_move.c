@@ -37,6 +37,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "storage/page_alloc.h"
 #include "visibility/anchor.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
@@ -209,10 +210,7 @@ MarkTaken(Relation rel, Buffer buffer, Buffer vmBuffer, RetlPageRows *rows, Heap
 	START_CRIT_SECTION();
 	PageSetPrunable(page, xid);
 	if (allVisible)
-	{
-		PageClearAllVisible(page);
-		visibilitymap_clear(rel, rows->block, vmBuffer, VISIBILITYMAP_VALID_BITS);
-	}
+		RetlPageClearAllVisible(rel, buffer, vmBuffer);
 	for (int i = 0; i < rows->count; i++)
 	{
 		ItemPointerData next = tuples[i].t_self;

@@ -44,6 +44,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "storage/page_alloc.h"
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
 #include "visibility/unseen_moves.h"
@@ -474,8 +475,7 @@ ClearVisible(Relation rel, Buffer buffer, Buffer mapBuffer)
 {
 	if (!PageIsAllVisible(BufferGetPage(buffer)))
 		return false;
-	PageClearAllVisible(BufferGetPage(buffer));
-	visibilitymap_clear(rel, BufferGetBlockNumber(buffer), mapBuffer, VISIBILITYMAP_VALID_BITS);
+	RetlPageClearAllVisible(rel, buffer, mapBuffer);
 	return true;
 }
 

@@ -119,6 +119,22 @@ if ($standby->safe_psql('postgres', 'SHOW server_version_num') >= 170000)
 	$standby->restart;
 	cmp_ok(pages_of_scan($standby), '>', 24, 'all pages are read with summarize_wal');
 	$standby->safe_psql('postgres', 'VACUUM (TRUNCATE off) t');
+
+	# who changes rows of groups, moves rows, or deletes a group says what it has cleared
+	$standby->safe_psql('postgres', 'CREATE TABLE u (a int) USING retldb WITH (row_store_rows = 0, row_group_rows = 3000)');
+	$standby->safe_psql('postgres', 'INSERT INTO u SELECT generate_series(1, 9000)');
+	$standby->safe_psql('postgres', 'SELECT count(*) FROM (SELECT * FROM u WHERE a % 100 = 5 AND a < 3000 FOR UPDATE) x');
+	$standby->safe_psql('postgres', 'VACUUM (FREEZE, TRUNCATE off) u') for (1 .. 2);
+	$standby->backup('full');
+	$standby->safe_psql('postgres', 'DELETE FROM u WHERE a % 100 = 5 AND a < 3000');
+	$standby->backup('incremental', backup_options => ['--incremental', $standby->backup_dir . '/full/backup_manifest']);
+	my $restored = PostgreSQL::Test::Cluster->new('restored');
+	$restored->init_from_backup($standby, 'incremental', combine_with_prior => ['full']);
+	$restored->start;
+	is($restored->safe_psql('postgres', 'SELECT count(*) FROM u'), '8970', 'rows of an incremental backup');
+	verify_clean($restored, 'u', 'restored from an incremental backup');
+	$restored->stop;
+
 	$standby->append_conf('postgresql.conf', 'summarize_wal = off');
 	$standby->restart;
 	cmp_ok(pages_of_scan($standby), '>', 24, 'and VACUUM has noted none');
