@@ -208,8 +208,9 @@ HasMovedUnseen(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
 }
 
 /*
- * May the table have been written anew by something that the snapshot does not see?
- * Such a command gives it a new row in pg_class.
+ * May the table have been written anew by something that the snapshot does not see, or by
+ * the current transaction, which may have had its id before the snapshot was taken?  Such
+ * a command gives it a new row in pg_class.
  */
 static bool
 MayBeRewritten(Relation rel, Snapshot snapshot)
@@ -219,7 +220,9 @@ MayBeRewritten(Relation rel, Snapshot snapshot)
 
 	if (HeapTupleIsValid(tuple))
 	{
-		may = XidInMVCCSnapshot(HeapTupleHeaderGetXmin(tuple->t_data), snapshot);
+		TransactionId writer = HeapTupleHeaderGetXmin(tuple->t_data);
+
+		may = TransactionIdIsCurrentTransactionId(writer) || XidInMVCCSnapshot(writer, snapshot);
 		ReleaseSysCache(tuple);
 	}
 	return may;
