@@ -709,19 +709,36 @@ StepItem(RetlTableScan *scan, int step)
 }
 
 /*
+ * The first of the row store's runs that ends after a block; runCount if none does.
+ * There may be many, for each page without rows can end one.
+ */
+static int
+RunFrom(const RetlTableScan *scan, BlockNumber block)
+{
+	int			low = 0;
+	int			high = scan->runCount;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (scan->runs[middle].start + scan->runs[middle].length <= block)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
  * Is this block among those that the row store may have?
  */
 static bool
-InRowStore(RetlTableScan *scan, BlockNumber block)
+InRowStore(const RetlTableScan *scan, BlockNumber block)
 {
-	for (int i = 0; i < scan->runCount; i++)
-	{
-		if (block < scan->runs[i].start)
-			return false;
-		if (block < scan->runs[i].start + scan->runs[i].length)
-			return true;
-	}
-	return false;
+	int			run = RunFrom(scan, block);
+
+	return run < scan->runCount && scan->runs[run].start <= block;
 }
 
 /*
@@ -730,7 +747,8 @@ InRowStore(RetlTableScan *scan, BlockNumber block)
 static void
 PrefetchStretch(RetlTableScan *scan)
 {
-	for (int i = 0; i < scan->runCount; i++)
+	for (int i = RunFrom(scan, scan->stretchNext);
+		 i < scan->runCount && scan->runs[i].start < scan->stretchEnd; i++)
 	{
 		const RetlRun *run = &scan->runs[i];
 
