@@ -9,8 +9,8 @@
  * first whether the row may be touched at all.  Compaction may be moving the row
  * meanwhile, or have moved it since our snapshot was taken: a row that has a stub has
  * the same one in both places, others get theirs in the new place, where we go on, or to
- * read committed look as if they had been updated.  Or all rows
- * of the group are deleted at once (visibility/group_delete.h), none of which has a stub.
+ * read committed look as if they had been updated.  Or all rows of the group are deleted
+ * at once (visibility/group_delete.h), none of which has a stub.
  *
  * A new version of a row always goes to the row store, and the stub's t_ctid
  * leads to it, so from there on chains of versions are heap's.

@@ -42,8 +42,9 @@
 /*
  * The first block behind all that are owned by the header, the directory (unless that
  * can be moved) and groups that are not FREE, and behind the anchors that these name.
- * The runs of those that are FREE go to *freeRuns.  Unless the table is locked, writers may have taken entries since the
- * directory was read, run list pages included; what is found then is an estimate.
+ * The runs of those that are FREE go to *freeRuns.  Unless the table is locked, writers
+ * may have taken entries since the directory was read, run list pages included; what is
+ * found then is an estimate.
  */
 static BlockNumber
 OwnedEnd(Relation rel, const RetlDirectory *directory, bool locked, bool movable,

@@ -362,9 +362,9 @@ RetlGroupPrefetchFooter(Relation rel, const RetlGroupEntry *entry)
 /*
  * The page that has some bytes, pinned; "rest" more bytes will be wanted, counted from
  * these.  Pages that are not where they were last time are asked for by name first,
- * if *ask says so and prefetching is wanted: the kernel would take a read of pages one after the other, or of
- * one after others that it has, for the beginning of a longer one, and read on far
- * into the next column.
+ * if *ask says so and prefetching is wanted: the kernel would take a read of pages one
+ * after the other, or of one after others that it has, for the beginning of a longer one,
+ * and read on far into the next column.
  */
 static Buffer
 PinPage(RetlBytesReader *reader, BlockNumber block, uint64 offset, Size rest, bool *ask)
