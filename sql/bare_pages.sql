@@ -2,7 +2,7 @@
 -- and a row that comes to one is seen at once.
 
 -- pages of shared buffers that a query looks at
-CREATE FUNCTION pages(query text) RETURNS int LANGUAGE plpgsql AS $$
+CREATE FUNCTION pages(query text) RETURNS int LANGUAGE plpgsql SET debug_discard_caches = 0 AS $$
 DECLARE
     plan json;
 BEGIN
