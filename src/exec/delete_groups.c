@@ -17,8 +17,6 @@
 #include "catalog/catalog.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "optimizer/clauses.h"
-#include "optimizer/optimizer.h"
 #include "utils/rel.h"
 
 #include "base/settings.h"
@@ -59,7 +57,6 @@ void
 RetlScanDeletesInit(RetlScanState *state, EState *estate)
 {
 	CustomScan *plan = (CustomScan *) state->css.ss.ps.plan;
-	Node	   *qual = (Node *) plan->scan.plan.qual;
 	const ModifyTable *change = RetlFindChange(estate->es_plannedstmt, &plan->scan.plan);
 
 	/* a recheck deletes nothing; foreign keys may delete only what another snapshot sees, too */
@@ -68,7 +65,7 @@ RetlScanDeletesInit(RetlScanState *state, EState *estate)
 		return;
 	if (state->pushedQual != NULL && !state->filtersVectors)
 		return;
-	if (contain_volatile_functions(qual) || contain_subplans(qual))
+	if (!state->qualInAnyOrder)
 		return;
 	state->deletes = NobodySeesRows(change, plan->scan.scanrelid, estate);
 	state->deletesCount = change->canSetTag;

@@ -98,6 +98,8 @@ typedef enum RetlTestClass
 									 * conditions, in the order of evaluation */
 #define RETL_PRIVATE_REASONS	4	/* String for each condition of the plan's qual:
 									 * why it is not pushed */
+#define RETL_PRIVATE_ANY_ORDER	5	/* nobody can tell when, and for which rows, the
+									 * plan's qual is evaluated */
 
 /* ---- skip_tests.c ---- */
 
@@ -132,6 +134,14 @@ extern List *RetlMakeAndNode(void);
  * RETL_KEY_NONE if they do not know it.  Types may be domains.
  */
 extern RetlKeyKind RetlEqualityKeyKind(Oid opno, Oid collation, Oid columnType, Oid keyType);
+
+/* ---- init_plans.c ---- */
+
+/*
+ * Does an expression, that of a scan that is being planned, ask for the result of a
+ * subquery of which it is noticed when it runs?
+ */
+extern bool RetlAsksNoticedQuery(PlannerInfo *root, Node *node);
 
 /* ---- clause_push.c ---- */
 
@@ -278,6 +288,7 @@ typedef struct RetlScanState
 
 	/* fixed after the beginning */
 	RetlSkipKeys *skipKeys;		/* NULL: no tests */
+	bool		qualInAnyOrder;	/* RETL_PRIVATE_ANY_ORDER */
 	ExprState  *pushedQual;		/* the pushed conditions, for rows that did not
 								 * come by vectors; NULL: none */
 	bool		filtersVectors; /* the table scan evaluates the pushed conditions */

@@ -247,7 +247,8 @@ FollowColumn(PlanState *node, AttrNumber resno, const JoinClause *clause)
 	switch (nodeTag(node))
 	{
 		case T_CustomScanState:
-			if (RetlIsScanState(node) && var->varno == (int) ((Scan *) node->plan)->scanrelid)
+			if (RetlIsScanState(node) && ((RetlScanState *) node)->qualInAnyOrder &&
+				var->varno == (int) ((Scan *) node->plan)->scanrelid)
 				AddKey((RetlScanState *) node, var->varattno, clause);
 			break;
 		case T_NestLoopState:

@@ -9,8 +9,8 @@
  * are going to be changed, it is evaluated for the whole vector first.
  *
  * That is done only if the order of evaluation cannot be told: without volatile
- * functions and subplans, and right below the node that changes the rows, which
- * asks for all of them.
+ * functions, subplans and subqueries with such functions (init_plans.c), and right below
+ * the node that changes the rows, which asks for all of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,8 +18,6 @@
 
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "optimizer/clauses.h"
-#include "optimizer/optimizer.h"
 #include "utils/rel.h"
 
 #include "exec/exec.h"
@@ -87,12 +85,10 @@ void
 RetlScanAheadInit(RetlScanState *state, EState *estate)
 {
 	CustomScan *plan = (CustomScan *) state->css.ss.ps.plan;
-	Node	   *qual = (Node *) plan->scan.plan.qual;
 
 	state->touches = RetlRowsAreTouched(plan->scan.scanrelid, estate);
-	if (state->touches && qual != NULL &&
-		RetlFindChange(estate->es_plannedstmt, &plan->scan.plan) != NULL &&
-		!contain_volatile_functions(qual) && !contain_subplans(qual))
+	if (state->touches && plan->scan.plan.qual != NIL && state->qualInAnyOrder &&
+		RetlFindChange(estate->es_plannedstmt, &plan->scan.plan) != NULL)
 		state->passing = palloc(sizeof(RetlSelection));
 }
 

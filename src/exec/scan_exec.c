@@ -194,6 +194,7 @@ BeginScanNode(CustomScanState *node, EState *estate, int eflags)
 	List	   *pushed = PushedConditions(plan);
 
 	scansBegun++;
+	state->qualInAnyOrder = intVal(list_nth(plan->custom_private, RETL_PRIVATE_ANY_ORDER)) != 0;
 	SetColumns(state);
 	SetSlots(state, estate);
 	RetlScanAheadInit(state, estate);

@@ -13,6 +13,8 @@
 #include "postgres.h"
 
 #include "nodes/makefuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
 
 #include "base/settings.h"
 #include "exec/exec.h"
@@ -39,6 +41,7 @@ typedef struct PlanParts
 	List	   *pushed;			/* their arguments in the tree */
 	List	   *qual;
 	List	   *reasons;
+	bool		anyOrder;		/* RETL_PRIVATE_ANY_ORDER */
 } PlanParts;
 
 /* Sort the clauses; pushedOrder has indexes of clauses. */
@@ -86,6 +89,17 @@ FillPlan(CustomScan *plan, List *keys, const PlanParts *parts)
 									  makeInteger(list_length(keys)),
 									  makeInteger(list_length(parts->pushedConditions)),
 									  parts->pushed, parts->reasons);
+	plan->custom_private = lappend(plan->custom_private, makeInteger(parts->anyOrder));
+}
+
+/*
+ * Is it all the same when, and for which rows, a qual is evaluated?
+ */
+static bool
+IsInAnyOrder(PlannerInfo *root, List *qual)
+{
+	return !contain_volatile_functions((Node *) qual) && !contain_subplans((Node *) qual) &&
+		!RetlAsksNoticedQuery(root, (Node *) qual);
 }
 
 /*
@@ -105,6 +119,7 @@ PlanScan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List
 	Assert(customPlans == NIL);
 
 	SortClauses(tests, list_length(clauses), pushed, &parts);
+	parts.anyOrder = IsInAnyOrder(root, parts.qual);
 	plan->scan.plan.targetlist = tlist;
 	plan->scan.scanrelid = rel->relid;
 	plan->flags = path->flags;

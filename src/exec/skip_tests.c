@@ -21,8 +21,9 @@
  * test of it does and no argument of an AND was left out.
  *
  * A key is any expression without columns of the table, subplans and volatile
- * functions; it is evaluated once for each (re)scan, which may be before the
- * conditions of the first row are.  It therefore must not give away what a
+ * functions, those of subqueries that are parameters by now included (init_plans.c); it
+ * is evaluated once for each (re)scan, which may be before the conditions of the first
+ * row are.  It therefore must not give away what a
  * security barrier hides: above the lowest security level only constants,
  * parameters and columns of other tables are taken.
  *
@@ -107,6 +108,8 @@ IsKey(MatchContext *context, Node *node)
 	while (IsA(stripped, RelabelType))
 		stripped = (Node *) ((RelabelType *) stripped)->arg;
 
+	if (RetlAsksNoticedQuery(context->root, node))
+		return false;
 	if (IsA(stripped, Const) || IsA(stripped, Param))
 		return true;
 	if (bms_is_member(context->relid, pull_varnos(context->root, node)))
@@ -443,7 +446,9 @@ MatchComparison(MatchContext *context, Oid opno, const Match *match)
 		return NIL;
 	if (!IsKey(context, match->key))
 	{
-		GiveReason(context, "compared with something that may change from row to row");
+		GiveReason(context, RetlAsksNoticedQuery(context->root, match->key) ?
+				   "compared with a subquery of which it is noticed when it runs" :
+				   "compared with something that may change from row to row");
 		return NIL;
 	}
 	tree = MatchKeyComparison(context, var, opno, match);
