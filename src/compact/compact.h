@@ -39,6 +39,8 @@ typedef struct RetlCompaction
 	uint64		minRows;		/* of the row store, to be moved at all: so many, */
 	double		scaleFactor;	/* and this share of the rows in row groups; those of a
 								 * full group always */
+	uint64		quietRows;		/* fewer are worth it, too, if the table is quiet: so many; */
+	bool		(*isQuiet) (Relation rel);	/* NULL: nobody knows */
 	bool		holdClustering; /* pages of rewritten groups wait for VACUUM: no more of them */
 	int			maxOverlap;		/* groups that may overlap at a point, of a table
 								 * with an order */

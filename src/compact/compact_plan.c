@@ -149,6 +149,41 @@ CollectRows(RetlCompaction *compaction, Relation rel, const RetlDirectory *direc
  */
 
 /*
+ * How many rows are worth a group of their own, whatever else there is.
+ */
+static double
+RowsWorthGroup(const RetlCompaction *compaction, const RetlDirectory *directory,
+			   const RetlCompactPlan *plan)
+{
+	double		rows = compaction->minRows +
+		compaction->scaleFactor * directory->header->completeRows;
+
+	return Min(rows, plan->options.groupRows);
+}
+
+/*
+ * Are the rows of the row store worth a group?  While more of them come, it is better to
+ * wait for those.  Each scan reads all of them, so when no more come, or they take up
+ * much of the file, a few are.
+ */
+static bool
+RowsAreWorthIt(const RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
+			   const RetlCompactPlan *plan)
+{
+	uint64		rows = plan->rowStoreRows;
+
+	if (rows == 0)
+		return false;
+	if (rows >= RowsWorthGroup(compaction, directory, plan))
+		return true;
+	if (rows >= MIN_SHARE_ROWS &&
+		plan->pageCount >= Max(MIN_SHARE_PAGES, RelationGetNumberOfBlocks(rel) * ROW_STORE_SHARE))
+		return true;
+	return compaction->isQuiet != NULL && rows >= compaction->quietRows &&
+		compaction->isQuiet(rel);
+}
+
+/*
  * How many rows of a group will be dead for who sees it written anew.
  */
 static uint32
@@ -296,15 +331,10 @@ PlanMerge(const RetlCompaction *compaction, Relation rel, const RetlDirectory *d
 {
 	/* merging two groups does not pay, but for the row store's rows */
 	int			minGroups = compaction->full ? 2 : 4;
-	double		minRows = compaction->minRows +
-		compaction->scaleFactor * directory->header->completeRows;
 	int			count;
 	Candidate  *small = FindSmallGroups(rel, directory, plan, &count);
 
-	if (plan->rowStoreRows > 0 &&
-		(plan->rowStoreRows >= Min(minRows, plan->options.groupRows) ||
-		 (plan->rowStoreRows >= MIN_SHARE_ROWS &&
-		  plan->pageCount >= Max(MIN_SHARE_PAGES, RelationGetNumberOfBlocks(rel) * ROW_STORE_SHARE))))
+	if (RowsAreWorthIt(compaction, rel, directory, plan))
 	{
 		int			chosen = ChooseNeighbours(compaction, plan, small, count - 1, plan->rowStoreRows);
 
@@ -529,12 +559,17 @@ ZonesFollowOrder(Relation rel, AttrNumber attnum, uint8 keyKind)
 
 /*
  * The groups with a range of the first column of the order.  Those that have one
- * key only cannot overlap others: they would not become smaller.
+ * key only cannot overlap others: they would not become smaller.  If it is to pay,
+ * groups with fewer rows than the row store may keep do not count, either: they take
+ * readers little time, and will be merged with others before large ones are rewritten
+ * for their sake.
  */
 static Candidate *
 FindRanges(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *plan, int *count)
 {
 	AttrNumber	attnum = plan->options.sortKeys[0].attnum;
+	double		minRows = plan->compaction->full ? 0 :
+		RowsWorthGroup(plan->compaction, directory, plan);
 	Candidate  *ranges = palloc(sizeof(Candidate) * Max(directory->groupCount, 1));
 	RetlZoneEntry **pages = palloc0(sizeof(RetlZoneEntry *) * Max(directory->pageCount, 1));
 
@@ -546,6 +581,8 @@ FindRanges(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *
 		RetlZoneEntry *entry;
 
 		CHECK_FOR_INTERRUPTS();
+		if (group->entry.rowCount < minRows)
+			continue;
 		if (*page == NULL)
 		{
 			*page = palloc0(sizeof(RetlZoneEntry) * RETLDB_DIRECTORY_SLOTS);

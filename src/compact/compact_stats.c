@@ -50,7 +50,7 @@ typedef struct TableStats
 	bool		vacuumDue;
 	bool		truncationDue;	/* VACUUM could not lock the table to cut off its end */
 	TransactionId lastXid;		/* which has taken rows away */
-	int64		inserted;		/* rows, as seen last, */
+	int64		inserted;		/* rows and new versions, as seen last, */
 	TimestampTz insertedSeen;	/* and when these were another number */
 } TableStats;
 

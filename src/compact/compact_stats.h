@@ -59,8 +59,8 @@ extern bool RetlCompactStatsVacuumIsDue(Oid relid, TransactionId oldestXmin);
 extern bool RetlCompactStatsVacuumIsPending(Oid relid);
 
 /*
- * Has nothing come into the table for a while, going by the rows that have been inserted
- * so far?
+ * Has nothing come into the table for a while, going by the rows that have been inserted,
+ * or have got new versions, so far?
  */
 extern bool RetlCompactStatsIsQuiet(Oid relid, int64 inserted, int milliseconds);
 

@@ -61,9 +61,19 @@ extern PGDLLEXPORT void RetlCompactWorkerMain(Datum arg);
 /* Rounds of a worker over the tables of its database, at most. */
 #define MAX_ROUNDS	10
 
-/* After so many naptimes without new rows no more groups than these may overlap. */
+/*
+ * After so many naptimes without new rows no more groups than these may overlap, and a
+ * share of the threshold's rows is worth it, one in so many.
+ */
 #define QUIET_NAPTIMES	3
 #define QUIET_OVERLAP	2
+#define QUIET_SHARE		5
+
+/*
+ * The latter after so many naptimes if the table has indexes, which VACUUM may have to
+ * read for these rows.
+ */
+#define QUIET_NAPTIMES_INDEXED	30
 
 /* How often it tries to lock a table whose end is to be cut off, 50 ms apart. */
 #define TRUNCATE_ATTEMPTS	10
@@ -230,20 +240,39 @@ Rollback(void)
 }
 
 /*
+ * Has no row come into the table, or got a new version, for so many naptimes?
+ */
+static bool
+IsQuiet(Relation rel, int naptimes)
+{
+	PgStat_StatTabEntry *statistics = pgstat_fetch_stat_tabentry(RelationGetRelid(rel));
+
+	return statistics != NULL &&
+		RetlCompactStatsIsQuiet(RelationGetRelid(rel),
+								statistics->tuples_inserted + statistics->tuples_updated,
+								Min(retldb_autocompact_naptime, INT_MAX / 1000 / naptimes) *
+								1000 * naptimes);
+}
+
+/*
  * How many groups may overlap of a table with an order.  While rows come in, it does not
  * pay to rewrite groups for a few of them; afterwards readers are all there is.
  */
 static int
 MaxOverlap(Relation rel)
 {
-	PgStat_StatTabEntry *statistics = pgstat_fetch_stat_tabentry(RelationGetRelid(rel));
-
-	if (retldb_autocompact_overlap > QUIET_OVERLAP && statistics != NULL &&
-		RetlCompactStatsIsQuiet(RelationGetRelid(rel), statistics->tuples_inserted,
-								Min(retldb_autocompact_naptime, INT_MAX / 1000 / QUIET_NAPTIMES) *
-								1000 * QUIET_NAPTIMES))
+	if (retldb_autocompact_overlap > QUIET_OVERLAP && IsQuiet(rel, QUIET_NAPTIMES))
 		return QUIET_OVERLAP;
 	return retldb_autocompact_overlap;
+}
+
+/*
+ * Callback: is the table quiet enough for a few rows to be moved?
+ */
+static bool
+IsQuietForRows(Relation rel)
+{
+	return IsQuiet(rel, rel->rd_rel->relhasindex ? QUIET_NAPTIMES_INDEXED : QUIET_NAPTIMES);
 }
 
 /*
@@ -271,6 +300,8 @@ Examine(Oid relid, MemoryContext context, RetlCompaction *compaction, Transactio
 	compaction->minRows = options.autocompactThreshold != RETLDB_UNSET ?
 		options.autocompactThreshold : retldb_autocompact_threshold;
 	compaction->scaleFactor = retldb_autocompact_scale_factor;
+	compaction->quietRows = compaction->minRows / QUIET_SHARE;
+	compaction->isQuiet = IsQuietForRows;
 	compaction->maxOverlap = options.orderBy != NULL ? MaxOverlap(rel) : retldb_autocompact_overlap;
 	relation_close(rel, AccessShareLock);
 	return options.autocompact != 0;
