@@ -256,6 +256,9 @@ extern RetlSkipKeys *RetlSkipKeysCreate(CustomScan *plan, TupleDesc tupdesc, Pla
 /* Compute the keys and put them into the filters. */
 extern void RetlSkipKeysEvaluate(RetlSkipKeys *keys, ExprContext *econtext);
 
+/* Are all keys there, with nothing left to compute that might be noticed? */
+extern bool RetlSkipKeysAreKnown(const RetlSkipKeys *keys, ExprContext *econtext);
+
 /* May the keys differ from one rescan to the next? */
 extern bool RetlSkipKeysMayChange(const RetlSkipKeys *keys);
 

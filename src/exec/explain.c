@@ -286,6 +286,7 @@ ShowCounters(const RetlScanStats *stats, ExplainState *es)
 	ExplainPropertyUInteger("Rows Removed by Runtime Filter", NULL, stats->rowsRuntimeFiltered, es);
 	ExplainPropertyUInteger("Values Fetched", NULL, read->valuesFetched, es);
 	ExplainPropertyUInteger("Row Store Rows", NULL, stats->rowStoreRows, es);
+	ExplainPropertyUInteger("Row Store Rows Filtered", NULL, stats->storeRowsFiltered, es);
 	ExplainPropertyUInteger("Cache Hits", NULL, read->cacheHits, es);
 	ExplainPropertyUInteger("Bytes Read", "kB", (read->bytesRead + 1023) / 1024, es);
 }

@@ -210,8 +210,8 @@ BeginScanNode(CustomScanState *node, EState *estate, int eflags)
 }
 
 /*
- * The table scan has come to a row group: compute the keys of tests, unless it is
- * not the first one of this (re)scan.  They never change while a scan is under
+ * The table scan has come to a row group, or to rows of the row store that it may turn
+ * away: compute the keys of tests, unless it is not the first one of this (re)scan.  They never change while a scan is under
  * way.  Like heap, we do not run a subquery for a table without rows.
  */
 static void
@@ -227,6 +227,17 @@ ComputeKeys(void *arg)
 	RetlSkipKeysEvaluate(state->skipKeys, ps->ps_ExprContext);
 	MemoryContextSwitchTo(oldContext);
 	state->keysValid = true;
+}
+
+/*
+ * Let the table scan turn rows of the row store away if the keys are known already: then
+ * it cannot be told that nobody has asked for them yet.
+ */
+static void
+FilterRowStore(RetlScanState *state)
+{
+	RetlTableScanFilterRowStore(state->scan, state->filtersVectors &&
+								RetlSkipKeysAreKnown(state->skipKeys, state->css.ss.ps.ps_ExprContext));
 }
 
 /* Begin the table scan, with filters whose keys are computed when they are needed. */
@@ -248,6 +259,7 @@ BeginTableScan(RetlScanState *state)
 		RetlTableScanSetConditions(state->scan, RetlSkipKeysGetConditions(state->skipKeys));
 	if (state->skipKeys != NULL)
 		RetlTableScanSetPrepare(state->scan, ComputeKeys, state);
+	FilterRowStore(state);
 	state->rowsFilteredSeen = 0;
 	state->rowsTaken = 0;
 	state->rowsReported = 0;
@@ -295,7 +307,8 @@ static void
 ReportRowsRead(RetlScanState *state)
 {
 	const RetlScanStats *stats = RetlTableScanGetStats(state->scan);
-	uint64		rows = state->rowsTaken + stats->rowsFiltered + stats->rowsRuntimeFiltered;
+	uint64		rows = state->rowsTaken + stats->rowsFiltered + stats->rowsRuntimeFiltered +
+		stats->storeRowsFiltered;
 
 	/* the field is the same for tables, for which there is no macro that adds many */
 	pgstat_count_index_tuples(state->css.ss.ss_currentRelation, rows - state->rowsReported);
@@ -306,7 +319,8 @@ ReportRowsRead(RetlScanState *state)
 static void
 CountFilteredRows(RetlScanState *state)
 {
-	uint64		filtered = RetlTableScanGetStats(state->scan)->rowsFiltered;
+	const RetlScanStats *stats = RetlTableScanGetStats(state->scan);
+	uint64		filtered = stats->rowsFiltered + stats->storeRowsFiltered;
 
 	InstrCountFiltered1(&state->css.ss, filtered - state->rowsFilteredSeen);
 	state->rowsFilteredSeen = filtered;
@@ -692,6 +706,7 @@ RescanScanNode(CustomScanState *node)
 		RetlScanForgetVectors(state);
 		ReportRowsRead(state);
 		RetlTableScanRescan(state->scan);
+		FilterRowStore(state);
 		pgstat_count_heap_scan(state->css.ss.ss_currentRelation);
 		RetlScanForgetAhead(state);
 	}

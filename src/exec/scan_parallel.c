@@ -45,6 +45,7 @@ RetlScanStatsAdd(RetlScanStats *sum, const RetlScanStats *stats)
 	sum->rowStoreRows += stats->rowStoreRows;
 	sum->bloomGroups += stats->bloomGroups;
 	sum->rowsFiltered += stats->rowsFiltered;
+	sum->storeRowsFiltered += stats->storeRowsFiltered;
 	sum->rowsRuntimeFiltered += stats->rowsRuntimeFiltered;
 	sum->read.chunksOpened += stats->read.chunksOpened;
 	sum->read.unitsRead += stats->read.unitsRead;

@@ -55,6 +55,8 @@ struct RetlSkipKeys
 	RetlZoneFilter *filter;		/* NULL: none */
 	RetlScanConditions conditions;
 	bool		mayChange;		/* some key is not a constant */
+	bool		mayCompute;		/* ... nor a parameter */
+	List	   *params;			/* those that are parameters */
 	int			testCount;
 	KeyedTest  *tests;
 	MemoryContext arrayContext; /* constants, and tests of array elements; reset
@@ -116,6 +118,10 @@ AddKeyedTest(RetlSkipKeys *keys, List *fields, List *keyExprs)
 
 	if (!IsA(expr, Const))
 		keys->mayChange = true;
+	if (IsA(expr, Param))
+		keys->params = lappend(keys->params, expr);
+	else if (!IsA(expr, Const))
+		keys->mayCompute = true;
 	return test;
 }
 
@@ -645,6 +651,35 @@ RetlSkipKeysEvaluate(RetlSkipKeys *keys, ExprContext *econtext)
 	}
 	FuseConditions(keys);
 	ResetExprContext(econtext);
+}
+
+/*
+ * Is the value of a parameter there?  The result of a subquery may still have to be
+ * computed, and that of a variable of PL/pgSQL may turn out not to exist.
+ */
+static bool
+ParamIsKnown(const Param *param, ExprContext *econtext)
+{
+	if (param->paramkind == PARAM_EXEC)
+		return econtext->ecxt_param_exec_vals[param->paramid].execPlan == NULL;
+	return param->paramkind == PARAM_EXTERN && econtext->ecxt_param_list_info != NULL &&
+		econtext->ecxt_param_list_info->paramFetch == NULL;
+}
+
+/* See exec.h. */
+bool
+RetlSkipKeysAreKnown(const RetlSkipKeys *keys, ExprContext *econtext)
+{
+	ListCell   *lc;
+
+	if (keys->mayCompute)
+		return false;
+	foreach(lc, keys->params)
+	{
+		if (!ParamIsKnown(lfirst_node(Param, lc), econtext))
+			return false;
+	}
+	return true;
 }
 
 /* May the keys differ from one rescan to the next? */

@@ -299,13 +299,15 @@ RetlScanRowStoreBlock(RetlTableScan *scan, uint64 n)
 }
 
 /*
- * Open a block of the row store.  Returns the number of its visible rows.  The
- * buffer is the block's, pinned, or invalid.
+ * Open a block of the row store.  Returns the number of its visible rows, but for those that
+ * conditions turn away.  The buffer is the block's, pinned, or invalid.
  */
 static int64
 OpenBlock(RetlTableScan *scan, BlockNumber block, Buffer buffer)
 {
 	RetlRowStorePageRead(&scan->page, block, buffer);
+	if (scan->filtersStore && !scan->hasTidRange)
+		RetlScanFilterPage(scan);
 	scan->state = CURSOR_IN_ROW_STORE;
 	scan->firstRow = 0;
 	scan->endRow = scan->page.tupleCount;

@@ -53,6 +53,7 @@ typedef struct RetlScanStats
 	uint64		rowsFiltered;	/* rows of row groups that conditions on vectors
 								 * turned away */
 	uint64		rowsRuntimeFiltered;	/* ... and that runtime conditions did */
+	uint64		storeRowsFiltered;	/* of rowStoreRows: conditions turned them away */
 	RetlReadStats read;
 } RetlScanStats;
 
@@ -72,7 +73,7 @@ typedef struct RetlScanRow
 
 /*
  * Conditions evaluated on vectors.  Rows of row groups that fail one are not
- * returned; rows of the row store all are, for the caller to check.
+ * returned; rows of the row store may be, for the caller to check.
  */
 typedef struct RetlScanConditions
 {
@@ -89,11 +90,18 @@ extern void RetlTableScanSetConditions(RetlTableScan *scan,
 									   const RetlScanConditions *conditions);
 
 /*
- * Have "prepare" called each time before a row group that is there is compared
- * with the filter and the conditions, so that their constants can be computed when
+ * Have "prepare" called each time before a row group that is there, or a page of the
+ * row store with a row, is compared with the filter and the conditions, so that their constants can be computed when
  * they are needed.
  */
 extern void RetlTableScanSetPrepare(RetlTableScan *scan, void (*prepare) (void *arg), void *arg);
+
+/*
+ * May the constants of conditions be computed as soon as there is a row of the row store?
+ * Then such rows are turned away as well if a look is enough.  No until said so; after
+ * the conditions were set, and after each rescan, for constants may have changed.
+ */
+extern void RetlTableScanFilterRowStore(RetlTableScan *scan, bool filters);
 
 /* A condition on a column that became known while the scan ran. */
 typedef struct RetlRuntimeTest

@@ -6,8 +6,8 @@
  * table_scan.c moves the cursor; scan_skip.c says which groups, vectors and rows
  * need not be looked at, scan_range.c which are outside a range of TIDs;
  * scan_rows.c makes rows of columns; scan_units.c and scan_places.c go to rows
- * by their place; scan_damage.c passes over damaged groups; scan_delete.c deletes
- * whole groups.  Nobody else includes this.
+ * by their place; scan_store.c turns rows of the row store away; scan_damage.c passes
+ * over damaged groups; scan_delete.c deletes whole groups.  Nobody else includes this.
  *
  *-------------------------------------------------------------------------
  */
@@ -58,6 +58,9 @@ typedef struct RowBatch
 	bool	   *isnull;
 } RowBatch;
 
+/* Conditions on rows of the row store: scan_store.c. */
+typedef struct RetlStoreFilter RetlStoreFilter;
+
 struct RetlTableScan
 {
 	/* unchanging */
@@ -70,6 +73,8 @@ struct RetlTableScan
 	bool		selects;		/* there are some of either kind */
 	void		(*prepare) (void *arg); /* makes filter and conditions ready, or NULL */
 	void	   *prepareArg;
+	bool		filtersStore;	/* conditions are tested on rows of the row store, too, */
+	RetlStoreFilter *storeFilter;	/* by these tests; NULL: not made in this (re)scan */
 	RetlIndexRows *indexRows;	/* NULL, or what says which rows of groups there are */
 	RetlParallelScan *parallel;
 	MemoryContext context;		/* of the scan */
@@ -186,6 +191,11 @@ extern bool RetlScanHasConditions(const RetlTableScan *scan);
 
 /* Make checkedVector this one, and find out whether it has a row to return. */
 extern bool RetlScanCheckVector(RetlTableScan *scan, uint32 vectorIndex);
+
+/* ---- scan_store.c ---- */
+
+/* Turn away rows of the open block that fail a condition, if the scan filtersStore. */
+extern void RetlScanFilterPage(RetlTableScan *scan);
 
 /* ---- scan_range.c ---- */
 

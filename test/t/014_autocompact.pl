@@ -67,6 +67,20 @@ SKIP:
 }
 is($node->safe_psql('postgres', "SELECT stored('few'), stored('lowered'), stored('never')"), '90|0|600', 'fewer stay');
 
+# the groups that they become are too small to be sorted together with large ones
+$node->safe_psql('postgres', q(
+CREATE TABLE sorted (a int) USING retldb WITH (order_by = 'a', row_group_rows = 2000);
+SET retldb.row_store_rows = 0;
+INSERT INTO sorted SELECT generate_series(1, 6000)));
+for my $rows (400, 110)
+{
+	$node->safe_psql('postgres', "INSERT INTO sorted SELECT i * 10 FROM generate_series(1, $rows) i");
+	ok($node->poll_query_until('postgres', "SELECT stored('sorted') = 0"), "$rows rows are moved");
+}
+select(undef, undef, undef, 2.5);
+is($node->safe_psql('postgres', "SELECT rows_moved, rows_rewritten FROM retldb.compaction WHERE relname = 'sorted'"), '510|0', 'no row of a group is');
+is($node->safe_psql('postgres', "SELECT count(*), sum(a) FROM sorted"), '6510|' . (3000 * 6001 + 10 * (400 * 401 + 110 * 111) / 2), 'all rows are there');
+
 # the space is used again
 my $before = $node->safe_psql('postgres', "SELECT pg_relation_size('many')");
 for my $i (1 .. 4)
