@@ -47,7 +47,7 @@ INSERT INTO conditions VALUES
     ('(small = 1 OR name = ''name 5'') AND (runs > 300 OR double = 1.5)'), ('small = NULL'), ('id = 1777'), ('id > 2990');
 
 -- conditions whose answers differ
-CREATE FUNCTION differing(twin text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+CREATE FUNCTION differing(twin text) RETURNS SETOF text LANGUAGE plpgsql SET debug_discard_caches = 0 AS $$
 DECLARE
     c text;
     q text := 'SELECT count(*) || ''/'' || coalesce(md5(string_agg(r::text, '';'' ORDER BY id)), '''') FROM %s r WHERE %s';
