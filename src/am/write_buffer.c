@@ -25,22 +25,17 @@
 #include "access/heapam.h"
 #include "access/relation.h"
 #include "access/xact.h"
-#include "catalog/catalog.h"
 #include "catalog/pg_index.h"
-#include "catalog/pg_publication.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "replication/slot.h"
-#include "storage/lwlock.h"
-#include "storage/spin.h"
 #include "tcop/dest.h"
 #include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "am/decoding.h"
 #include "am/retldb_am.h"
 #include "am/slot.h"
 #include "am/write_buffer.h"
@@ -70,6 +65,7 @@ typedef struct WriteState
 	uint64		rowsSeen;		/* of this command */
 	uint64		rowStoreRows;	/* how many of them go to the row store */
 	bool		rowStoreOnly;	/* for the rest of this command */
+	bool		begun;			/* there has been a group */
 	bool		failed;			/* writing the open group has failed once */
 	bool		open;			/* there is a group, with rows in the writer */
 	bool		mayMove;		/* nobody keeps the TIDs of its rows */
@@ -124,57 +120,6 @@ CreateStates(void)
 }
 
 /*
- * Does a replication slot of this database decode changes for a plugin that need
- * not know publications?
- */
-static bool
-AnySlotIgnoresPublications(void)
-{
-	bool		found = false;
-	int			i;
-
-	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
-	for (i = 0; i < max_replication_slots && !found; i++)
-	{
-		ReplicationSlot *slot = &ReplicationSlotCtl->replication_slots[i];
-		Oid			database;
-		NameData	plugin;
-
-		if (!slot->in_use)
-			continue;
-		SpinLockAcquire(&slot->mutex);
-		database = slot->data.database;
-		plugin = slot->data.plugin;
-		SpinLockRelease(&slot->mutex);
-		/* (a new slot has no plugin for a moment) */
-		found = database == MyDatabaseId && strcmp(NameStr(plugin), "pgoutput") != 0;
-	}
-	LWLockRelease(ReplicationSlotControlLock);
-	return found;
-}
-
-/*
- * Must rows of this table be decodable from WAL?
- *
- * We have a transaction id before we look: whoever makes a slot later waits for
- * the end of our transaction before it decodes or copies anything, so what we did
- * not see need not have our rows.  (Publications may have come since the table was
- * locked, so take notice of them now.)  Rewritten tables are not decoded.
- */
-static bool
-IsDecoded(Relation rel)
-{
-	PublicationDesc description;
-
-	if (!RelationIsLogicallyLogged(rel) || OidIsValid(rel->rd_rel->relrewrite))
-		return false;
-	(void) GetCurrentTransactionId();
-	AcceptInvalidationMessages();
-	RelationBuildPublicationDesc(rel, &description);
-	return description.pubactions.pubinsert || AnySlotIgnoresPublications();
-}
-
-/*
  * Does an index ask for columns of rows that are in the memory of a backend?  Checks
  * of exclusion constraints do, and of uniqueness for ON CONFLICT if the index is
  * on expressions; all others compare index entries.
@@ -211,7 +156,7 @@ AnyIndexReadsRows(Relation rel)
 static bool
 NeedsRowStore(Relation rel)
 {
-	return IsDecoded(rel) || AnyIndexReadsRows(rel);
+	return RetlInsertsAreDecoded(rel) || AnyIndexReadsRows(rel);
 }
 
 /*
@@ -240,6 +185,7 @@ ResetState(WriteState *state, Relation rel, CommandId cid)
 	state->rowsSeen = 0;
 	state->rowStoreRows = RowStoreRows(rel);
 	state->rowStoreOnly = false;
+	state->begun = false;
 	state->failed = false;
 	state->open = false;
 	state->writer = NULL;
@@ -409,6 +355,10 @@ BeginGroup(WriteState *state, Relation rel, CommandId cid, int options)
 	uint64		rowBase;
 	ItemPointerData anchor;
 	MemoryContext oldContext = MemoryContextSwitchTo(stateContext);
+
+	if (!state->begun)
+		RetlLogUndecodedLoad(rel);
+	state->begun = true;
 
 	/* the settings may have changed since a kept writer was made: its own count */
 	if (state->writer == NULL)

@@ -394,6 +394,15 @@ typedef bool RetlUpdateIndexes;
 #define RetlRestrictSearchPath()	((void) 0)
 #endif
 
+/* Write a message to WAL as a part of the transaction.  17 can flush it.  Needs replication/message.h. */
+#if PG_VERSION_NUM >= 170000
+#define RetlLogTransactionMessage(prefix, message, size) \
+	LogLogicalMessage(prefix, message, size, true, false)
+#else
+#define RetlLogTransactionMessage(prefix, message, size) \
+	LogLogicalMessage(prefix, message, size, true)
+#endif
+
 /* random() without arguments, for those who have included utils/fmgroids.h; 17 has others. */
 #if PG_VERSION_NUM >= 170000
 #define RETL_F_RANDOM	F_RANDOM_

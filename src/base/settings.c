@@ -24,6 +24,7 @@ int			retldb_row_group_size = 64 * 1024;
 int			retldb_vector_rows = RETLDB_DEFAULT_VECTOR_ROWS;
 int			retldb_write_memory = 256 * 1024;
 int			retldb_row_store_rows = 1000;
+int			retldb_standby_decoding = RETL_STANDBY_DECODING_AUTO;
 bool		retldb_enable_columnar_scan = true;
 bool		retldb_enable_skipping = true;
 int			retldb_cache_size = 32 * 1024;
@@ -61,6 +62,13 @@ static const struct config_enum_entry encoding_options[] = {
 	{"alp", RETL_ENCODING_ALP, false},
 	{"decimal", RETL_ENCODING_DECIMAL, false},
 	{"split", RETL_ENCODING_SPLIT, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry standby_decoding_options[] = {
+	{"auto", RETL_STANDBY_DECODING_AUTO, false},
+	{"on", RETL_STANDBY_DECODING_ON, false},
+	{"off", RETL_STANDBY_DECODING_OFF, false},
 	{NULL, 0, false}
 };
 
@@ -124,6 +132,11 @@ DefineWriteSettings(void)
 							NULL, &retldb_row_store_rows, 1000,
 							0, INT_MAX,
 							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("retldb.standby_decoding",
+							 "Whether standbys decode insertions into all tables, which then are stored by row.",
+							 "With auto, if a standby's feedback says that it has logical replication slots.",
+							 &retldb_standby_decoding, RETL_STANDBY_DECODING_AUTO,
+							 standby_decoding_options, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("retldb.force_encoding",
 							 "Encoding of new row groups, where it is applicable; for tests.",
 							 NULL, &retldb_force_encoding, -1,

@@ -15,6 +15,14 @@
 #define RETLDB_MIN_SETTING_GROUP_SIZE	64	/* kB */
 #define RETLDB_MAX_SETTING_GROUP_SIZE	(1024 * 1024)	/* kB */
 
+/* Do standbys have logical slots whose plugins need not know publications? */
+typedef enum RetlStandbyDecoding
+{
+	RETL_STANDBY_DECODING_AUTO, /* if physical slots say that there are logical ones */
+	RETL_STANDBY_DECODING_ON,
+	RETL_STANDBY_DECODING_OFF
+} RetlStandbyDecoding;
+
 extern int	retldb_compression; /* RetlCompressionId */
 extern int	retldb_compression_level;	/* 0 = the codec's default */
 extern int	retldb_row_group_rows;
@@ -22,6 +30,7 @@ extern int	retldb_row_group_size;	/* kB of raw data */
 extern int	retldb_vector_rows; /* power of two */
 extern int	retldb_write_memory;	/* kB, all buffers of a backend */
 extern int	retldb_row_store_rows;	/* rows of a command that stay in the row store */
+extern int	retldb_standby_decoding;	/* RetlStandbyDecoding */
 extern bool retldb_enable_columnar_scan;
 extern bool retldb_enable_skipping;
 extern bool retldb_enable_vector_filter;

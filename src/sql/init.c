@@ -16,6 +16,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "am/decoding.h"
 #include "am/write_buffer.h"
 #include "base/settings.h"
 #include "compact/compact_worker.h"
@@ -52,6 +53,7 @@ _PG_init(void)
 	RetlDefineSettings();
 	RetlInstallExecHooks();
 	RetlInstallWriteHooks();
+	RetlInstallDecoding();
 	RetlInstallUtilityHook();
 	RetlInstallCompaction();
 }
