@@ -233,10 +233,13 @@ SELECT fill();
 ALTER TABLE r ADD PRIMARY KEY (id);
 ALTER TABLE h ADD PRIMARY KEY (id);
 CREATE TABLE child (parent int REFERENCES r ON DELETE CASCADE) USING retldb WITH (row_store_rows = 0, row_group_rows = 1000);
+-- (thousands of queries check and delete rows one by one)
+SET debug_discard_caches = 0;
 INSERT INTO child SELECT 500 FROM generate_series(1, 1000);
 INSERT INTO child SELECT 1500 FROM generate_series(1, 1000);
 -- referenced rows were locked
 SELECT whole('DELETE FROM {t} WHERE id < 1000');
+RESET debug_discard_caches;
 SELECT count(*), min(parent), faults('child') FROM child;
 BEGIN;
 SELECT deleted('DELETE FROM child WHERE parent < 2000');
