@@ -318,7 +318,7 @@ retldb_parallelscan_initialize(Relation rel, ParallelTableScanDesc pscan)
 	RetlWriteFlushForRead(rel);
 	RetlParallelSetRelation(&parallel->base, rel);
 	parallel->base.phs_syncscan = false;
-	RetlParallelScanInit(&parallel->scan, rel);
+	RetlParallelScanInit(&parallel->scan, rel, 0);
 	return sizeof(RetlParallelScanDescData);
 }
 

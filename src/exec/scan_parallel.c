@@ -99,7 +99,7 @@ RetlScanInitShared(CustomScanState *node, ParallelContext *pcxt, void *coordinat
 	RetlScanEndScan(state);
 
 	RetlWriteFlushForRead(node->ss.ss_currentRelation);
-	RetlParallelScanInit(&shared->scan, node->ss.ss_currentRelation);
+	RetlParallelScanInit(&shared->scan, node->ss.ss_currentRelation, pcxt->nworkers + 1);
 	shared->workerCount = pcxt->nworkers;
 	memset(shared->workers, 0, sizeof(RetlScanStats) * pcxt->nworkers);
 	state->shared = shared;

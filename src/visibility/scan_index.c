@@ -47,8 +47,7 @@ static uint64
 BlocksClaimed(const RetlTableScan *scan)
 {
 	uint64		blocks = pg_atomic_read_u64(&scan->parallel->nextBlock);
-	uint64		slots = Min(pg_atomic_read_u64(&scan->parallel->nextSlot),
-							scan->parallel->slotCount);
+	uint64		slots = Min(RetlParallelScanSlot(scan->parallel), scan->parallel->slotCount);
 	uint64		done = 0;
 
 	for (int i = 0; i < scan->runCount && scan->runs[i].start < blocks; i++)

@@ -6,7 +6,8 @@
  * The scan is a cursor over "items": the blocks of the row store, in order,
  * then the row groups by row number.  An open item has rows; the cursor moves
  * over them in either direction and opens the next item where one ends.  A
- * parallel scan claims its items from shared state instead, forward only.
+ * parallel scan claims its items from shared state instead, forward only
+ * (scan_claim.c).
  *
  * The directory is read when the scan starts, after the snapshot was taken:
  * every group that the snapshot can see is in it.  A dirty snapshot sees what
@@ -35,9 +36,6 @@
 #include "visibility/table_scan_state.h"
 #include "visibility/touch.h"
 #include "visibility/unseen_moves.h"
-
-/* Blocks of the row store that a process of a parallel scan claims at once. */
-#define PARALLEL_STRETCH	32
 
 /*
  * Runs of the row store up to this length are asked for in one go; in longer
@@ -115,26 +113,6 @@ CountRuns(RetlTableScan *scan)
 }
 
 /*
- * Order the groups by their position in the directory, which is the same for
- * all processes of a parallel scan.
- */
-static void
-ArrangeSlots(RetlTableScan *scan)
-{
-	uint32		count = scan->parallel->slotCount;
-
-	scan->groupOfSlot = palloc0(sizeof(RetlGroup *) * Max(count, 1));
-	for (int i = 0; i < scan->directory->groupCount; i++)
-	{
-		RetlGroup  *group = &scan->directory->groups[i];
-		uint32		position = group->slot.pageIndex * RETLDB_DIRECTORY_SLOTS + group->slot.slot;
-
-		if (position < count && group->entry.groupId <= scan->parallel->maxGroupId)
-			scan->groupOfSlot[position] = group;
-	}
-}
-
-/*
  * Read the directory; the cursor is before the first row.
  */
 void
@@ -167,7 +145,7 @@ RetlScanStart(RetlTableScan *scan)
 		CountRuns(scan);
 	}
 	if (scan->parallel != NULL)
-		ArrangeSlots(scan);
+		RetlScanArrangeSlots(scan);
 	scan->visibility = NULL;
 	if (IsMVCCSnapshot(scan->snapshot))
 		scan->visibility = palloc0(Max(scan->directory->groupCount, 1));
@@ -348,23 +326,14 @@ GroupIsVisible(RetlTableScan *scan, RetlGroup *group)
 }
 
 /*
- * The group that is going to be read after this one, as far as one can tell now:
- * in a parallel scan, that nobody has claimed yet.
+ * The group that is going to be read after this one, as far as one can tell now.
  */
 static RetlGroup *
 FollowingGroup(RetlTableScan *scan, RetlGroup *group)
 {
-	uint64		slot;
-
-	if (scan->parallel == NULL)
-		return group + 1 < scan->directory->groups + scan->directory->groupCount ? group + 1 : NULL;
-	for (slot = pg_atomic_read_u64(&scan->parallel->nextSlot);
-		 slot < scan->parallel->slotCount; slot++)
-	{
-		if (scan->groupOfSlot[slot] != NULL)
-			return scan->groupOfSlot[slot];
-	}
-	return NULL;
+	if (scan->parallel != NULL)
+		return RetlScanUnclaimedGroup(scan);
+	return group + 1 < scan->directory->groups + scan->directory->groupCount ? group + 1 : NULL;
 }
 
 /*
@@ -463,12 +432,24 @@ RetlScanRowIsThere(RetlTableScan *scan, uint32 row)
 }
 
 /*
- * Open a row group.  Returns the number of its rows, 0 if it is not to be read.
+ * Of the open group, the rows of these vectors may be returned.
+ */
+static void
+SetPart(RetlTableScan *scan, uint32 firstVector, uint32 endVector)
+{
+	scan->firstRow = (int64) firstVector << scan->vectorShift;
+	scan->endRow = Min((int64) endVector << scan->vectorShift, (int64) scan->groupRows);
+}
+
+/*
+ * Open a row group, or some of its vectors.  Returns the number of its rows, 0 if it is
+ * not to be read.  A group counts with its first vector.
  */
 int64
-RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group)
+RetlScanOpenPart(RetlTableScan *scan, RetlGroup *group, uint32 firstVector, uint32 endVector)
 {
-	uint64		vectors;
+	uint64		vectors = endVector - firstVector;
+	uint64		groups = firstVector == 0 ? 1 : 0;
 	bool		visible;
 
 	scan->state = CURSOR_IN_GROUP;
@@ -494,12 +475,11 @@ RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group)
 	CHECK_FOR_INTERRUPTS();
 	if (scan->prepare != NULL)
 		scan->prepare(scan->prepareArg);
-	vectors = (group->entry.rowCount + group->entry.vectorRows - 1) / group->entry.vectorRows;
-	scan->stats.groupsTotal++;
+	scan->stats.groupsTotal += groups;
 	scan->stats.vectorsTotal += vectors;
 	if (RetlScanSkipGroup(scan))
 	{
-		scan->stats.groupsSkipped++;
+		scan->stats.groupsSkipped += groups;
 		scan->stats.vectorsSkipped += vectors;
 		return 0;
 	}
@@ -514,8 +494,8 @@ RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group)
 		RetlAnchorSetInserter(scan->anchor, &group->entry);
 	if (RetlScanSkipGroupByBlooms(scan))
 	{
-		scan->stats.groupsSkipped++;
-		scan->stats.bloomGroups++;
+		scan->stats.groupsSkipped += groups;
+		scan->stats.bloomGroups += groups;
 		scan->stats.vectorsSkipped += vectors;
 		return 0;
 	}
@@ -526,18 +506,51 @@ RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group)
 	}
 	scan->groupRows = RetlGroupReaderRowCount(scan->reader);
 	scan->vectorShift = pg_leftmost_one_pos32(RetlGroupReaderVectorRows(scan->reader));
-	scan->firstRow = 0;
-	scan->endRow = scan->groupRows;
+	SetPart(scan, firstVector, endVector);
 	if (scan->hasTidRange)
 		RetlScanClipGroup(scan);
 	return scan->groupRows;
 }
 
 /*
+ * Go on with other vectors of the open group, of which rows are returned.
+ */
+void
+RetlScanContinuePart(RetlTableScan *scan, uint32 firstVector, uint32 endVector)
+{
+	Assert(scan->state == CURSOR_IN_GROUP && !scan->hasTidRange);
+	scan->selects = RetlScanHasConditions(scan);
+	scan->stats.vectorsTotal += endVector - firstVector;
+	SetPart(scan, firstVector, endVector);
+}
+
+/*
+ * The vectors of a row group; none as long as it is being written.
+ */
+uint32
+RetlScanGroupVectors(const RetlGroup *group)
+{
+	const RetlGroupEntry *entry = &group->entry;
+
+	if (entry->state != RETL_GROUP_COMPLETE)
+		return 0;
+	return (entry->rowCount + entry->vectorRows - 1) / entry->vectorRows;
+}
+
+/*
+ * Open a row group as a whole.
+ */
+int64
+RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group)
+{
+	return RetlScanOpenPart(scan, group, 0, RetlScanGroupVectors(group));
+}
+
+/*
  * Have blocks [start, end) begin to come, those in memory excepted.
  */
-static void
-PrefetchBlocks(RetlTableScan *scan, BlockNumber start, BlockNumber end)
+void
+RetlScanPrefetchBlocks(RetlTableScan *scan, BlockNumber start, BlockNumber end)
 {
 	if (RetlPrefetchDistance(scan->rel) == 0)
 		return;
@@ -560,7 +573,7 @@ PrefetchRun(RetlTableScan *scan, int64 n)
 		scan->runNext = 0;
 	run = &scan->runs[scan->runNext++];
 	if (run->length <= PREFETCH_RUN)
-		PrefetchBlocks(scan, run->start, run->start + run->length);
+		RetlScanPrefetchBlocks(scan, run->start, run->start + run->length);
 }
 
 /* RetlPageBlock: a block of the row store by its number there. */
@@ -710,99 +723,6 @@ StepItem(RetlTableScan *scan, int step)
 	return false;
 }
 
-/*
- * The first of the row store's runs that ends after a block; runCount if none does.
- * There may be many, for each page without rows can end one.
- */
-static int
-RunFrom(const RetlTableScan *scan, BlockNumber block)
-{
-	int			low = 0;
-	int			high = scan->runCount;
-
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-
-		if (scan->runs[middle].start + scan->runs[middle].length <= block)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/*
- * Is this block among those that the row store may have?
- */
-static bool
-InRowStore(const RetlTableScan *scan, BlockNumber block)
-{
-	int			run = RunFrom(scan, block);
-
-	return run < scan->runCount && scan->runs[run].start <= block;
-}
-
-/*
- * Have the blocks of a claimed stretch begin to come that the row store has.
- */
-static void
-PrefetchStretch(RetlTableScan *scan)
-{
-	for (int i = RunFrom(scan, scan->stretchNext);
-		 i < scan->runCount && scan->runs[i].start < scan->stretchEnd; i++)
-	{
-		const RetlRun *run = &scan->runs[i];
-
-		PrefetchBlocks(scan, Max(run->start, scan->stretchNext),
-					   Min(run->start + run->length, scan->stretchEnd));
-	}
-}
-
-/*
- * Claim and open the next item of a parallel scan.
- */
-static bool
-ClaimItem(RetlTableScan *scan)
-{
-	RetlParallelScan *parallel = scan->parallel;
-
-	scan->rowInItem = -1;
-	for (;;)
-	{
-		uint64		claimed;
-
-		while (scan->stretchNext < scan->stretchEnd)
-		{
-			BlockNumber block = scan->stretchNext++;
-
-			if (InRowStore(scan, block) && RetlScanOpenBlock(scan, block) > 0)
-				return true;
-		}
-		claimed = pg_atomic_read_u64(&parallel->nextBlock);
-		if (claimed < parallel->nblocks)
-			claimed = pg_atomic_fetch_add_u64(&parallel->nextBlock, PARALLEL_STRETCH);
-		if (claimed >= parallel->nblocks)
-			break;
-		scan->stretchNext = claimed;
-		scan->stretchEnd = Min(claimed + PARALLEL_STRETCH, parallel->nblocks);
-		PrefetchStretch(scan);
-	}
-
-	RetlRowStorePageRelease(&scan->page);
-	for (;;)
-	{
-		uint64		slot = pg_atomic_fetch_add_u64(&parallel->nextSlot, 1);
-
-		if (slot >= parallel->slotCount)
-			break;
-		if (scan->groupOfSlot[slot] != NULL && RetlScanOpenGroup(scan, scan->groupOfSlot[slot]) > 0)
-			return true;
-	}
-	scan->state = CURSOR_AFTER;
-	return false;
-}
-
 /* ---------------------------------------------------------------------
  * Rows
  * ---------------------------------------------------------------------
@@ -907,7 +827,7 @@ RetlTableScanNext(RetlTableScan *scan, ScanDirection direction)
 		if (scan->state == CURSOR_IN_ROW_STORE && StepInPage(scan, step))
 			return &scan->row;
 		if (scan->parallel != NULL
-			? scan->state == CURSOR_AFTER || !ClaimItem(scan)
+			? scan->state == CURSOR_AFTER || !RetlScanClaimItem(scan)
 			: !StepItem(scan, step))
 			return NULL;
 	}
@@ -960,26 +880,4 @@ RetlTableScanGetSelection(const RetlTableScan *scan, RetlSelection *rows)
 		*rows = scan->selection;
 	else
 		RetlSelectAll(rows, Min(1U << scan->vectorShift, scan->groupRows - firstRow));
-}
-
-/*
- * Fill the shared state; the snapshot must have been taken.
- */
-void
-RetlParallelScanInit(RetlParallelScan *parallel, Relation rel)
-{
-	RetlDirectory *directory = RetlDirectoryRead(rel);
-
-	parallel->slotCount = directory->pageCount * RETLDB_DIRECTORY_SLOTS;
-	parallel->maxGroupId = directory->header->nextGroupId - 1;
-	parallel->nblocks = RelationGetNumberOfBlocks(rel);
-	pg_atomic_init_u64(&parallel->nextBlock, 0);
-	pg_atomic_init_u64(&parallel->nextSlot, 0);
-}
-
-void
-RetlParallelScanReinit(RetlParallelScan *parallel)
-{
-	pg_atomic_write_u64(&parallel->nextBlock, 0);
-	pg_atomic_write_u64(&parallel->nextSlot, 0);
 }

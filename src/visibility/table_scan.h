@@ -34,13 +34,15 @@ typedef struct RetlParallelScan
 	BlockNumber nblocks;		/* of the fork when the scan began */
 	uint32		slotCount;		/* of the directory then */
 	uint64		maxGroupId;		/* groups beyond are not ours to read */
+	uint32		shares;			/* what is left is divided into, see scan_claim.c */
 	pg_atomic_uint64 nextBlock; /* next stretch of the row store */
-	pg_atomic_uint64 nextSlot;	/* next slot of the directory */
+	pg_atomic_uint64 nextVector;	/* slot of the directory, and vector of its group */
 } RetlParallelScan;
 
 typedef struct RetlScanStats
 {
-	uint64		groupsTotal;	/* visible groups come upon */
+	uint64		groupsTotal;	/* visible groups come upon; where several processes share
+								 * one, by whom its first vector fell to */
 	uint64		groupsSkipped;	/* by zone maps */
 	uint64		groupsDamaged;	/* passed over by retldb.skip_damaged_groups */
 	uint64		groupsDeleted;	/* as a whole, instead of handing out their rows */
@@ -251,7 +253,14 @@ extern uint32 RetlTableScanDeleteGroup(RetlTableScan *scan, CommandId cid);
 
 extern const RetlScanStats *RetlTableScanGetStats(const RetlTableScan *scan);
 
-extern void RetlParallelScanInit(RetlParallelScan *parallel, Relation rel);
+/*
+ * Fill the state that up to so many processes will share (0: not known); the snapshot
+ * must have been taken.  Reinit lets the scan begin anew.
+ */
+extern void RetlParallelScanInit(RetlParallelScan *parallel, Relation rel, int processes);
 extern void RetlParallelScanReinit(RetlParallelScan *parallel);
+
+/* The first slot of the directory whose group is not claimed, or not as a whole. */
+extern uint64 RetlParallelScanSlot(RetlParallelScan *parallel);
 
 #endif							/* RETLDB_TABLE_SCAN_H */

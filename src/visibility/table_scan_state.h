@@ -3,11 +3,12 @@
  * table_scan_state.h
  *	  What the files that make up the scan of a table share.
  *
- * table_scan.c moves the cursor; scan_skip.c says which groups, vectors and rows
- * need not be looked at, scan_range.c which are outside a range of TIDs;
- * scan_rows.c makes rows of columns; scan_units.c and scan_places.c go to rows
- * by their place; scan_store.c turns rows of the row store away; scan_damage.c passes
- * over damaged groups; scan_delete.c deletes whole groups.  Nobody else includes this.
+ * table_scan.c moves the cursor; scan_claim.c hands out the parts of a parallel
+ * scan; scan_skip.c says which groups, vectors and rows need not be looked at,
+ * scan_range.c which are outside a range of TIDs; scan_rows.c makes rows of columns;
+ * scan_units.c and scan_places.c go to rows by their place; scan_store.c turns rows of
+ * the row store away; scan_damage.c passes over damaged groups; scan_delete.c deletes
+ * whole groups.  Nobody else includes this.
  *
  *-------------------------------------------------------------------------
  */
@@ -91,6 +92,7 @@ struct RetlTableScan
 	int			runCount;
 	int			runNext;		/* the run to be prefetched next, see PrefetchRun */
 	RetlGroup **groupOfSlot;	/* parallel: by position in the directory */
+	uint64	   *vectorsFrom;	/* parallel: of the groups from a position on */
 	RetlDirectory *seen;		/* dirty snapshot: the directory when it was read last, or NULL */
 	uint8	   *visibility;		/* of each group, VISIBILITY_..., or NULL: ask each time */
 	RetlZoneEntry ***zones;		/* [attnum - 1][directory page], read when needed */
@@ -172,11 +174,35 @@ extern bool RetlScanMayHideRows(const RetlTableScan *scan, const RetlGroup *grou
 /* Find out which rows of an open group an MVCC snapshot does not see. */
 extern void RetlScanFindHiddenRows(RetlTableScan *scan, const RetlGroup *group);
 
+/* Vectors of a row group; 0 as long as it is being written. */
+extern uint32 RetlScanGroupVectors(const RetlGroup *group);
+
 /* Open a row group; returns the number of its rows, 0 if it is not to be read. */
 extern int64 RetlScanOpenGroup(RetlTableScan *scan, RetlGroup *group);
 
+/* The same to return rows of vectors [firstVector, endVector) only. */
+extern int64 RetlScanOpenPart(RetlTableScan *scan, RetlGroup *group, uint32 firstVector,
+							  uint32 endVector);
+
+/* Turn to others of a group that is open so, and had rows. */
+extern void RetlScanContinuePart(RetlTableScan *scan, uint32 firstVector, uint32 endVector);
+
+/* Have blocks [start, end) begin to come. */
+extern void RetlScanPrefetchBlocks(RetlTableScan *scan, BlockNumber start, BlockNumber end);
+
 /* Is a row of the open group there for a snapshot that is not MVCC? */
 extern bool RetlScanRowIsThere(RetlTableScan *scan, uint32 row);
+
+/* ---- scan_claim.c ---- */
+
+/* Get ready to claim groups of the directory, which has been read. */
+extern void RetlScanArrangeSlots(RetlTableScan *scan);
+
+/* Claim and open something of a parallel scan; false if nothing is left. */
+extern bool RetlScanClaimItem(RetlTableScan *scan);
+
+/* The next group of which no process has claimed anything, or NULL. */
+extern RetlGroup *RetlScanUnclaimedGroup(const RetlTableScan *scan);
 
 /* ---- scan_skip.c ---- */
 
