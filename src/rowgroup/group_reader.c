@@ -23,6 +23,7 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "base/freed_memory.h"
 #include "rowgroup/footer_format.h"
 #include "rowgroup/group_reader_state.h"
 #include "rowgroup/read_context.h"
@@ -36,6 +37,7 @@ RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy, RetlReadStats
 												  ALLOCSET_DEFAULT_SIZES);
 	RetlGroupReader *reader = MemoryContextAllocZero(context, sizeof(RetlGroupReader));
 
+	RetlKeepFreedMemory();
 	reader->rel = rel;
 	reader->tupdesc = RelationGetDescr(rel);
 	reader->strategy = strategy;
