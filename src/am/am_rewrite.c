@@ -85,8 +85,8 @@ RetlRewriteNoteWriter(RetlRewrite *rewrite, FullTransactionId xid)
  * Write the rows that are in memory as a group that everybody sees.  Compaction
  * may make their writer's id visible later: it is not ours, which is no row's.
  */
-void
-RetlRewriteWriteSettled(RetlRewrite *rewrite)
+static void
+WriteSettled(RetlRewrite *rewrite)
 {
 	WriteGroup(rewrite, NULL, U64FromFullTransactionId(rewrite->newestXid));
 }
@@ -104,7 +104,7 @@ RetlRewriteAddSettled(RetlRewrite *rewrite)
 	}
 	RetlGroupWriterAppend(rewrite->writer, rewrite->values, rewrite->isnull);
 	if (RetlGroupWriterIsFull(rewrite->writer))
-		RetlRewriteWriteSettled(rewrite);
+		WriteSettled(rewrite);
 }
 
 void
@@ -302,7 +302,7 @@ CopySettledRows(RetlRewrite *rewrite)
 		CopySettledGroups(rewrite);
 		RetlRewriteSortEnd(rewrite, TakeSettledRow);
 	}
-	RetlRewriteWriteSettled(rewrite);
+	WriteSettled(rewrite);
 }
 
 /*

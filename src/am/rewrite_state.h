@@ -85,9 +85,6 @@ typedef struct RetlRewrite
 
 /* ---- am_rewrite.c ---- */
 
-/* Write the rows in memory as a group that everybody sees. */
-extern void RetlRewriteWriteSettled(RetlRewrite *rewrite);
-
 /* Take the row in values and isnull, one that everybody sees. */
 extern void RetlRewriteAddSettled(RetlRewrite *rewrite);
 

@@ -405,10 +405,10 @@ StoreOption(DefElem *def, RetlOptionTarget target, void *options, int elevel,
 	return true;
 }
 
-/* See options.h. */
-void
-RetlTableOptionsFromList(List *list, RetlTableOptions *options, int elevel,
-						 const char *relationName)
+/* Options of a table from a list of DefElem, as the catalogs have them. */
+static void
+TableOptionsFromList(List *list, RetlTableOptions *options, int elevel,
+					 const char *relationName)
 {
 	ListCell   *cell;
 
@@ -444,7 +444,7 @@ RetlTableOptionsRead(Relation rel, RetlTableOptions *options, int elevel)
 			list = untransformRelOptions(datum);
 		ReleaseSysCache(tuple);
 	}
-	RetlTableOptionsFromList(list, options, elevel, RelationGetRelationName(rel));
+	TableOptionsFromList(list, options, elevel, RelationGetRelationName(rel));
 }
 
 /* Read the options of one column; false if it has none. */

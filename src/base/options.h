@@ -87,8 +87,4 @@ extern void RetlOptionCheck(const char *name, const char *value, RetlOptionTarge
 extern void RetlTableOptionsRead(Relation rel, RetlTableOptions *options, int elevel);
 extern RetlColumnOptions *RetlColumnOptionsRead(Relation rel, int elevel);
 
-/* From a list of DefElem, as the catalogs have them. */
-extern void RetlTableOptionsFromList(List *list, RetlTableOptions *options, int elevel,
-									 const char *relationName);
-
 #endif							/* RETLDB_OPTIONS_H */

@@ -125,7 +125,4 @@ extern RetlStepResult RetlCompactStep(RetlCompaction *compaction, Relation rel);
 extern bool RetlCompactTable(RetlCompaction *compaction,
 							 const RetlCompactTransactions *transactions);
 
-/* Is anybody waiting for a lock that ours keeps him from? */
-extern bool RetlCompactMustYield(RetlCompaction *compaction, Relation rel);
-
 #endif							/* RETLDB_COMPACT_H */

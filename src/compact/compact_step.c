@@ -170,6 +170,13 @@ NotePlaces(Sink *sink, uint64 rowBase, uint32 rows)
 	}
 }
 
+/* Is anybody waiting for a lock that ours keeps him from? */
+static bool
+MustYield(RetlCompaction *compaction, Relation rel)
+{
+	return compaction->mayYield && LockHasWaitersRelation(rel, RETLDB_COMPACT_LOCK);
+}
+
 /*
  * Write what the writer has as a row group.
  */
@@ -184,7 +191,7 @@ WriteGroup(Sink *sink)
 
 	if (rows == 0 || sink->yielded)
 		return;
-	if (RetlCompactMustYield(sink->compaction, sink->rel))
+	if (MustYield(sink->compaction, sink->rel))
 	{
 		sink->yielded = true;
 		return;
@@ -240,7 +247,7 @@ PutRow(Sink *sink, uint64 source)
 	{
 		CHECK_FOR_INTERRUPTS();
 		RetlCompactProgressSet(RETL_PROGRESS_STEP_ROWS_READ, sink->rows);
-		if (RetlCompactMustYield(sink->compaction, sink->rel))
+		if (MustYield(sink->compaction, sink->rel))
 			sink->yielded = true;
 	}
 	if (sink->sort == NULL)
@@ -553,13 +560,6 @@ TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
  * The step
  * ---------------------------------------------------------------------
  */
-
-/* See compact.h. */
-bool
-RetlCompactMustYield(RetlCompaction *compaction, Relation rel)
-{
-	return compaction->mayYield && LockHasWaitersRelation(rel, RETLDB_COMPACT_LOCK);
-}
 
 /*
  * Report how much there is to do.

@@ -52,9 +52,9 @@ RetlHashBytes(const uint8_t *data, size_t length)
 	return RetlHash64(data, length);
 }
 
-/* See value_hash.h. */
-uint64_t
-RetlHashPadded(const uint8_t *data, size_t length)
+/* A byte string whose trailing blanks do not count. */
+static uint64_t
+HashPadded(const uint8_t *data, size_t length)
 {
 	while (length > 0 && data[length - 1] == ' ')
 		length--;
@@ -164,7 +164,7 @@ RetlHashStored(RetlKeyKind kind, RetlPhysType physType, uint16_t width,
 			memcpy(&number, data, sizeof(number));
 			return RetlHashFloat(number);
 		case RETL_KEY_BPCHAR:
-			return RetlHashPadded(data, length);
+			return HashPadded(data, length);
 		case RETL_KEY_NUMERIC:
 			return RetlHashNumeric(data, length);
 		case RETL_KEY_TEXT:

@@ -20,9 +20,8 @@
 extern uint64_t RetlHashInt(int64_t value); /* signed, or unsigned as it is */
 extern uint64_t RetlHashFloat(double value);
 
-/* A byte string; one whose trailing blanks do not count; a name of so many bytes. */
+/* A byte string; a name of so many bytes. */
 extern uint64_t RetlHashBytes(const uint8_t *data, size_t length);
-extern uint64_t RetlHashPadded(const uint8_t *data, size_t length);
 extern uint64_t RetlHashName(const uint8_t *data, size_t length);
 
 /* A numeric as PostgreSQL stores it, without its varlena header. */

@@ -122,12 +122,6 @@ extern bool RetlVerifyStep(RetlVerifyState *state, RetlVerifyFunction function, 
 
 /* ---- verify_page.c ---- */
 
-/*
- * Is the PostgreSQL part of a column page as we write it?  Notes faults.
- * Caller holds the buffer's content lock.
- */
-extern void RetlVerifyPageFrame(RetlVerifyState *state, Buffer buffer, Buffer *mapBuffer);
-
 /* Check a column page completely, frame included; false if its content is no good. */
 extern bool RetlVerifyPage(RetlVerifyState *state, Buffer buffer, RetlPageKind kind,
 						   uint64 groupId, uint32 sequence, uint32 used, Buffer *mapBuffer);

@@ -55,8 +55,8 @@ FrameDiffers(Page page)
  * release.  Caller holds the buffer's content lock, under which page and
  * visibility map change together.
  */
-void
-RetlVerifyPageFrame(RetlVerifyState *state, Buffer buffer, Buffer *mapBuffer)
+static void
+VerifyFrame(RetlVerifyState *state, Buffer buffer, Buffer *mapBuffer)
 {
 	Page		page = BufferGetPage(buffer);
 
@@ -102,7 +102,7 @@ RetlVerifyPage(RetlVerifyState *state, Buffer buffer, RetlPageKind kind,
 		RetlVerifyFault(state, "page has %s", problem);
 		return false;
 	}
-	RetlVerifyPageFrame(state, buffer, mapBuffer);
+	VerifyFrame(state, buffer, mapBuffer);
 	if (RetlPageGetHeader(page)->used != used)
 		RetlVerifyFault(state, "page holds %u bytes instead of %u",
 						RetlPageGetHeader(page)->used, used);
@@ -133,5 +133,5 @@ RetlVerifyAnyPage(RetlVerifyState *state, Buffer buffer, Buffer *mapBuffer)
 	if (problem != NULL)
 		RetlVerifyFault(state, "page has %s", problem);
 	else
-		RetlVerifyPageFrame(state, buffer, mapBuffer);
+		VerifyFrame(state, buffer, mapBuffer);
 }

@@ -4,7 +4,7 @@
  *	  Column pages: pages of a table's main fork that are not heap pages.
  *
  * This file knows the form of a column page and nothing of what is in it.
- * Callers may assume that a page which passed RetlPageCheck is byte for byte
+ * Callers may assume that a page in which RetlPageProblem finds nothing is byte for byte
  * what was written there last, except for what vacuum changes in PostgreSQL's
  * page header.
  *
@@ -145,9 +145,9 @@ RetlPageProblemOnce(Buffer buffer)
 /*
  * Check a page; raises ERRCODE_DATA_CORRUPTED.
  */
-void
-RetlPageCheck(Relation rel, Page page, BlockNumber blkno, RetlPageKind kind,
-			  uint64 groupId, uint32 sequence)
+static void
+PageCheck(Relation rel, Page page, BlockNumber blkno, RetlPageKind kind,
+		  uint64 groupId, uint32 sequence)
 {
 	const char *problem = RetlPageProblem(page, blkno, kind, groupId, sequence, true);
 
@@ -177,7 +177,7 @@ RetlPageRead(Relation rel, BlockNumber blkno, RetlPageKind kind, uint64 groupId,
 	Buffer		buffer = RetlReadSinglePage(rel, blkno, strategy);
 
 	LockBuffer(buffer, lockMode);
-	RetlPageCheck(rel, BufferGetPage(buffer), blkno, kind, groupId, sequence);
+	PageCheck(rel, BufferGetPage(buffer), blkno, kind, groupId, sequence);
 	return buffer;
 }
 

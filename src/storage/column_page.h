@@ -58,10 +58,6 @@ extern const char *RetlPageProblem(Page page, BlockNumber blkno, RetlPageKind ki
  */
 extern const char *RetlPageProblemOnce(Buffer buffer);
 
-/* As RetlPageProblem with checksum, but raises ERRCODE_DATA_CORRUPTED. */
-extern void RetlPageCheck(Relation rel, Page page, BlockNumber blkno, RetlPageKind kind,
-						  uint64 groupId, uint32 sequence);
-
 /* ReadBufferExtended for a page that is read by itself, in no sequence. */
 extern Buffer RetlReadSinglePage(Relation rel, BlockNumber blkno, BufferAccessStrategy strategy);
 
