@@ -12,13 +12,12 @@ All reads and writes are of few rows, by every kind of scan, while tables are
 compacted and vacuumed and now and then the server is killed.
 """
 
-import argparse
 import random
 import sys
 import time
 
 import pq
-from twins import Difference, Server
+from twins import Difference, Server, option_parser
 
 SESSIONS = 4
 ROWS = 600              # rows of a table, with gaps
@@ -568,17 +567,7 @@ class Serial:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--bindir', required=True, help="the server's programs")
-    parser.add_argument('--directory', required=True, help='an empty directory for the server')
-    parser.add_argument('--port', type=int, default=54320)
-    parser.add_argument('--libpq', default='libpq.so.5')
-    parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--seconds', type=float, default=60)
-    parser.add_argument('--steps', type=int, default=1000, help='of a round')
-    parser.add_argument('--round', help='run one round with this seed')
-    parser.add_argument('--heap', action='store_true', help='heap tables: what fails then is the fault of this program')
-    options = parser.parse_args()
+    options = option_parser(__doc__, steps=1000).parse_args()
     options.standby = options.background = options.subscribers = False
 
     pq.load(options.libpq)

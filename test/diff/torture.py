@@ -34,7 +34,6 @@ A round is a function of its seed.  When one fails, its commands are tried again
 with parts left out, and what is still needed is printed.
 """
 
-import argparse
 import os
 import random
 import sys
@@ -42,7 +41,7 @@ import time
 
 import pq
 from schedule import Schedule
-from twins import Difference, Machine, Op, Server, Unjudged
+from twins import Difference, Machine, Op, Server, Unjudged, option_parser
 
 # what goes on beside the sessions with --background
 BACKGROUND = ['retldb.autocompact = on', 'retldb.autocompact_naptime = 1s', 'retldb.autocompact_threshold = 10', 'autovacuum_naptime = 1s', 'autovacuum_vacuum_threshold = 20',
@@ -102,19 +101,10 @@ def shorten(server, strict, setup, steps, seconds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--bindir', required=True, help="the server's programs")
-    parser.add_argument('--directory', required=True, help='an empty directory for the servers')
-    parser.add_argument('--port', type=int, default=54320)
-    parser.add_argument('--libpq', default='libpq.so.5')
-    parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--seconds', type=float, default=60)
-    parser.add_argument('--steps', type=int, default=400, help='of a round')
-    parser.add_argument('--round', help='run one round with this seed')
+    parser = option_parser(__doc__, steps=400)
     parser.add_argument('--standby', action='store_true', help='with a standby, and without crashes')
     parser.add_argument('--subscribers', action='store_true', help='publish both databases, to tables of the other access method; without changes of tables')
     parser.add_argument('--background', action='store_true', help='with automatic compaction and VACUUM, whose moments no seed determines')
-    parser.add_argument('--heap', action='store_true', help='heap on both sides: what fails then is the fault of this program')
     parser.add_argument('--shorten', type=float, default=300, help='seconds for shortening what has failed')
     options = parser.parse_args()
 

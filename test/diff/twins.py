@@ -5,6 +5,7 @@ another one, and raises Difference when the two sides do not agree; torture.py s
 what may differ.
 """
 
+import argparse
 import os
 import re
 import signal
@@ -32,6 +33,21 @@ class Difference(Exception):
 
 class Unjudged(Exception):
     """The two went apart in a way that is allowed; the round ends."""
+
+
+def option_parser(description, steps):
+    """The options of torture.py and serial.py; so many steps make a round."""
+    parser = argparse.ArgumentParser(description=description.split('\n')[0])
+    parser.add_argument('--bindir', required=True, help="the server's programs")
+    parser.add_argument('--directory', required=True, help='an empty directory for the servers')
+    parser.add_argument('--port', type=int, default=54320)
+    parser.add_argument('--libpq', default='libpq.so.5')
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--seconds', type=float, default=60)
+    parser.add_argument('--steps', type=int, default=steps, help='of a round')
+    parser.add_argument('--round', help='run one round with this seed')
+    parser.add_argument('--heap', action='store_true', help='heap tables only: what fails then is the fault of this program')
+    return parser
 
 
 # ---------------------------------------------------------------- the servers
