@@ -29,6 +29,13 @@
 #include "visibility/stub.h"
 #include "visibility/unseen_moves.h"
 
+/* A stub that says that somebody has changed a row, or is doing so, unseen by the snapshot. */
+typedef struct ChangedStub
+{
+	uint64		rowNumber;
+	OffsetNumber offset;
+} ChangedStub;
+
 void
 RetlRowStorePageInit(RetlRowStorePage *page, Relation rel, Snapshot snapshot,
 					 BufferAccessStrategy strategy)
@@ -96,6 +103,44 @@ LookAtMovedRows(RetlRowStorePage *page, int first)
 }
 
 /*
+ * May a visible stub say that its row was changed by somebody whom the snapshot does not
+ * see?  Its page is locked.
+ */
+static inline bool
+StubIsChanged(HeapTuple tuple)
+{
+	return (tuple->t_data->t_infomask2 & RETLDB_STUB_BIT) != 0 &&
+		(tuple->t_data->t_infomask & HEAP_XMAX_INVALID) == 0 &&
+		!HEAP_XMAX_IS_LOCKED_ONLY(tuple->t_data->t_infomask) &&
+		RetlStubIsSound(tuple);
+}
+
+/*
+ * Look for serializable conflicts with those who have changed rows of groups through
+ * stubs of the page, which is pinned and not locked.  Of a row whose insertion the
+ * snapshot does not see, the conflict is with the inserter, whom its anchor names, as it is
+ * with any tuple.  Who changes a row from now on finds our lock of the table.
+ */
+static void
+CheckChangedStubs(RetlRowStorePage *page, const ChangedStub *stubs, int count)
+{
+	bool		seen[MaxHeapTuplesPerPage];
+
+	for (int i = 0; i < count; i++)
+		seen[i] = RetlRowWasInserted(page->rel, stubs[i].rowNumber, page->snapshot);
+	LockBuffer(page->buffer, BUFFER_LOCK_SHARE);
+	for (int i = 0; i < count; i++)
+	{
+		if (!seen[i])
+			continue;
+		RetlRowStorePageSetTuple(page, stubs[i].offset);
+		HeapCheckForSerializableConflictOut(true, page->rel, &page->tuple, page->buffer,
+											page->snapshot);
+	}
+	LockBuffer(page->buffer, BUFFER_LOCK_UNLOCK);
+}
+
+/*
  * Turn to a block and collect its visible rows.
  *
  * That a page is all-visible is good enough for MVCC snapshots only, and, on a
@@ -110,6 +155,8 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block, Buffer buffer)
 	bool		serializable = CheckForSerializableConflictOutNeeded(page->rel, snapshot);
 	bool		follows = serializable || RetlOwnChangesMatter(snapshot);
 	int			firstMoved = -1;
+	ChangedStub changed[MaxHeapTuplesPerPage];
+	int			changedCount = 0;
 	OffsetNumber max;
 
 	RetlRowStorePageRelease(page);
@@ -141,8 +188,13 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block, Buffer buffer)
 			HeapTupleSatisfiesVisibility(&page->tuple, snapshot, page->buffer);
 		/* also of anchors: a group that is being loaded is not looked at else */
 		if (unlikely(serializable))
-			HeapCheckForSerializableConflictOut(valid, page->rel, &page->tuple, page->buffer,
-												snapshot);
+		{
+			if (valid && StubIsChanged(&page->tuple))
+				changed[changedCount++] = (ChangedStub) {RetlStubGetRowNumber(&page->tuple), offset};
+			else
+				HeapCheckForSerializableConflictOut(valid, page->rel, &page->tuple, page->buffer,
+													snapshot);
+		}
 		if (valid && !RetlTupleIsMarked(page->tuple.t_data))
 		{
 			if (unlikely(follows) && firstMoved < 0 &&
@@ -152,6 +204,8 @@ RetlRowStorePageRead(RetlRowStorePage *page, BlockNumber block, Buffer buffer)
 		}
 	}
 	LockBuffer(page->buffer, BUFFER_LOCK_UNLOCK);
+	if (unlikely(changedCount > 0))
+		CheckChangedStubs(page, changed, changedCount);
 	if (firstMoved >= 0)
 		LookAtMovedRows(page, firstMoved);
 }

@@ -208,6 +208,30 @@ HasMovedUnseen(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
 }
 
 /*
+ * See unseen_moves.h.  Of a group that is gone every snapshot has seen that its rows were
+ * inserted, for they were deleted or moved; or its inserter has aborted, and nobody else
+ * was ever at its rows.
+ */
+bool
+RetlRowWasInserted(Relation rel, uint64 rowNumber, Snapshot snapshot)
+{
+	ItemPointerData tid;
+	RetlGroup	group;
+	uint32		row;
+	Buffer		buffer;
+	HeapTupleData anchor;
+	TransactionId inserter;
+
+	RetlTidFromRowNumber(&tid, rowNumber);
+	if (!RetlFindRowGroup(rel, &tid, &group, &row) ||
+		!RetlAnchorLock(rel, &group.entry, &buffer, &anchor))
+		return true;
+	inserter = HeapTupleHeaderGetXmin(anchor.t_data);
+	UnlockReleaseBuffer(buffer);
+	return !XidInMVCCSnapshot(inserter, snapshot) || RetlGroupWasCompacted(rel, &group.entry);
+}
+
+/*
  * May the table have been written anew by something that the snapshot does not see, or by
  * the current transaction, which may have had its id before the snapshot was taken?  Such
  * a command gives it a new row in pg_class.

@@ -88,6 +88,13 @@ extern void RetlHideOwnChanges(RetlHiddenRows *hidden, Relation rel, const RetlG
 							   Snapshot snapshot);
 
 /*
+ * Does an MVCC snapshot see that a row was inserted, in this place or the one that it had before?
+ * The row number is that of a stub, so the row was in this group when somebody came to it for
+ * the first time.
+ */
+extern bool RetlRowWasInserted(Relation rel, uint64 rowNumber, Snapshot snapshot);
+
+/*
  * The snapshot does not see the group of a row.  Has compaction written it, and does the
  * snapshot see all of its rows where they were before, but for those that were deleted or
  * updated since?

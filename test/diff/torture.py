@@ -18,13 +18,14 @@ What may differ, and nothing else:
   several errors it comes upon first;
 - DDL on an index that an open cursor of the session uses, for plans differ (55006);
 - a serialization failure of a transaction whose snapshot is older than a compaction, which
-  may have moved the row, and than VACUUM FULL, CLUSTER or ALTER TABLE (docs/limits.md); at
-  SERIALIZABLE also without, since changes of rows are looked for in all groups that it does not see;
+  may have moved the row, and than VACUUM FULL, CLUSTER or ALTER TABLE (docs/limits.md);
 - a serialization failure on heap alone, of a transaction with an older snapshot, after updates that
   changed nothing (suppress_noop), 21000 on heap alone of an upsert that meets a row twice, and
   heap's alone when an upsert that waits for such a row is cancelled;
 - with --background, what commands do that do not wait (SKIP LOCKED, NOWAIT): a row that
   is just being moved is locked to them;
+- at SERIALIZABLE also, of a command over many rows, whether it waits for a row or comes to one first
+  that somebody else has read;
 - serialization failures at SERIALIZABLE, which depend on what scans and pages
   lock.  In every other round scans lock whole tables, by both access methods; then
   these must agree, too.  serial.py looks at the others.

@@ -136,6 +136,7 @@ class Op:
         self.ordered = ordered      # its rows come in an order
         self.queues = queues        # may wait in a queue with others
         self.retldb = retldb        # SQL of the retldb side, if another
+        self.waited_alone = False   # one side waited when the other was done
 
     def text(self, side):
         return (self.retldb if side == 0 and self.retldb else self.sql).replace('{am}', SIDES[side]).replace('{side}', SIDES[side])
@@ -363,6 +364,7 @@ class Machine:
         for session in self.waiting():
             busy = [session.busy(side) for side in (0, 1)]
             on = [sorted({str(self.connection_of(pid, side)) for pid in blocked.get(session.connections[side].pid, [])}) for side in (0, 1)]
+            session.op.waited_alone |= not all(busy)
             if self.draining() or (all(busy) and on[0] == on[1]):
                 continue
             if not all(busy) and self.give_up_waiting(session, busy.index(True)):
@@ -410,8 +412,8 @@ class Machine:
 
     def may_fail_alone(self, session, op, states):
         """Why one side may fail alone, as a name, or None."""
-        if states[0] == '40001' and states[1] != '40001' and (session.rewritten or session.serializable) and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
-            return 'apart by compaction and rewriting' if session.rewritten else 'apart by predicate locks and compaction'
+        if states[0] == '40001' and states[1] != '40001' and session.rewritten and (session.stale or (self.background and self.snapshot_is_kept(op, session))):
+            return 'apart by compaction and rewriting'
         # heap has written rows anew that nothing has changed
         if states == [None, '40001'] and self.noops and session.kept:
             return 'apart by rows that were left alone'
@@ -424,6 +426,9 @@ class Machine:
         # a row that is just being moved is taken for locked by those who do not wait
         if self.background and ('SKIP LOCKED' in op.sql or (states == ['55P03', None] and 'NOWAIT' in op.sql)):
             return 'apart by a moving row'
+        # one side waits for a row, and the other comes to one first that somebody else has read
+        if op.many and op.waited_alone and session.serializable and '40001' in states:
+            return 'apart by order of rows'
         # an open cursor uses an index that DDL is about, by its plan
         if '55006' in states:
             return 'apart by plan'
@@ -501,6 +506,7 @@ class Machine:
         self.noops |= 'suppress_noop' in op.sql
         self.latest = op.session
         session.op = op
+        op.waited_alone = False
         if op.sql.startswith(REWRITES):
             for other in self.sessions:
                 other.rewritten |= other.connections[0].status != pq.IDLE
