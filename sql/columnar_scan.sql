@@ -249,6 +249,24 @@ SELECT startup_costs('SELECT count(*) FROM alone');
 SELECT startup_costs('SELECT count(*) FROM alone a JOIN alone b USING (i)');
 SET parallel_setup_cost = 1000;
 SELECT plan('SELECT count(*) FROM alone');
+-- nor is core's parallel scan, which waits as long, taken instead of ours
+SET parallel_setup_cost = 30;
+SELECT plan('SELECT sum(i), sum(i + 1), sum(i + 2), sum(i + 3), sum(i + 4), sum(i + 5), sum(i + 6), sum(i + 7) FROM alone');
+-- comparisons on vectors are done before workers are there, functions and rows are not
+CREATE FUNCTION scan_kind(query text) RETURNS text LANGUAGE sql AS
+    $$ SELECT substring(line from '(?:Parallel )?\w+ Scan') FROM plan(query) line WHERE line ~ 'Scan' $$;
+SET retldb.row_store_rows = 0;
+CREATE TABLE columnar USING retldb AS SELECT i, 'text ' || i AS t FROM generate_series(1, 20000) i;
+RESET retldb.row_store_rows;
+ANALYZE columnar;
+SET parallel_setup_cost = 4;
+SET retldb.enable_skipping = off;
+SELECT scan_kind('SELECT count(*) FROM columnar WHERE i < 0 AND i <> 1 AND i <> 2 AND i <> 3 AND i <> 4 AND i <> 5 AND i <> 6 AND i <> 7 AND i <> 8 AND i <> 9 AND i <> 10 AND i <> 11');
+SELECT scan_kind('SELECT count(*) FROM columnar WHERE t LIKE ''%x%'' AND t LIKE ''%y%''');
+SELECT scan_kind('SELECT count(*) FROM columnar');
+RESET retldb.enable_skipping;
+DROP FUNCTION scan_kind;
+DROP TABLE columnar;
 DROP TABLE alone;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;

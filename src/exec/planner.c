@@ -59,8 +59,11 @@
 /* ... and no more of them for a table than this. */
 #define RETLDB_MAX_PARAMETERISED_PATHS	8
 
-/* Starting workers for a single scan costs so many times parallel_setup_cost more. */
-#define PARALLEL_SETUP_FACTOR			4
+/*
+ * The cost of what is done with vectors as a whole is worth so many times less time than
+ * that of what is done with a row, when it is compared with what workers take to start.
+ */
+#define RETLDB_VECTOR_COST_WORTH		4
 
 /* Width taken for a variable-length column nothing is known of. */
 #define RETLDB_UNKNOWN_WIDTH			32
@@ -191,17 +194,31 @@ ParallelWorkers(const RetlPathContext *context)
 /*
  * Until workers run, a few milliseconds pass, in which a columnar scan by itself may be
  * done.  parallel_setup_cost stands for what a heap scan does in less than that, and it is
- * the user's; of our scans, whose costs are worth less time, it takes more to make up for
- * it.  Not in plans of several tables, which wait for workers only once.
+ * the user's: so it counts twice.  It is made up for by what is done for each row, by
+ * aggregates say, but hardly by what is done for whole vectors, whose costs are worth less
+ * time.  Core's partial paths have to wait as long, and must not look better for it.  Not
+ * in plans of several tables, which wait for workers only once.
  */
 static void
-AddParallelSetup(const RetlPathContext *context, Path *path)
+AddPartialPath(const RetlPathContext *context, Path *path, const RetlScanWork *work)
 {
-	if (context->rel->reloptkind != RELOPT_BASEREL ||
-		bms_membership(context->root->all_baserels) != BMS_SINGLETON)
+	ListCell   *lc;
+	Cost		saved = RetlVectorCost(context, work) * (1.0 - 1.0 / RetlParallelDivisor(path));
+	bool		alone = context->rel->reloptkind == RELOPT_BASEREL &&
+		bms_membership(context->root->all_baserels) == BMS_SINGLETON;
+
+	if (alone)
+		path->total_cost += saved - saved / RETLDB_VECTOR_COST_WORTH;
+	add_partial_path(context->rel, path);
+	if (!alone)
 		return;
-	path->startup_cost += PARALLEL_SETUP_FACTOR * parallel_setup_cost;
-	path->total_cost += PARALLEL_SETUP_FACTOR * parallel_setup_cost;
+	foreach(lc, context->rel->partial_pathlist)
+	{
+		Path	   *partial = lfirst(lc);
+
+		partial->startup_cost += parallel_setup_cost;
+		partial->total_cost += parallel_setup_cost;
+	}
 }
 
 /* The plain path, and the partial one for parallel plans. */
@@ -226,8 +243,7 @@ AddPlainPaths(const RetlPathContext *context)
 		return;
 	path = MakePath(context, NULL, workers);
 	RetlCostScan(context, &path->path, &work);
-	AddParallelSetup(context, &path->path);
-	add_partial_path(rel, &path->path);
+	AddPartialPath(context, &path->path, &work);
 }
 
 /* The column of the table that an equivalence member is, or InvalidAttrNumber. */

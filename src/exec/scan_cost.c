@@ -144,7 +144,10 @@ AddConditionCosts(const RetlPathContext *context, const RetlClauseTest *tests, i
 			work->zoneTests++;
 		if (tests[i].exact && retldb_enable_vector_filter)
 		{
-			work->pushedCost += cpu_operator_cost * RETLDB_TEST_COST_SHARE *
+			Cost	   *sum = tests[i].costClass == RETL_CLASS_FUNCTION ?
+				&work->functionCost : &work->pushedCost;
+
+			*sum += cpu_operator_cost * RETLDB_TEST_COST_SHARE *
 				RetlTestClassCost(tests[i].costClass);
 			*pushed = lappend(*pushed, tests[i].rinfo);
 			continue;
@@ -192,6 +195,50 @@ RetlParallelDivisor(const Path *path)
 	return divisor;
 }
 
+/* Vectors that are expected to be read. */
+static double
+VectorsRead(const RetlPathContext *context, const RetlScanWork *work)
+{
+	double		vectors = ceil(context->size.groupRows / retldb_vector_rows);
+
+	return Min(vectors, vectors * work->readShare + 1);
+}
+
+/* Their rows. */
+static double
+RowsRead(const RetlPathContext *context, const RetlScanWork *work)
+{
+	return context->size.groupRows * VectorsRead(context, work) /
+		ceil(context->size.groupRows / retldb_vector_rows);
+}
+
+/*
+ * CPU cost of what is done with row groups and vectors as a whole: to turn to them, test
+ * zones, and compare values.
+ */
+Cost
+RetlVectorCost(const RetlPathContext *context, const RetlScanWork *work)
+{
+	double		columns = context->columnCount;
+	double		groups = context->size.groups;
+	double		vectors = ceil(context->size.groupRows / retldb_vector_rows);
+	double		groupsRead = Min(groups, groups * work->readShare + 1);
+	double		operations;
+
+	if (groups == 0 || vectors == 0)
+		return 0;
+	operations = groupsRead * (RETLDB_GROUP_OPEN_COST + columns * RETLDB_CHUNK_OPEN_COST) +
+		VectorsRead(context, work) * columns * RETLDB_VECTOR_OPEN_COST +
+		work->zoneTests * (groups * RETLDB_GROUP_TEST_COST +
+						   groupsRead * vectors / groups * RETLDB_VECTOR_TEST_COST);
+
+	/* where vectors are picked out, a unit is read for the sake of one of them */
+	if (work->readShare < 1.0)
+		operations += groupsRead * columns * RETLDB_UNIT_READ_COST;
+
+	return operations * cpu_operator_cost + work->pushedCost * RowsRead(context, work);
+}
+
 /*
  * CPU cost of the row groups: only what is not skipped is read, pushed conditions
  * cost little, and all that comes after them concerns only the rows that pass.
@@ -202,29 +249,12 @@ GroupsCost(const RetlPathContext *context, const RetlScanWork *work)
 	double		columns = context->columnCount;
 	double		rowShare = RETLDB_ROW_COST_SHARE +
 		RETLDB_COLUMNS_COST_SHARE * columns / (columns + RETLDB_COLUMNS_FOR_HALF);
-	double		groups = context->size.groups;
-	double		vectors = ceil(context->size.groupRows / retldb_vector_rows);
-	double		groupsRead = Min(groups, groups * work->readShare + 1);
-	double		vectorsRead = Min(vectors, vectors * work->readShare + 1);
-	double		rowsRead;
 	double		rowsPassed;
-	double		operations;
 
-	if (groups == 0 || vectors == 0)
+	if (context->size.groups == 0 || context->size.groupRows == 0)
 		return 0;
-	rowsRead = context->size.groupRows * vectorsRead / vectors;
-	rowsPassed = Min(rowsRead, context->size.groupRows * work->passShare);
-
-	operations = groupsRead * (RETLDB_GROUP_OPEN_COST + columns * RETLDB_CHUNK_OPEN_COST) +
-		vectorsRead * columns * RETLDB_VECTOR_OPEN_COST +
-		work->zoneTests * (groups * RETLDB_GROUP_TEST_COST +
-						   groupsRead * vectors / groups * RETLDB_VECTOR_TEST_COST);
-
-	/* where vectors are picked out, a unit is read for the sake of one of them */
-	if (work->readShare < 1.0)
-		operations += groupsRead * columns * RETLDB_UNIT_READ_COST;
-
-	return operations * cpu_operator_cost + work->pushedCost * rowsRead +
+	rowsPassed = Min(RowsRead(context, work), context->size.groupRows * work->passShare);
+	return RetlVectorCost(context, work) + work->functionCost * RowsRead(context, work) +
 		(cpu_tuple_cost * rowShare + work->qualCost.per_tuple) * rowsPassed;
 }
 

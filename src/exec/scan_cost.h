@@ -35,7 +35,9 @@ typedef struct RetlScanWork
 	double		readShare;		/* of the vectors that are not skipped */
 	int			zoneTests;		/* tests that may skip */
 	double		passShare;		/* of the rows that pass pushed conditions */
-	Cost		pushedCost;		/* of pushed conditions, for each row of vectors */
+	Cost		pushedCost;		/* of pushed conditions, for each row of vectors: of
+								 * comparisons, */
+	Cost		functionCost;	/* and of those that call functions */
 	QualCost	qualCost;		/* of the others, for each row that passes */
 	QualCost	rowQualCost;	/* of all, for each row of the row store */
 } RetlScanWork;
@@ -58,6 +60,9 @@ extern double RetlReadShare(const RetlPathContext *context, const RetlClauseTest
  */
 extern void RetlEstimateWork(const RetlPathContext *context, List *joinClauses,
 							 RetlScanWork *work);
+
+/* The part of a scan's CPU cost that is for row groups, vectors and comparisons on them. */
+extern Cost RetlVectorCost(const RetlPathContext *context, const RetlScanWork *work);
 
 /* Set rows and costs of a path, which knows its parameters and workers. */
 extern void RetlCostScan(const RetlPathContext *context, Path *path, const RetlScanWork *work);
