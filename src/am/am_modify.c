@@ -65,8 +65,8 @@ RowIsDead(ItemPointer tid, TM_FailureData *tmfd)
 
 /*
  * A row of the row store that compaction has moved looks as if it was updated: its
- * t_ctid leads to the new place.  That is lost when VACUUM FULL copies both places;
- * then it looks as if it was deleted, and commands whose snapshot is older must not
+ * t_ctid leads to the new place, and VACUUM FULL copies that.  Should it have been lost,
+ * the row would look as if it was deleted, and commands whose snapshot is older must not
  * pass over it.
  */
 static TM_Result
@@ -135,7 +135,7 @@ RowIsLeaving(RetlStubChange *change, const ItemPointerData *place,
 		return result;
 	if (leaving->deleted)
 		return TM_Deleted;
-	/* if its group was copied by VACUUM FULL, it has no links */
+	/* a row that nobody has touched was moved: never pass over it as deleted */
 	if (!RetlFindMovedGroupRow(change->rel, place, &change->tmfd->ctid))
 		RetlReportMoved(change->rel);
 	return TM_Updated;
@@ -164,7 +164,7 @@ FindTouchableGroup(RetlStubChange *change, ItemPointer place, RetlGroup *group, 
 		case TM_SelfModified:
 			return RowIsLeaving(change, place, leaving, TM_SelfModified);
 		default:
-			/* only a snapshot that VACUUM FULL does not wait for gets here then */
+			/* the anchor is gone, though a snapshot has led here */
 			if (!TransactionIdIsValid(leaving->xid))
 				RetlReportMoved(rel);
 	}
@@ -578,8 +578,8 @@ MoverInProgress(Buffer buffer, ItemPointer tid)
 }
 
 /*
- * Has the tuple at a place of a pinned page been moved before VACUUM FULL copied it?  The
- * copy has lost that the key has gone with the row, so that FOR KEY SHARE would pass.
+ * Has the tuple at a place of a pinned page been moved, and has lost where to?  VACUUM FULL
+ * leaves such a copy only of a row that nobody sees.  FOR KEY SHARE would pass there.
  */
 static bool
 IsCopyOfMovedRow(Relation rel, Buffer buffer, ItemPointer tid)
@@ -858,7 +858,7 @@ LookAtColumnarVersion(Relation rel, ItemPointer tid, Snapshot snapshot, Version 
 }
 
 /*
- * Rows that were moved before VACUUM FULL copied them have lost where they have gone.
+ * A row must not be passed over that was moved, should it have lost where to.
  * A row that has, or had, a stub is deleted: a group without living rows has no links
  * either, and VACUUM FULL copies a deleted row as a tuple.  The t_ctid of a group that
  * was deleted looks like an update.

@@ -16,6 +16,8 @@
  *	   command may leave there.  The new groups' anchors are frozen.
  *	3. Row groups that not everybody sees yet are copied one by one, and
  *	   their anchors get the old ones' inserters.
+ *	4. Rows that compaction has moved, and that were copied from both of their
+ *	   places, get links from the old to the new one (rewrite_links.c).
  *
  * CLUSTER puts the rows of 2 in the order of the index, or, if there are no row
  * groups and few rows, the tuples of 1; and, by a B-tree, those of each group of 3
@@ -39,8 +41,8 @@
 #include "am/rewrite_state.h"
 #include "base/settings.h"
 #include "visibility/anchor.h"
+#include "visibility/row_fetch.h"
 #include "visibility/row_store.h"
-#include "visibility/unseen_moves.h"
 
 /* ---------------------------------------------------------------------
  * Row groups of the new table
@@ -59,6 +61,7 @@ WriteGroup(RetlRewrite *rewrite, const HeapTupleHeaderData *inserter, uint64 wri
 	uint64		rowBase;
 	ItemPointerData anchor;
 	RetlGroup	group;
+	uint32	   *order = NULL;
 
 	if (rows == 0)
 		return;
@@ -66,9 +69,12 @@ WriteGroup(RetlRewrite *rewrite, const HeapTupleHeaderData *inserter, uint64 wri
 	anchor = RetlAnchorInsertAs(rewrite->new, groupId, inserter);
 	RetlDirectoryAddGroup(rewrite->new, groupId, rowBase, rows, &anchor, writerXid, &group);
 	if (rewrite->options.sortKeyCount > 0)
-		RetlGroupWriterSort(rewrite->writer, NULL);
+		RetlGroupWriterSort(rewrite->writer, &order);
 	RetlGroupWriterWrite(rewrite->writer, rewrite->new, &group, &rewrite->memory);
 	RetlGroupWriterReset(rewrite->writer);
+	RetlRewriteNoteGroup(rewrite, &group, order);
+	if (order != NULL)
+		pfree(order);
 }
 
 /*
@@ -99,7 +105,7 @@ RetlRewriteAddSettled(RetlRewrite *rewrite)
 {
 	if (rewrite->sort != NULL)
 	{
-		RetlRewriteSortRow(rewrite);
+		RetlRewriteSortRow(rewrite, 0);
 		return;
 	}
 	RetlGroupWriterAppend(rewrite->writer, rewrite->values, rewrite->isnull);
@@ -121,7 +127,7 @@ RetlRewriteCountRow(RetlRewrite *rewrite)
  */
 
 /*
- * RetlRewriteSortEnd: take a row that everybody sees, or one of an unsettled group.
+ * RetlRewriteSortEnd: take a row that everybody sees.
  */
 static void
 TakeSettledRow(RetlRewrite *rewrite, HeapTuple tuple)
@@ -130,11 +136,22 @@ TakeSettledRow(RetlRewrite *rewrite, HeapTuple tuple)
 	RetlRewriteAddSettled(rewrite);
 }
 
+/*
+ * Append the row in values and isnull, which has this number in an unsettled group.
+ */
+static void
+AppendRow(RetlRewrite *rewrite, uint32 row)
+{
+	RetlRewriteNoteRow(rewrite, row);
+	RetlGroupWriterAppend(rewrite->writer, rewrite->values, rewrite->isnull);
+}
+
+/* The same, as RetlRewriteSortEnd hands it over. */
 static void
 TakeGroupRow(RetlRewrite *rewrite, HeapTuple tuple)
 {
 	RetlRewriteDeformTuple(rewrite, tuple);
-	RetlGroupWriterAppend(rewrite->writer, rewrite->values, rewrite->isnull);
+	AppendRow(rewrite, (uint32) RetlTidGetRowNumber(&tuple->t_self));
 }
 
 /*
@@ -144,27 +161,33 @@ TakeGroupRow(RetlRewrite *rewrite, HeapTuple tuple)
 static void
 AddGroupRows(RetlRewrite *rewrite, RetlGroupReader *reader, const RetlGroup *group, bool settled)
 {
+	RetlHiddenRows *notLive = &rewrite->notLive;
 	uint32		vectorRows;
 
 	RetlGroupReaderOpen(reader, &group->entry);
 	if (settled)
 		RetlRewriteNoteWriter(rewrite, FullTransactionIdFromU64(group->entry.writerXid));
+	else
+		RetlRewriteBeginGroup(rewrite, group);
 	RetlGroupWriterSetCompacted(rewrite->writer, !settled && RetlGroupReaderIsCompacted(reader));
-	RetlHiddenRowsNotLive(&rewrite->notLive, rewrite->old, &group->entry, rewrite->oldestXmin);
+	if (rewrite->current != NULL)
+		notLive = &rewrite->current->notLive;
+	else
+		RetlHiddenRowsNotLive(notLive, rewrite->old, &group->entry, rewrite->oldestXmin);
 	vectorRows = RetlGroupReaderVectorRows(reader);
 	for (uint32 row = 0; row < RetlGroupReaderRowCount(reader); row++)
 	{
 		if (row % vectorRows == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (rewrite->notLive.count > 0 && RetlRowIsHidden(&rewrite->notLive, row))
+		if (notLive->count > 0 && RetlRowIsHidden(notLive, row))
 			continue;
 		RetlRewriteReadGroupRow(rewrite, reader, row);
 		if (rewrite->sort != NULL)
-			RetlRewriteSortRow(rewrite);
+			RetlRewriteSortRow(rewrite, row);
 		else if (settled)
 			RetlRewriteAddSettled(rewrite);
 		else
-			RetlGroupWriterAppend(rewrite->writer, rewrite->values, rewrite->isnull);
+			AppendRow(rewrite, row);
 		RetlRewriteCountRow(rewrite);
 	}
 }
@@ -253,6 +276,7 @@ KeepGroups(RetlRewrite *rewrite)
 		RetlRewriteSortEnd(rewrite, TakeGroupRow);
 		FreezeInserter(rewrite, &anchor);
 		WriteGroup(rewrite, &anchor, group->entry.writerXid);
+		RetlRewriteEndGroup(rewrite);
 	}
 	RetlGroupReaderFree(reader);
 }
@@ -280,6 +304,7 @@ CopyTuples(RetlRewrite *rewrite, TransactionId freezeLimit, MultiXactId multiCut
 	}
 	RetlRewriteKeepTouchedRows(rewrite);
 	end_heap_rewrite(rewrite->heap);
+	RetlRewriteRestoreKeysGone(rewrite);
 }
 
 /*
@@ -340,6 +365,7 @@ BeginRewrite(RetlRewrite *rewrite, Relation old, Relation new, Relation index,
 	rewrite->rowContext = AllocSetContextCreate(CurrentMemoryContext, "retldb rewrite rows",
 												ALLOCSET_DEFAULT_SIZES);
 	rewrite->fetched = palloc0(sizeof(RetlFetchedGroup) * Max(rewrite->directory->groupCount, 1));
+	rewrite->kept = palloc0(sizeof(RetlKeptGroup *) * Max(rewrite->directory->groupCount, 1));
 	RetlWriteOptionsFill(new, &rewrite->options);
 	if (index != NULL)
 		rewrite->options.sortKeyCount = 0;	/* the index's order is wanted now */
@@ -372,7 +398,6 @@ retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation 
 				 errmsg("cannot rewrite table \"%s\" while \"%s\" is set",
 						RelationGetRelationName(OldTable), "retldb.skip_damaged_groups"),
 				 errdetail("Rows of damaged row groups would be lost.")));
-	RetlRefuseUnseenMoves(OldTable);
 
 	BeginRewrite(rewrite, OldTable, NewTable, OldIndex, OldestXmin);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_SEQ_SCAN_HEAP);
@@ -380,9 +405,11 @@ retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation 
 								 RelationGetNumberOfBlocks(OldTable));
 
 	rewrite->moveRows = RetlRewriteRowStoreIsLarge(rewrite) || (OldIndex != NULL && HasGroups(rewrite));
+	RetlRewriteFindMoves(rewrite);
 	CopyTuples(rewrite, *xid_cutoff, *multi_cutoff);
 	CopySettledRows(rewrite);
 	KeepGroups(rewrite);
+	RetlRewriteWriteLinks(rewrite);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_HEAP_BLKS_SCANNED,
 								 RelationGetNumberOfBlocks(OldTable));
 

@@ -56,15 +56,14 @@ RetlRewriteSortBegin(RetlRewrite *rewrite)
 												maintenance_work_mem, NULL, TUPLESORT_NONE);
 }
 
-/*
- * Give the row in values and isnull to the sort.
- */
+/* See rewrite_state.h. */
 void
-RetlRewriteSortRow(RetlRewrite *rewrite)
+RetlRewriteSortRow(RetlRewrite *rewrite, uint32 row)
 {
 	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rewrite->old), rewrite->values,
 										rewrite->isnull);
 
+	RetlTidFromRowNumber(&tuple->t_self, row);
 	tuplesort_putheaptuple(rewrite->sort, tuple);
 	heap_freetuple(tuple);
 }

@@ -51,6 +51,22 @@ typedef struct RetlFetchedGroup
 	RetlHiddenRows notLive;		/* if it is settled */
 } RetlFetchedGroup;
 
+/* A tuple that was moved: its copy, and the row that it has become. */
+typedef struct RetlMovedTuple
+{
+	ItemPointerData copy;
+	uint64		rowNumber;		/* in the old table, at the end in the new one */
+} RetlMovedTuple;
+
+/* A group that not everybody sees, of which rows were moved, or to which. */
+typedef struct RetlKeptGroup
+{
+	RetlGroup	group;			/* its copy; without rows if there is none */
+	BlockNumber links;			/* where its rows were moved to, or RETLDB_NO_BLOCK */
+	RetlHiddenRows notLive;		/* rows that are copied as tuples, or not at all */
+	uint32	   *places;			/* of each of its rows in the copy, or RETLDB_NO_LINK */
+} RetlKeptGroup;
+
 typedef struct RetlRewrite
 {
 	Relation	old;
@@ -64,6 +80,7 @@ typedef struct RetlRewrite
 	RetlRun    *runs;			/* its row store */
 	int			runCount;
 	RewriteState heap;
+	bool		keysGone;		/* of a tuple that it has got (rewrite_tuples.c) */
 	bool		moveRows;		/* settled rows of the row store go to row groups */
 	Datum	   *values;
 	bool	   *isnull;
@@ -77,6 +94,14 @@ typedef struct RetlRewrite
 	MemoryContext context;		/* of the rewrite */
 	MemoryContext rowContext;
 	FullTransactionId newestXid;	/* of those that inserted the settled rows so far */
+
+	/* where moved rows have gone (rewrite_links.c) */
+	RetlMovedTuple *moved;
+	Size		movedCount;
+	Size		movedCapacity;
+	RetlKeptGroup **kept;		/* for each group of the directory, or NULL */
+	RetlKeptGroup *current;		/* that which is being copied, or NULL */
+	uint32	   *taken;			/* which rows of it the writer has, in this order */
 
 	double		rows;			/* copied */
 	double		dead;
@@ -116,6 +141,12 @@ extern void RetlRewriteCopyRowStore(RetlRewrite *rewrite, bool tuples);
 /* Copy a tuple with its transaction ids. */
 extern void RetlRewriteKeepTuple(RetlRewrite *rewrite, HeapTuple tuple);
 
+/*
+ * heap's rewrite module has written all tuples, and nothing was added yet: mend those
+ * whose keys have gone.
+ */
+extern void RetlRewriteRestoreKeysGone(RetlRewrite *rewrite);
+
 /* Copy touched rows of groups that are dead, but not for everybody. */
 extern void RetlRewriteKeepTouchedRows(RetlRewrite *rewrite);
 
@@ -126,13 +157,49 @@ extern bool RetlRewriteRowStoreIsLarge(RetlRewrite *rewrite);
 extern void RetlRewriteDeformTuple(RetlRewrite *rewrite, HeapTuple tuple);
 extern void RetlRewriteReadGroupRow(RetlRewrite *rewrite, RetlGroupReader *reader, uint32 row);
 
+/* ---- rewrite_links.c ---- */
+
+/* Look for groups that not everybody sees and of which rows were moved, or to which. */
+extern void RetlRewriteFindMoves(RetlRewrite *rewrite);
+
+/* Has a tuple that is to be copied been moved? */
+extern bool RetlRewriteIsMoved(HeapTuple tuple);
+
+/* Has it been moved, and deleted or updated where it is now, so that it is copied from there? */
+extern bool RetlRewriteIsCopiedWhereMoved(RetlRewrite *rewrite, HeapTuple tuple);
+
+/* Copy such a tuple, and note where it has gone. */
+extern void RetlRewriteMovedTuple(RetlRewrite *rewrite, HeapTuple tuple, HeapTuple copy);
+
+/*
+ * A group that not everybody sees is to be copied: begin to note which of its rows go
+ * where, if that may be asked for.  Then it is the current one.
+ */
+extern void RetlRewriteBeginGroup(RetlRewrite *rewrite, const RetlGroup *group);
+
+/* The writer is about to get this row of it. */
+extern void RetlRewriteNoteRow(RetlRewrite *rewrite, uint32 row);
+
+/* The rows that the writer has got were written, in this order (RetlGroupWriterSort). */
+extern void RetlRewriteNoteGroup(RetlRewrite *rewrite, const RetlGroup *group,
+								 const uint32 *order);
+
+/* The group was copied, if it had any row. */
+extern void RetlRewriteEndGroup(RetlRewrite *rewrite);
+
+/* Everything was copied: let the copies of moved rows lead to those of their new places. */
+extern void RetlRewriteWriteLinks(RetlRewrite *rewrite);
+
 /* ---- rewrite_order.c ---- */
 
 /* From now on rows, or tuples, are put in order if that can be done by sorting. */
 extern void RetlRewriteSortBegin(RetlRewrite *rewrite);
 
-/* Give the row in values and isnull to the sort. */
-extern void RetlRewriteSortRow(RetlRewrite *rewrite);
+/*
+ * Give the row in values and isnull to the sort, with its number in its group, which the
+ * tuple then has in t_self as a row number.
+ */
+extern void RetlRewriteSortRow(RetlRewrite *rewrite, uint32 row);
 
 /* Hand everything that was given to the sort over, in order. */
 extern void RetlRewriteSortEnd(RetlRewrite *rewrite, void (*take) (RetlRewrite *, HeapTuple));

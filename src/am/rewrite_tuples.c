@@ -13,9 +13,11 @@
 
 #include "access/heapam.h"
 #include "access/xact.h"
+#include "access/xloginsert.h"
 #include "commands/progress.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -150,6 +152,74 @@ RetlRewriteDeformTuple(RetlRewrite *rewrite, HeapTuple tuple)
 }
 
 /*
+ * Give the copy of a tuple to heap's rewrite module.  That does not copy that its xmax has
+ * taken the key away, without which heap would let FOR KEY SHARE pass.  What it leaves
+ * alone is the bit of stubs, of which the new table has none (RestoreOnPage).
+ */
+static void
+WriteTuple(RetlRewrite *rewrite, HeapTuple tuple, HeapTuple copy)
+{
+	HeapTupleHeader header = tuple->t_data;
+
+	if ((header->t_infomask2 & HEAP_KEYS_UPDATED) != 0 &&
+		(header->t_infomask & HEAP_XMAX_INVALID) == 0 &&
+		!HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
+	{
+		copy->t_data->t_infomask2 |= RETLDB_STUB_BIT;
+		rewrite->keysGone = true;
+	}
+	rewrite_heap_tuple(rewrite->heap, tuple, copy);
+}
+
+/*
+ * Let the tuples of a page that were marked so have lost their keys.
+ */
+static void
+RestoreOnPage(RetlRewrite *rewrite, BlockNumber block)
+{
+	Buffer		buffer = ReadBufferExtended(rewrite->new, MAIN_FORKNUM, block, RBM_NORMAL,
+											rewrite->strategy);
+	Page		page = BufferGetPage(buffer);
+	HeapTupleHeader headers[MaxHeapTuplesPerPage];
+	int			count = 0;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= PageGetMaxOffsetNumber(page); offset++)
+	{
+		ItemId		lp = PageGetItemId(page, offset);
+
+		if (ItemIdIsNormal(lp) &&
+			(((HeapTupleHeader) PageGetItem(page, lp))->t_infomask2 & RETLDB_STUB_BIT) != 0)
+			headers[count++] = (HeapTupleHeader) PageGetItem(page, lp);
+	}
+	if (count > 0)
+	{
+		START_CRIT_SECTION();
+		for (int i = 0; i < count; i++)
+			headers[i]->t_infomask2 = (headers[i]->t_infomask2 & ~RETLDB_STUB_BIT) |
+				HEAP_KEYS_UPDATED;
+		MarkBufferDirty(buffer);
+		if (RelationNeedsWAL(rewrite->new))
+			log_newpage_buffer(buffer, true);
+		END_CRIT_SECTION();
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+/* See rewrite_state.h. */
+void
+RetlRewriteRestoreKeysGone(RetlRewrite *rewrite)
+{
+	BlockNumber blocks = RelationGetNumberOfBlocks(rewrite->new);
+
+	for (BlockNumber block = 0; block < blocks && rewrite->keysGone; block++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		RestoreOnPage(rewrite, block);
+	}
+}
+
+/*
  * Copy a tuple with its transaction ids; also for RetlRewriteSortEnd.
  */
 void
@@ -164,7 +234,10 @@ RetlRewriteKeepTuple(RetlRewrite *rewrite, HeapTuple tuple)
 	}
 	RetlRewriteDeformTuple(rewrite, tuple);
 	copy = heap_form_tuple(RelationGetDescr(rewrite->new), rewrite->values, rewrite->isnull);
-	rewrite_heap_tuple(rewrite->heap, tuple, copy);
+	if (RetlRewriteIsMoved(tuple))
+		RetlRewriteMovedTuple(rewrite, tuple, copy);
+	else
+		WriteTuple(rewrite, tuple, copy);
 	heap_freetuple(copy);
 }
 
@@ -193,6 +266,8 @@ RetlRewriteCopyTuple(RetlRewrite *rewrite, HeapTuple tuple, RetlTupleFate fate, 
 			rewrite->recentlyDead--;
 		}
 	}
+	else if (RetlRewriteIsCopiedWhereMoved(rewrite, tuple))
+		rewrite->recentlyDead--;
 	else if (fate == RETL_TUPLE_KEEP || !rewrite->moveRows)
 	{
 		RetlRewriteKeepTuple(rewrite, tuple);
@@ -271,27 +346,27 @@ RetlRewriteReadGroupRow(RetlRewrite *rewrite, RetlGroupReader *reader, uint32 ro
  * becomes a tuple, with the group's inserter and the stub's deleter, in the place
  * of the stub in a chain of versions.
  *
- * If the stub is one that the row has brought along when it was moved, snapshots that
- * do not see the move may see the row as well, in its old place, whose copy is left out
- * (IsKeptElsewhere).  When it was moved everybody saw who had inserted it; so the one
- * tuple is there for all who do not see the deletion.
+ * If the row was moved there, snapshots that do not see the move may see it as well, in
+ * its old place, whose copy is left out (IsKeptElsewhere, rewrite_links.c).  When it was
+ * moved everybody saw who had inserted it; so the one tuple is there for all who do not
+ * see the deletion.
  */
 static void
 KeepTouchedRow(RetlRewrite *rewrite, HeapTupleHeader stub, ItemPointer tid,
-			   const HeapTupleHeaderData *anchor, bool shared)
+			   const HeapTupleHeaderData *anchor, bool moved)
 {
 	HeapTupleData old;
 	HeapTuple	copy = heap_form_tuple(RelationGetDescr(rewrite->new), rewrite->values,
 									   rewrite->isnull);
 
 	stub->t_infomask = (stub->t_infomask & ~HEAP_XMIN_FROZEN) |
-		(shared ? HEAP_XMIN_FROZEN : anchor->t_infomask & HEAP_XMIN_FROZEN);
+		(moved ? HEAP_XMIN_FROZEN : anchor->t_infomask & HEAP_XMIN_FROZEN);
 	HeapTupleHeaderSetXmin(stub, HeapTupleHeaderGetRawXmin(anchor));
 	old.t_data = stub;
 	old.t_len = RETLDB_STUB_LENGTH;
 	old.t_self = *tid;
 	old.t_tableOid = RelationGetRelid(rewrite->old);
-	rewrite_heap_tuple(rewrite->heap, &old, copy);
+	WriteTuple(rewrite, &old, copy);
 	heap_freetuple(copy);
 	rewrite->recentlyDead++;
 	RetlRewriteCountRow(rewrite);
@@ -355,7 +430,8 @@ KeepTouchedRows(RetlRewrite *rewrite, RetlGroupReader *reader, const RetlGroup *
 		if (IsKeptElsewhere(rewrite, group, &entries[i]))
 			continue;
 		RetlRewriteReadGroupRow(rewrite, reader, entries[i].row);
-		KeepTouchedRow(rewrite, &stub.header, &tuple.t_self, &anchor, entries[i].shared);
+		KeepTouchedRow(rewrite, &stub.header, &tuple.t_self, &anchor,
+					   RetlGroupReaderIsCompacted(reader));
 	}
 }
 

@@ -248,6 +248,25 @@ RetlAnchorLock(Relation rel, const RetlGroupEntry *entry, Buffer *buffer, HeapTu
 	return false;
 }
 
+/* See anchor.h.  Logged as by RetlAnchorInsertAs. */
+void
+RetlAnchorSetLinks(Relation rel, const RetlGroupEntry *entry, BlockNumber links)
+{
+	Buffer		buffer = ReadBuffer(rel, entry->anchorBlock);
+	HeapTupleData tuple;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	if (!RetlAnchorFind(rel, entry, buffer, &tuple))
+		elog(ERROR, "row group of table \"%s\" has gone", RelationGetRelationName(rel));
+	START_CRIT_SECTION();
+	ItemPointerSet(&tuple.t_data->t_ctid, links, FirstOffsetNumber);
+	MarkBufferDirty(buffer);
+	if (RelationNeedsWAL(rel))
+		log_newpage_buffer(buffer, true);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buffer);
+}
+
 /*
  * Is the group visible to the snapshot?  If not, is it dead for everybody?
  */

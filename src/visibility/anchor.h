@@ -31,6 +31,11 @@ RetlTupleIsMarked(HeapTupleHeader tuple)
 extern ItemPointerData RetlAnchorInsertAs(Relation rel, uint64 groupId,
 										  const HeapTupleHeaderData *inserter);
 
+/*
+ * The same table: the rows of the group were moved, its links begin at this block.
+ */
+extern void RetlAnchorSetLinks(Relation rel, const RetlGroupEntry *entry, BlockNumber links);
+
 /* Has a marked tuple the form and the checksum of an anchor? */
 extern bool RetlAnchorIsSound(HeapTuple tuple);
 

@@ -23,7 +23,6 @@
 #include "storage/predicate.h"
 #include "storage/procarray.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "base/errors.h"
 #include "storage/move_links.h"
@@ -231,37 +230,11 @@ RetlRowWasInserted(Relation rel, uint64 rowNumber, Snapshot snapshot)
 	return !XidInMVCCSnapshot(inserter, snapshot) || RetlGroupWasCompacted(rel, &group.entry);
 }
 
-/*
- * May the table have been written anew by something that the snapshot does not see, or by
- * the current transaction, which may have had its id before the snapshot was taken?  Such
- * a command gives it a new row in pg_class.
- */
-static bool
-MayBeRewritten(Relation rel, Snapshot snapshot)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(rel)));
-	bool		may = true;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		TransactionId writer = HeapTupleHeaderGetXmin(tuple->t_data);
-
-		may = TransactionIdIsCurrentTransactionId(writer) || XidInMVCCSnapshot(writer, snapshot);
-		ReleaseSysCache(tuple);
-	}
-	return may;
-}
-
-/*
- * See unseen_moves.h.  After VACUUM FULL nothing leads from the old places of moved rows,
- * which it has copied for the snapshot, to the new ones: whoever changed such a row would
- * go on seeing it in the old place.
- */
+/* See unseen_moves.h.  VACUUM FULL copies where such rows have gone (rewrite_links.c). */
 bool
 RetlGroupIsSeenElsewhere(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
 {
-	return IsMVCCSnapshot(snapshot) && HasMovedUnseen(rel, entry, snapshot) &&
-		!MayBeRewritten(rel, snapshot);
+	return IsMVCCSnapshot(snapshot) && HasMovedUnseen(rel, entry, snapshot);
 }
 
 /* See unseen_moves.h. */
@@ -275,30 +248,4 @@ RetlRowIsSeenElsewhere(Relation rel, const ItemPointerData *tid, Snapshot snapsh
 	return RetlFindRowGroup(rel, &place, &group, &row) &&
 		RetlGroupIsSeenElsewhere(rel, &group.entry, snapshot) &&
 		RetlRowIsVisible(rel, &group.entry, row, snapshot);
-}
-
-/*
- * See unseen_moves.h.  Of read committed, each command's snapshot sees what was moved
- * before.  That the table has a new row in pg_class is no reason to let this pass: the
- * transaction itself, or a GRANT, may have given it one.
- */
-void
-RetlRefuseUnseenMoves(Relation rel)
-{
-	RetlDirectory *directory;
-	Snapshot	snapshot;
-
-	if (!RetlRowsWereChanged || !IsolationUsesXactSnapshot())
-		return;
-	snapshot = GetTransactionSnapshot();
-	directory = RetlDirectoryRead(rel);
-	for (int i = 0; i < directory->groupCount; i++)
-	{
-		const RetlGroupEntry *entry = &directory->groups[i].entry;
-
-		if (entry->state == RETL_GROUP_COMPLETE &&
-			!RetlAnchorIsVisible(rel, entry, snapshot, NULL) &&
-			HasMovedUnseen(rel, entry, snapshot))
-			RetlReportMoved(rel);
-	}
 }

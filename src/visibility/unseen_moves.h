@@ -111,10 +111,4 @@ extern bool RetlRowIsSeenElsewhere(Relation rel, const ItemPointerData *tid, Sna
 /* A row has been moved by a transaction that we do not see, and cannot be found. */
 pg_noreturn extern void RetlReportMoved(Relation rel);
 
-/*
- * The table is to be written anew by the current transaction, which loses where rows have
- * gone: an error if it may have changed some where its snapshot does not see them.
- */
-extern void RetlRefuseUnseenMoves(Relation rel);
-
 #endif							/* RETLDB_UNSEEN_MOVES_H */
