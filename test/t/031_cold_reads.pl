@@ -27,8 +27,8 @@ CREATE TABLE groups_empty USING retldb AS SELECT * FROM groups LIMIT 0;
 VACUUM ANALYZE groups, rows;
 ));
 
-# answer(TABLE, QUERY): the first answer of a server that has just started
-sub answer
+# first_answer(TABLE, QUERY): the first answer of a server that has just started
+sub first_answer
 {
 	my ($table, $query) = @_;
 
@@ -51,7 +51,7 @@ for my $name (sort keys %queries)
 
 	for my $table ('groups', 'rows')
 	{
-		is(answer($table, $query), answer("${table}_heap", $query), "$name of $table");
+		is(first_answer($table, $query), first_answer("${table}_heap", $query), "$name of $table");
 	}
 }
 
@@ -78,7 +78,7 @@ MOVE 10000 IN c;
 ROLLBACK TO s;
 MOVE 30000 IN c;
 FETCH 1 IN c;
-COMMIT), answer('groups_heap', 'SELECT * FROM :table WHERE i = 90001') =~ s/^(\d+)\|(.*)\|(\d+)$/$1|$3|$2/r);
+COMMIT), first_answer('groups_heap', 'SELECT * FROM :table WHERE i = 90001') =~ s/^(\d+)\|(.*)\|(\d+)$/$1|$3|$2/r);
 quiet('scrolling', q(
 BEGIN;
 DECLARE c SCROLL CURSOR FOR SELECT i FROM rows;
@@ -96,31 +96,34 @@ MOVE 50000 IN c;
 SET LOCAL retldb.skip_damaged_groups = on;
 MOVE 99999 IN c;
 FETCH 1 IN c;
-COMMIT), answer('groups_heap', 'SELECT i, r, t FROM :table WHERE i = 150000'));
+COMMIT), first_answer('groups_heap', 'SELECT i, r, t FROM :table WHERE i = 150000'));
 quiet('rescans', 'SELECT sum(x) FROM (SELECT (SELECT i FROM rows WHERE i > n LIMIT 1) AS x FROM generate_series(1, 20) n) s', '270');
 
-# Read streams read several pages at once; older versions one by one.
+# Read streams read several pages at once; older versions one by one.  18 counts
+# calls, 17 pages: there, the kernel tells.  It does not know on 18, where I/O workers
+# read, and how often a backend is woken up is among what it counts.  With as few
+# buffers as above 18 lets a backend pin one page of a stream only.
 SKIP:
 {
-	my $calls = q((regexp_match(pg_read_file('/proc/self/io'), E'syscr: ([0-9]+)'))[1]::int);
+	my $version = $node->safe_psql('postgres', 'SHOW server_version_num');
 	my $pages = $node->safe_psql('postgres', q(SELECT sum(bytes)::int / 8192 FROM retldb.column_chunks('groups')));
+	my $calls = $version < 180000
+	  ? q((regexp_match(pg_read_file('/proc/self/io'), E'syscr: ([0-9]+)'))[1]::int)
+	  : q((SELECT sum(reads)::int FROM pg_stat_io WHERE backend_type = 'client backend'));
 	my $reads;
 
-	skip 'needs /proc/PID/io and PostgreSQL 17', 1
-	  if !-r '/proc/self/io' || $node->safe_psql('postgres', 'SHOW server_version_num') < 170000;
+	skip 'needs PostgreSQL 17, and /proc/PID/io there', 1
+	  if $version < 170000 || ($version < 180000 && !-r '/proc/self/io');
+	$node->append_conf('postgresql.conf', 'shared_buffers = 64MB');
 	$node->restart;
 	$reads = $node->safe_psql('postgres', qq(
 SET max_parallel_workers_per_gather = 0;
-DO \$\$
-DECLARE
-	reads int;
-BEGIN
-	PERFORM sum(hashtext(t)::bigint), sum(i), sum(r) FROM groups_empty;
-	reads := $calls;
-	PERFORM sum(hashtext(t)::bigint), sum(i), sum(r) FROM groups;
-	PERFORM set_config('test.reads', ($calls - reads)::text, false);
-END \$\$;
-SHOW test.reads));
+SELECT sum(hashtext(t)::bigint), sum(i), sum(r), $calls FROM groups_empty \\g /dev/null
+SELECT pg_stat_force_next_flush() \\g /dev/null
+SELECT $calls AS before \\gset
+SELECT sum(hashtext(t)::bigint), sum(i), sum(r) FROM groups \\g /dev/null
+SELECT pg_stat_force_next_flush() \\g /dev/null
+SELECT $calls - :before));
 	cmp_ok($reads, '<', $pages * 3 / 4, "$reads calls read $pages pages");
 }
 
