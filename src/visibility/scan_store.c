@@ -20,6 +20,7 @@
 #include "access/htup_details.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "encoding/filtering.h"
 #include "visibility/table_scan_state.h"
 
