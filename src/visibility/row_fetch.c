@@ -370,6 +370,33 @@ FindVisibleGroup(FetchTable *table, Relation rel, uint64 rowNumber, bool handedO
 }
 
 /*
+ * Is a row of a group, whose anchor the snapshot has just seen, there for it, if more than its
+ * stub must be looked at: for a serializable transaction, or for changes of our own where
+ * the row is now?  The group is a copy, for the directory may be read anew meanwhile.
+ */
+static RetlFetched
+FetchWithCare(Relation rel, ItemPointer tid, RetlGroup group, Snapshot snapshot,
+			  HeapTupleHeader anchor, bool *allDead)
+{
+	uint32		row = RetlTidGetRowNumber(tid) - group.entry.rowBase;
+
+	/*
+	 * As heap_fetch, and before the map is looked at: a change after that sees our lock.
+	 * It may have made the map since we read the directory.
+	 */
+	PredicateLockTID(rel, tid, snapshot, HeapTupleHeaderGetXmin(anchor));
+	if (group.entry.stubMapRoot == RETLDB_NO_BLOCK)
+		(void) RetlDirectoryReadStubMapRoot(rel, &group);
+	RetlCheckRewrittenGroup(rel, &group.entry, snapshot);
+	if (!RetlRowIsVisibleOrDead(rel, &group.entry, row, snapshot, allDead))
+		return RETL_FETCHED_NONE;
+	if (RetlOwnChangesMatterTo(anchor, snapshot) &&
+		!RetlGroupRowStays(rel, &group.entry, row, snapshot))
+		return RETL_FETCHED_NONE;
+	return IsWritten(&group) ? RETL_FETCHED_ROW : RETL_FETCHED_UNWRITTEN;
+}
+
+/*
  * Is a columnar row there for the snapshot?
  */
 RetlFetched
@@ -386,14 +413,11 @@ RetlFetchRow(Relation rel, ItemPointer tid, Snapshot snapshot, HeapTupleHeader a
 	Assert(RetlTidIsColumnar(tid));
 	if (group == NULL)
 		return RETL_FETCHED_NONE;
-	/* as heap_fetch, and before the map is looked at: a change after that sees our lock */
-	PredicateLockTID(rel, tid, snapshot, HeapTupleHeaderGetXmin(anchor));
-	RetlCheckRewrittenGroup(rel, &group->entry, snapshot);
+	if (unlikely(CheckForSerializableConflictOutNeeded(rel, snapshot)) ||
+		unlikely(RetlOwnChangesMatterTo(anchor, snapshot)))
+		return FetchWithCare(rel, tid, *group, snapshot, anchor, allDead);
 	if (!RetlRowIsVisibleOrDead(rel, &group->entry,
 								rowNumber - group->entry.rowBase, snapshot, allDead))
-		return RETL_FETCHED_NONE;
-	if (unlikely(RetlOwnChangesMatterTo(anchor, snapshot)) &&
-		!RetlGroupRowStays(rel, &group->entry, rowNumber - group->entry.rowBase, snapshot))
 		return RETL_FETCHED_NONE;
 	return IsWritten(group) ? RETL_FETCHED_ROW : RETL_FETCHED_UNWRITTEN;
 }
