@@ -313,54 +313,88 @@ Range64(__m256i numbers, __m256i low, __m256i span)
 	return (unsigned) _mm256_movemask_pd(_mm256_castsi256_pd(outside)) ^ 0xF;
 }
 
-/* Packed numbers that fit lanes of 32 bits. */
-AVX2 static void
-SelectNarrow(const uint8_t *src, unsigned width, uint32_t words, uint32_t low, uint32_t span,
-			 uint64_t flip, uint64_t *selected)
+/* Which of 8 numbers below 256 are in the set? */
+AVX2_INLINE uint64_t
+LookUp(__m256i numbers, __m256i set)
 {
-	const __m256i lows = _mm256_set1_epi32((int) low);
-	const __m256i spans = _mm256_set1_epi32((int) span);
-	NarrowPlan	plan = PlanNarrow(width);
+	__m256i		words = _mm256_permutevar8x32_epi32(set, _mm256_srli_epi32(numbers, 5));
+	__m256i		distances = _mm256_andnot_si256(numbers, _mm256_set1_epi32(31));
+
+	return (unsigned) _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_sllv_epi32(words, distances)));
+}
+
+/*
+ * Which numbers of a packed group pass?  Plan and operands are what the test wants: a
+ * NarrowPlan or a WidePlan, low and span of a range or a set.
+ */
+typedef uint64_t (*GroupTest) (const uint8_t *group, const void *plan, const __m256i *operands);
+
+/* GroupTest: a range, lanes of 32 bits. */
+AVX2_INLINE uint64_t
+NarrowInRange(const uint8_t *group, const void *plan, const __m256i *operands)
+{
+	return Range32(UnpackNarrow(group, plan), operands[0], operands[1]);
+}
+
+/* GroupTest: a range as Range64 wants it, lanes of 64 bits. */
+AVX2_INLINE uint64_t
+WideInRange(const uint8_t *group, const void *plan, const __m256i *operands)
+{
+	return Range64(UnpackWide(group, plan, 0), operands[0], operands[1]) |
+		Range64(UnpackWide(group, plan, 1), operands[0], operands[1]) << 4;
+}
+
+/* GroupTest: a set, lanes of 32 bits. */
+AVX2_INLINE uint64_t
+NarrowInSet(const uint8_t *group, const void *plan, const __m256i *operands)
+{
+	return LookUp(UnpackNarrow(group, plan), operands[0]);
+}
+
+/* Test packed numbers; a function of its own for each constant test. */
+AVX2_INLINE void
+SelectGroups(const uint8_t *src, unsigned width, uint32_t words, GroupTest test,
+			 const void *plan, const __m256i *operands, uint64_t flip, uint64_t *selected)
+{
 	uint32_t	word;
 
 	for (word = 0; word < words; word++)
 	{
-		uint64_t	inside = 0;
+		uint64_t	passing = 0;
 		unsigned	i;
 
 		if (selected[word] != 0)
 			for (i = 0; i < WORD_GROUPS; i++)
-				inside |= Range32(UnpackNarrow(src + i * width, &plan), lows, spans) << (8 * i);
-		selected[word] &= inside ^ flip;
+				passing |= test(src + i * width, plan, operands) << (8 * i);
+		selected[word] &= passing ^ flip;
 		src += WORD_GROUPS * width;
 	}
 }
 
-/* Packed numbers that fit lanes of 64 bits. */
+/* A range of packed numbers that fit lanes of 32 bits. */
+AVX2 static void
+SelectNarrow(const uint8_t *src, unsigned width, uint32_t words, uint32_t low, uint32_t span,
+			 uint64_t flip, uint64_t *selected)
+{
+	const __m256i operands[] = {_mm256_set1_epi32((int) low), _mm256_set1_epi32((int) span)};
+	const NarrowPlan plan = PlanNarrow(width);
+
+	SelectGroups(src, width, words, NarrowInRange, &plan, operands, flip, selected);
+}
+
+/* A range of packed numbers that fit lanes of 64 bits. */
 AVX2 static void
 SelectWide(const uint8_t *src, unsigned width, uint32_t words, uint64_t low, uint64_t span,
 		   uint64_t flip, uint64_t *selected)
 {
 	const uint64_t sign = UINT64_C(1) << 63;
-	const __m256i lows = _mm256_set1_epi64x((long long) (low - sign));
-	const __m256i spans = _mm256_set1_epi64x((long long) (span ^ sign));
-	WidePlan	plan = PlanWide(width);
-	uint32_t	word;
+	const __m256i operands[] = {
+		_mm256_set1_epi64x((long long) (low - sign)),
+		_mm256_set1_epi64x((long long) (span ^ sign))
+	};
+	const WidePlan plan = PlanWide(width);
 
-	for (word = 0; word < words; word++)
-	{
-		uint64_t	inside = 0;
-		unsigned	i;
-
-		if (selected[word] != 0)
-			for (i = 0; i < WORD_GROUPS; i++)
-			{
-				inside |= Range64(UnpackWide(src + i * width, &plan, 0), lows, spans) << (8 * i);
-				inside |= Range64(UnpackWide(src + i * width, &plan, 1), lows, spans) << (8 * i + 4);
-			}
-		selected[word] &= inside ^ flip;
-		src += WORD_GROUPS * width;
-	}
+	SelectGroups(src, width, words, WideInRange, &plan, operands, flip, selected);
 }
 
 /* See simd.h. */
@@ -376,36 +410,15 @@ RetlSimdSelectPacked(const uint8_t *src, unsigned width, uint32_t words, uint64_
 		SelectWide(src, width, words, low, span, flip, selected);
 }
 
-/* Which of 8 numbers below 256 are in the set? */
-AVX2_INLINE uint64_t
-LookUp(__m256i numbers, __m256i set)
-{
-	__m256i		words = _mm256_permutevar8x32_epi32(set, _mm256_srli_epi32(numbers, 5));
-	__m256i		distances = _mm256_andnot_si256(numbers, _mm256_set1_epi32(31));
-
-	return (unsigned) _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_sllv_epi32(words, distances)));
-}
-
 /* See simd.h. */
 AVX2 void
 RetlSimdLookUpPacked(const uint8_t *src, unsigned width, uint32_t words, const uint32_t *set,
 					 uint64_t *selected)
 {
 	const __m256i sets = _mm256_loadu_si256((const __m256i *) set);
-	NarrowPlan	plan = PlanNarrow(width);
-	uint32_t	word;
+	const NarrowPlan plan = PlanNarrow(width);
 
-	for (word = 0; word < words; word++)
-	{
-		uint64_t	inside = 0;
-		unsigned	i;
-
-		if (selected[word] != 0)
-			for (i = 0; i < WORD_GROUPS; i++)
-				inside |= LookUp(UnpackNarrow(src + i * width, &plan), sets) << (8 * i);
-		selected[word] &= inside;
-		src += WORD_GROUPS * width;
-	}
+	SelectGroups(src, width, words, NarrowInSet, &plan, &sets, 0, selected);
 }
 
 /* Numbers of 1 byte. */
