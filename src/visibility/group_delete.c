@@ -148,7 +148,7 @@ DeleteAnchor(Relation rel, const RetlGroupEntry *entry, CommandId cid)
 /*
  * Look for serializable transactions that have read one of the rows.  Whoever reads
  * one from now on finds the deletion, for he looks at the anchor after he has locked
- * the row (RetlCheckRewrittenGroup).
+ * the row (RetlCheckRewrittenRow).
  */
 static void
 CheckConflicts(Relation rel, const RetlGroupEntry *entry)

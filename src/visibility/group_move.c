@@ -225,6 +225,20 @@ RetlMoveTakeAway(Relation rel, RetlMove *move, TransactionId oldestXmin)
 
 /* See group_move.h. */
 bool
+RetlFindLeavingRow(Relation rel, const RetlGroupEntry *entry, uint32 row, ItemPointer place)
+{
+	BlockNumber links = RETLDB_NO_BLOCK;
+	uint64		rowNumber;
+
+	(void) RetlAnchorHasLeft(rel, entry, &links);
+	if (links == RETLDB_NO_BLOCK || !RetlLinksFind(rel, entry, links, row, &rowNumber))
+		return false;
+	RetlTidFromRowNumber(place, rowNumber);
+	return true;
+}
+
+/* See group_move.h. */
+bool
 RetlFindMovedGroupRow(Relation rel, const ItemPointerData *tid, ItemPointer place)
 {
 	ItemPointerData from = *tid;

@@ -51,6 +51,13 @@ extern void RetlMoveWriteLinks(Relation rel, RetlMove *move);
 extern bool RetlMoveTakeAway(Relation rel, RetlMove *move, TransactionId oldestXmin);
 
 /*
+ * Where a row of a group goes by what the anchor says, whether who has moved it has committed,
+ * rolled back, or is at it.  False if the anchor names no links, or none for the row.
+ */
+extern bool RetlFindLeavingRow(Relation rel, const RetlGroupEntry *entry, uint32 row,
+							   ItemPointer place);
+
+/*
  * Where a row of a group was moved by a transaction that has committed.  False if it
  * was not, or was dead, or the group is gone.
  */

@@ -387,7 +387,7 @@ FetchWithCare(Relation rel, ItemPointer tid, RetlGroup group, Snapshot snapshot,
 	PredicateLockTID(rel, tid, snapshot, HeapTupleHeaderGetXmin(anchor));
 	if (group.entry.stubMapRoot == RETLDB_NO_BLOCK)
 		(void) RetlDirectoryReadStubMapRoot(rel, &group);
-	RetlCheckRewrittenGroup(rel, &group.entry, snapshot);
+	RetlCheckRewrittenRow(rel, &group.entry, row, snapshot);
 	if (!RetlRowIsVisibleOrDead(rel, &group.entry, row, snapshot, allDead))
 		return RETL_FETCHED_NONE;
 	if (RetlOwnChangesMatterTo(anchor, snapshot) &&

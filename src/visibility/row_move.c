@@ -39,6 +39,7 @@
 #include "base/compat.h"
 #include "storage/page_alloc.h"
 #include "visibility/anchor.h"
+#include "visibility/group_move.h"
 #include "visibility/row_move.h"
 #include "visibility/row_store.h"
 
@@ -274,36 +275,6 @@ RetlTuplesTakeAway(Relation rel, RetlPageRows *rows, RetlLeavingKind kind,
 }
 
 /*
- * See row_move.h.  A transaction that changes the row where it is now does not
- * see whoever has read it here, nor does its change show here.
- */
-void
-RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapshot snapshot, bool byPlace)
-{
-	ItemPointerData tid = *place;
-	RetlGroup	group;
-	uint32		row;
-	RetlStubEntry stub;
-	Buffer		buffer;
-	HeapTupleData tuple;
-
-	if (!CheckForSerializableConflictOutNeeded(rel, snapshot))
-		return;
-	/* before we look at what has become of it: a change after that sees our lock */
-	if (byPlace)
-		PredicateLockTID(rel, &tid, snapshot, FrozenTransactionId);
-	if (!RetlFindRowGroup(rel, &tid, &group, &row))
-		return;
-	RetlCheckRewrittenGroup(rel, &group.entry, snapshot);
-	if (RetlStubMapLookup(rel, &group.entry, row, &stub) == RETL_ROW_HAS_STUB &&
-		RetlStubLock(rel, &stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
-	{
-		HeapCheckForSerializableConflictOut(true, rel, &tuple, buffer, snapshot);
-		UnlockReleaseBuffer(buffer);
-	}
-}
-
-/*
  * Look for a serializable conflict with whoever has deleted all rows of a group by its
  * anchor, whose page is locked, or is doing so, although the snapshot may not even see
  * that it was inserted.  If he was over when our snapshots were taken, there is none.
@@ -403,19 +374,82 @@ CheckUnseenGroups(Relation rel, Snapshot snapshot)
 }
 
 /*
- * See row_move.h.  The row may be moved on and on.  So the whole table is locked,
- * which whoever changes a row from now on finds; and then all changes are looked at
- * that might be of the row.  Once is enough for a transaction.
+ * Lock the whole table, which whoever changes a row from now on finds; and then look at
+ * all changes that might be of a row that was moved.  Once is enough for a transaction.
  */
-void
-RetlCheckRewrittenGroup(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
+static void
+CheckWholeTable(Relation rel, Snapshot snapshot)
 {
-	if (!CheckForSerializableConflictOutNeeded(rel, snapshot) ||
-		!AnchorIsMoved(rel, entry, snapshot) || checkedTable == RelationGetRelid(rel))
-		return;
 	PredicateLockRelation(rel, snapshot);
 	CheckUnseenGroups(rel, snapshot);
 	checkedTable = RelationGetRelid(rel);
+}
+
+/* See row_move.h. */
+void
+RetlCheckRewrittenGroup(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot)
+{
+	if (CheckForSerializableConflictOutNeeded(rel, snapshot) &&
+		AnchorIsMoved(rel, entry, snapshot) && checkedTable != RelationGetRelid(rel))
+		CheckWholeTable(rel, snapshot);
+}
+
+/*
+ * Look for serializable conflicts with whoever has changed a row in the place to which it
+ * was moved, or is being moved.  byPlace: the row alone was read, so it is locked there.
+ * False if the place is not there: whoever was to move the row has rolled back.
+ *
+ * A transaction that changes the row there does not see whoever has read it where it was,
+ * nor does its change show there.
+ */
+static bool
+CheckPlace(Relation rel, const ItemPointerData *place, Snapshot snapshot, bool byPlace)
+{
+	ItemPointerData tid = *place;
+	RetlGroup	group;
+	uint32		row;
+	RetlStubEntry stub;
+	Buffer		buffer;
+	HeapTupleData tuple;
+
+	/* before we look at what has become of it: a change after that sees our lock */
+	if (byPlace)
+		PredicateLockTID(rel, &tid, snapshot, FrozenTransactionId);
+	if (!RetlFindRowGroup(rel, &tid, &group, &row))
+		return false;
+	/* it is moved on when nobody has our snapshot any more */
+	RetlCheckRewrittenGroup(rel, &group.entry, snapshot);
+	if (RetlStubMapLookup(rel, &group.entry, row, &stub) == RETL_ROW_HAS_STUB &&
+		RetlStubLock(rel, &stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
+	{
+		HeapCheckForSerializableConflictOut(true, rel, &tuple, buffer, snapshot);
+		UnlockReleaseBuffer(buffer);
+	}
+	return true;
+}
+
+/* See row_move.h. */
+void
+RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapshot snapshot, bool byPlace)
+{
+	if (CheckForSerializableConflictOutNeeded(rel, snapshot))
+		(void) CheckPlace(rel, place, snapshot, byPlace);
+}
+
+/*
+ * See row_move.h.  The links are there before the anchor names them.  Whoever moves the row
+ * after we have looked at the anchor turns our lock of it into one of the table.  A row that
+ * has no link is dead where it was, or VACUUM FULL has copied its group.
+ */
+void
+RetlCheckRewrittenRow(Relation rel, const RetlGroupEntry *entry, uint32 row, Snapshot snapshot)
+{
+	ItemPointerData place;
+
+	if (CheckForSerializableConflictOutNeeded(rel, snapshot) &&
+		AnchorIsMoved(rel, entry, snapshot) && checkedTable != RelationGetRelid(rel) &&
+		!(RetlFindLeavingRow(rel, entry, row, &place) && CheckPlace(rel, &place, snapshot, true)))
+		CheckWholeTable(rel, snapshot);
 }
 
 /* See row_move.h. */

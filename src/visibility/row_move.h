@@ -104,12 +104,16 @@ extern void RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapsh
 							  bool byPlace);
 
 /*
- * A snapshot has found a row by its place in a group, and locked it: if the group
- * has been rewritten, or is being, look for serializable conflicts with those who
- * have changed rows where they are now, or will; if it is deleted as a whole, with
- * whoever does that.  No page is locked by the caller.
+ * A scan whose snapshot sees a group comes to it: if the group has been rewritten, or is
+ * being, look for serializable conflicts with those who have changed rows where they are now,
+ * or will; if it is deleted as a whole, with whoever does that.  No page is locked by the
+ * caller.
  */
 extern void RetlCheckRewrittenGroup(Relation rel, const RetlGroupEntry *entry, Snapshot snapshot);
+
+/* The same for a row of a group, which was found by its place and locked. */
+extern void RetlCheckRewrittenRow(Relation rel, const RetlGroupEntry *entry, uint32 row,
+								  Snapshot snapshot);
 
 /* A transaction has ended: what it has looked for is to be looked for again. */
 extern void RetlCheckRewrittenForget(void);

@@ -167,7 +167,7 @@ PlaceIsThere(RetlTableScan *scan, uint32 row)
 		return false;
 	RetlTidFromRowNumber(&tid, group->entry.rowBase + row);
 	PredicateLockTID(scan->rel, &tid, scan->snapshot, HeapTupleHeaderGetXmin(scan->anchor));
-	RetlCheckRewrittenGroup(scan->rel, &group->entry, scan->snapshot);
+	RetlCheckRewrittenRow(scan->rel, &group->entry, row, scan->snapshot);
 	return RetlDirectoryReadStubMapRoot(scan->rel, group) && RowIsSeen(scan, row);
 }
 
