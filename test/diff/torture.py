@@ -17,8 +17,8 @@ What may differ, and nothing else:
   is brought to its end first, by ending or cancelling what it waits for; and which of
   several errors it comes upon first;
 - DDL on an index that an open cursor of the session uses, for plans differ (55006);
-- a serialization failure of a transaction whose snapshot is older than a compaction, which
-  may have moved the row, and than VACUUM FULL, CLUSTER or ALTER TABLE (docs/limits.md);
+- a serialization failure on retldb alone of FOR KEY SHARE, with an older snapshot than VACUUM FULL or CLUSTER: heap
+  locks the copy of a row that was deleted since as if it was there;
 - a serialization failure on heap alone, of a transaction with an older snapshot, after updates that
   changed nothing (suppress_noop), 21000 on heap alone of an upsert that meets a row twice, and
   heap's alone when an upsert that waits for such a row is cancelled;
