@@ -24,6 +24,7 @@
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/predicate.h"
+#include "storage/predicate_internals.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/tuplesort.h"
@@ -593,6 +594,53 @@ RememberGroups(RetlCompaction *compaction, const RetlMove *move)
 }
 
 /*
+ * Is a block, of the row store or of TIDs, one from which rows were taken away?
+ */
+static bool
+IsLeft(const RetlCompactPlan *plan, BlockNumber block)
+{
+	for (int i = 0; i < plan->groupCount; i++)
+	{
+		const RetlGroupEntry *entry = &plan->groups[i]->entry;
+		ItemPointerData first;
+		ItemPointerData last;
+
+		RetlTidFromRowNumber(&first, entry->rowBase);
+		RetlTidFromRowNumber(&last, entry->rowBase + Max(entry->rowCount, 1) - 1);
+		if (block >= ItemPointerGetBlockNumber(&first) && block <= ItemPointerGetBlockNumber(&last))
+			return true;
+	}
+	for (int i = 0; i < plan->pageCount; i++)
+	{
+		if (plan->pages[i]->block == block)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Has a serializable transaction, which may have ended, read by its place a row that was
+ * taken away?  Who comes to one later finds the mark, for he looks after he has locked it.
+ */
+static bool
+RowsWereRead(Relation rel, const RetlCompactPlan *plan)
+{
+	PredicateLockData *locks = GetPredicateLockStatusData();
+
+	for (int i = 0; i < locks->nelements; i++)
+	{
+		const PREDICATELOCKTARGETTAG *tag = &locks->locktags[i];
+
+		if (GET_PREDICATELOCKTARGETTAG_DB(*tag) == MyDatabaseId &&
+			GET_PREDICATELOCKTARGETTAG_RELATION(*tag) == RelationGetRelid(rel) &&
+			GET_PREDICATELOCKTARGETTAG_TYPE(*tag) != PREDLOCKTAG_RELATION &&
+			IsLeft(plan, GET_PREDICATELOCKTARGETTAG_PAGE(*tag)))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Do what is planned; false if it was given up.  *written is how many groups were
  * written.
  */
@@ -619,9 +667,11 @@ CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan, uint64
 
 	/*
 	 * Whoever has read a row by its place has read what replaces it.  Those who
-	 * come later find the link (RetlCheckMovedRow).
+	 * come later find the link (RetlCheckMovedRow).  What others have locked in indexes and of
+	 * other rows stays as it is.
 	 */
-	TransferPredicateLocksToHeapRelation(rel);
+	if (RowsWereRead(rel, plan))
+		TransferPredicateLocksToHeapRelation(rel);
 	compaction->lastXid = GetCurrentTransactionId();
 	compaction->groupsMerged += plan->groupCount;
 	compaction->groupsWritten += plan->move.newCount;
