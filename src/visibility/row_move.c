@@ -439,7 +439,7 @@ RetlCheckMovedRow(Relation rel, const ItemPointerData *place, Snapshot snapshot,
 /*
  * See row_move.h.  The links are there before the anchor names them.  Whoever moves the row
  * after we have looked at the anchor turns our lock of it into one of the table.  A row that
- * has no link is dead where it was, or VACUUM FULL has copied its group.
+ * has no link was dead to compaction, but maybe not to us.
  */
 void
 RetlCheckRewrittenRow(Relation rel, const RetlGroupEntry *entry, uint32 row, Snapshot snapshot)
