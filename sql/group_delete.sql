@@ -202,7 +202,7 @@ DROP FUNCTION rows_now, delete_all, fails;
 -- who has to see rows: triggers, transition tables, foreign keys
 SELECT fill();
 CREATE TABLE seen (what text, n bigint);
-CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SET debug_discard_caches = 0 AS $$
 BEGIN
 	INSERT INTO seen VALUES (tg_when || ' ' || tg_level, CASE WHEN tg_level = 'ROW' THEN old.id END);
 	RETURN CASE WHEN tg_when = 'AFTER' THEN NULL WHEN old.id % 2 = 0 THEN old END;
