@@ -237,7 +237,37 @@ TouchRow(RetlStubChange *change, LockWaitPolicy policy)
 	}
 	change->stub = stub.stub;
 	change->number = stub.number;
+	change->place = place;
 	return TM_Ok;
+}
+
+/*
+ * Was the stub, which TouchRow has found, retired before we came to it?  Then the row is
+ * to be touched again, for what it says there counts for nothing; the map says so already,
+ * unless a crash, or an error, has kept compaction from telling it.  A row whose stub is
+ * gone is dead if the map, when it is asked again, still names that.
+ */
+static bool
+StubWasRetired(RetlStubChange *change, ItemPointer gone)
+{
+	RetlStubEntry entry = {.stub = change->stub};
+	RetlGroup	group;
+
+	if (*change->seen == RETL_STUB_STANDS ||
+		(*change->seen == RETL_STUB_GONE && ItemPointerIsValid(gone) &&
+		 ItemPointerEquals(gone, &change->stub)))
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	RetlTouchForgetStub(change->rel, RetlTidGetRowNumber(&change->row));
+	*gone = change->stub;
+	if (*change->seen == RETL_STUB_GONE)
+		return true;
+	ItemPointerSetInvalid(gone);
+	if (!RetlFindRowGroup(change->rel, &change->place, &group, &entry.row))
+		RetlReportMoved(change->rel);
+	if (RetlDirectoryReadStubMapRoot(change->rel, &group))
+		RetlStubMapSetRetired(change->rel, &group.entry, &entry, 1);
+	return true;
 }
 
 /*
@@ -382,8 +412,10 @@ TM_Result
 retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot,
 					Snapshot crosscheck, bool wait, TM_FailureData *tmfd, bool changingPart)
 {
+	RetlStubSeen seen;
+	ItemPointerData gone = {0};
 	RetlStubChange change = {.rel = rel, .cid = cid, .crosscheck = crosscheck, .wait = wait,
-	.tmfd = tmfd};
+	.tmfd = tmfd,.seen = &seen};
 	TM_Result	result;
 
 	change.row = *tid;
@@ -395,14 +427,17 @@ retldb_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snaps
 			return UnlessMoved(rel, result, tmfd);
 		change.row = tmfd->ctid;
 	}
-	result = TouchRow(&change, LockWaitBlock);
-	if (result == TM_Invisible)
-		ReportInvisible("delete");
-	if (result != TM_Ok)
-		return result;
-	if (HasReplicaIdentity(rel))
-		change.oldKey = ReplicaIdentity(rel, FormOldTuple(rel, &change.row, NULL), true);
-	result = RetlStubDelete(&change, changingPart);
+	do
+	{
+		result = TouchRow(&change, LockWaitBlock);
+		if (result == TM_Invisible)
+			ReportInvisible("delete");
+		if (result != TM_Ok)
+			return result;
+		if (HasReplicaIdentity(rel))
+			change.oldKey = ReplicaIdentity(rel, FormOldTuple(rel, &change.row, NULL), true);
+		result = RetlStubDelete(&change, changingPart);
+	} while (StubWasRetired(&change, &gone));
 	if (result == TM_Ok)
 		CheckConflictWhereMoved(rel, &change.row);
 	return result;
@@ -442,15 +477,20 @@ CompareVersions(RetlStubChange *change, HeapTuple new)
 static TM_Result
 UpdateColumnarRow(RetlStubChange *change, HeapTuple new, LockTupleMode *lockmode)
 {
-	TM_Result	result = TouchRow(change, LockWaitBlock);
+	ItemPointerData gone = {0};
+	TM_Result	result;
 
-	if (result == TM_Invisible)
-		ReportInvisible("update");
-	*lockmode = LockTupleExclusive;
-	if (result != TM_Ok)
-		return result;
-	*lockmode = CompareVersions(change, new);
-	result = RetlStubUpdate(change, new, *lockmode);
+	do
+	{
+		result = TouchRow(change, LockWaitBlock);
+		if (result == TM_Invisible)
+			ReportInvisible("update");
+		*lockmode = LockTupleExclusive;
+		if (result != TM_Ok)
+			return result;
+		*lockmode = CompareVersions(change, new);
+		result = RetlStubUpdate(change, new, *lockmode);
+	} while (StubWasRetired(change, &gone));
 	if (result == TM_Ok)
 		CheckConflictWhereMoved(change->rel, &change->row);
 	return result;
@@ -462,8 +502,9 @@ retldb_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, Comman
 					TM_FailureData *tmfd, LockTupleMode *lockmode,
 					RetlUpdateIndexes *update_indexes)
 {
+	RetlStubSeen seen;
 	RetlStubChange change = {.rel = rel, .cid = cid, .crosscheck = crosscheck, .wait = wait,
-	.tmfd = tmfd};
+	.tmfd = tmfd,.seen = &seen};
 	bool		shouldFree;
 	HeapTuple	tuple;
 	TM_Result	result;
@@ -533,13 +574,20 @@ StoreColumnarRow(Relation rel, ItemPointer tid, TupleTableSlot *slot)
 static TM_Result
 LockStub(const LockRequest *request, const ItemPointerData *tid)
 {
+	RetlStubSeen seen;
+	ItemPointerData gone = {0};
 	RetlStubChange change = {.rel = request->rel, .row = *tid, .cid = request->cid,
-	.crosscheck = InvalidSnapshot, .wait = true, .tmfd = request->tmfd};
-	TM_Result	result = TouchRow(&change, request->waitPolicy);
+	.crosscheck = InvalidSnapshot, .wait = true, .tmfd = request->tmfd,.seen = &seen};
+	TM_Result	result;
 
-	if (result == TM_Ok)
+	do
+	{
+		result = TouchRow(&change, request->waitPolicy);
+		if (result != TM_Ok)
+			return result;
 		result = RetlStubLockRow(&change, request->mode, request->waitPolicy,
 								 (request->flags & TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS) != 0);
+	} while (StubWasRetired(&change, &gone));
 	return result;
 }
 

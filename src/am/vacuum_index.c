@@ -39,6 +39,7 @@
 #include "visibility/anchor.h"
 #include "visibility/row_fetch.h"
 #include "visibility/stub.h"
+#include "visibility/stub_retire.h"
 
 /* Less than this share of the rows need not be cleaned from indexes yet. */
 #define BYPASS_SHARE		0.02
@@ -182,6 +183,7 @@ AddStandingGroup(GroupsVacuum *vacuum, RetlGroup *group)
 	uint32		gone = AddGoneRows(vacuum->rel, &vacuum->dead, group);
 	bool		deleted;
 
+	RetlStubsForgetRetired(vacuum->rel, &group->entry);
 	if (!RetlAnchorIsDying(vacuum->rel, &group->entry,
 						   GetOldestNonRemovableTransactionId(vacuum->rel), &deleted))
 		vacuum->liveRows += group->entry.rowCount - gone;

@@ -57,6 +57,7 @@ typedef struct RetlCompaction
 	MemoryContext context;		/* lives as long as the compaction */
 	bool		mayYield;		/* give up a step for those who wait */
 	bool		noClustering;	/* it does not get better */
+	uint64		nextRetired;	/* stubs of groups with lower ids were looked at for retiring */
 	bool		unfinished;		/* other tables' turn, unless "full" */
 
 	/* what was done */
@@ -88,6 +89,8 @@ typedef struct RetlCompactPlan
 	BlockNumber anchorBlock;	/* where anchors go, if they can */
 	bool		makeAnchorPage; /* it is a free page yet */
 	bool		relocating;		/* each of the groups stays one, in free pages */
+	RetlGroup  *retiring;		/* the group whose stubs are to be retired, and nothing else */
+	uint32		retireAge;		/* those that were left alone for so many transactions */
 	RetlMove	move;			/* what has become of the groups' rows */
 	BlockNumber nextBlock;		/* where to go on */
 } RetlCompactPlan;

@@ -13,6 +13,8 @@
  *	  as many groups that do not;
  *	- the last groups of a file with many free pages move to some of them.
  *
+ * Before that, stubs that nobody needs are retired.
+ *
  * Only rows and groups that everybody sees take part (row_move.h).
  *
  *-------------------------------------------------------------------------
@@ -33,6 +35,7 @@
 #include "rowgroup/write_options.h"
 #include "visibility/anchor.h"
 #include "visibility/row_store.h"
+#include "visibility/stub_retire.h"
 
 /* Groups that are rewritten together because they overlap. */
 #define MAX_CLUSTERED_GROUPS	8
@@ -62,6 +65,15 @@
 
 /* Groups that are brought to free pages together. */
 #define MAX_RELOCATED_GROUPS	8
+
+/*
+ * Stubs of a group are worth retiring if there are so many.  By itself that happens only
+ * to rows that were left alone for a while, in transactions: others will soon be locked
+ * again.
+ */
+#define MIN_RETIRED_FULL	100
+#define MIN_RETIRED			1000
+#define RETIRE_AGE			100000
 
 /* Not counted yet. */
 #define DEAD_ROWS_UNKNOWN	INT64CONST(-2)
@@ -770,6 +782,77 @@ AimAnchors(Relation rel, const RetlDirectory *directory, RetlCompactPlan *plan)
 	plan->makeAnchorPage = true;
 }
 
+/* ---------------------------------------------------------------------
+ * Stubs
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Does nobody come to a row but through the map of the group in which it is now?  Of
+ * rows that were moved, or copied by a step that was rolled back, two maps name one stub.
+ */
+static bool
+NothingWasMoved(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *plan)
+{
+	for (int i = 0; i < directory->groupCount; i++)
+	{
+		const RetlGroupEntry *entry = &directory->groups[i].entry;
+		bool		own;
+		HTSV_Result state;
+
+		CHECK_FOR_INTERRUPTS();
+		if (entry->state == RETL_GROUP_FREE)
+			continue;
+		state = RetlAnchorVacuumState(rel, entry, plan->oldestXmin, &own);
+		if (state != HEAPTUPLE_LIVE && state != HEAPTUPLE_INSERT_IN_PROGRESS)
+			return false;
+	}
+	return true;
+}
+
+/* qsort() callback. */
+static int
+CompareGroupIds(const void *one, const void *other)
+{
+	uint64		left = (*(RetlGroup *const *) one)->entry.groupId;
+	uint64		right = (*(RetlGroup *const *) other)->entry.groupId;
+
+	return left < right ? -1 : left > right;
+}
+
+/*
+ * Plan to retire the stubs of a group of which many are not needed any more.  Each group
+ * is looked at once, before others are written to which its stubs go.
+ */
+static bool
+PlanRetiring(RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
+			 RetlCompactPlan *plan)
+{
+	uint64		minStubs = compaction->full ? MIN_RETIRED_FULL : MIN_RETIRED;
+	RetlGroup **groups = palloc(sizeof(RetlGroup *) * Max(directory->groupCount, 1));
+	int			count = 0;
+
+	plan->retireAge = compaction->full ? 0 : RETIRE_AGE;
+	for (int i = 0; i < directory->groupCount; i++)
+		if (directory->groups[i].entry.stubMapRoot != RETLDB_NO_BLOCK &&
+			directory->groups[i].entry.groupId >= compaction->nextRetired)
+			groups[count++] = &directory->groups[i];
+	if (count > 0 && !NothingWasMoved(rel, directory, plan))
+		count = 0;
+	qsort(groups, count, sizeof(RetlGroup *), CompareGroupIds);
+	for (int i = 0; i < count && plan->retiring == NULL; i++)
+	{
+		if (IsCandidate(rel, groups[i], plan) &&
+			RetlStubsCountUnneeded(rel, &groups[i]->entry, plan->oldestXmin,
+								   plan->retireAge) >= minStubs)
+			plan->retiring = groups[i];
+		compaction->nextRetired = groups[i]->entry.groupId + 1;
+	}
+	if (plan->retiring == NULL)
+		compaction->nextRetired = PG_UINT64_MAX;
+	return plan->retiring != NULL;
+}
+
 /* See compact.h. */
 bool
 RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
@@ -794,6 +877,8 @@ RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *p
 		compaction->endGroupId = directory->header->nextGroupId;
 		compaction->endBlock = RelationGetNumberOfBlocks(rel);
 	}
+	if (PlanRetiring(compaction, rel, directory, plan))
+		return true;
 	CollectRows(compaction, rel, directory, plan);
 	return PlanMerge(compaction, rel, directory, plan) ||
 		PlanShrinking(compaction, rel, directory, plan) ||

@@ -34,6 +34,7 @@
 #include "compact/compact_stats.h"
 #include "rowgroup/group_reader.h"
 #include "visibility/anchor.h"
+#include "visibility/stub_retire.h"
 #include "visibility/touch.h"
 
 /* Rows between looks at whether somebody waits. */
@@ -686,6 +687,26 @@ CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan, uint64
 	return true;
 }
 
+/*
+ * Retire stubs, as it is planned; but for those on pages that somebody uses.
+ */
+static RetlStepResult
+RetireStubs(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
+{
+	uint64		retired;
+
+	if (RetlCompactMustYield(compaction, rel))
+		return RETL_STEP_YIELDED;
+	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_REMOVING);
+	retired = RetlStubsRetire(rel, &plan->retiring->entry, plan->oldestXmin, plan->retireAge);
+	RetlCountDeadTuples(rel, retired);
+	compaction->lastXid = GetCurrentTransactionId();
+	ereport(DEBUG1,
+			(errmsg_internal("table \"%s\": stubs of %llu rows were retired",
+							 RelationGetRelationName(rel), (unsigned long long) retired)));
+	return RETL_STEP_DONE;
+}
+
 /* See compact.h. */
 RetlStepResult
 RetlCompactStep(RetlCompaction *compaction, Relation rel)
@@ -699,9 +720,12 @@ RetlCompactStep(RetlCompaction *compaction, Relation rel)
 
 	if (RetlCompactMakePlan(compaction, rel, &plan))
 	{
-		uint64		written;
+		uint64		written = 0;
 
-		result = CarryOut(compaction, rel, &plan, &written) ? RETL_STEP_DONE : RETL_STEP_YIELDED;
+		if (plan.retiring != NULL)
+			result = RetireStubs(compaction, rel, &plan);
+		else
+			result = CarryOut(compaction, rel, &plan, &written) ? RETL_STEP_DONE : RETL_STEP_YIELDED;
 		if (result == RETL_STEP_YIELDED)
 		{
 			*compaction = before;

@@ -129,7 +129,8 @@ typedef struct RetlRun
 typedef enum RetlIncompatFlags
 {
 	RETL_INCOMPAT_SHARED_STUBS = 0x0001,	/* stub maps may have entries with RETL_STUB_SHARED */
-	RETL_INCOMPAT_BARE_RUNS = 0x0002	/* "bare" may not be empty: VACUUM must know of it */
+	RETL_INCOMPAT_BARE_RUNS = 0x0002,	/* "bare" may not be empty: VACUUM must know of it */
+	RETL_INCOMPAT_RETIRED_STUBS = 0x0004	/* there may be entries with RETL_STUB_RETIRED, and such stubs */
 } RetlIncompatFlags;
 
 #define RETLDB_BARE_RUNS	7
@@ -287,6 +288,12 @@ typedef enum RetlStubMapKind
  * pages tell.
  */
 #define RETL_STUB_SHARED			(UINT64_C(1) << 61)
+
+/*
+ * The row is untouched, as without an entry: its stub has been retired.  Block and line
+ * pointer say where that stands, until VACUUM has found it gone and made them 0.
+ */
+#define RETL_STUB_RETIRED			(UINT64_C(1) << 62)
 
 typedef struct RetlStubMapPage
 {

@@ -61,6 +61,14 @@ StaticAssertDecl(RETL_STUB_ROW_BITS <= 32, "the low half of an entry has the row
 StaticAssertDecl(MaxHeapTuplesPerPage < (1 << RETL_STUB_OFFSET_BITS),
 				 "line pointers fit stub map entries");
 
+/* How entries are changed. */
+typedef enum EntryChange
+{
+	SET_DEAD,
+	SET_RETIRED,
+	FORGET_RETIRED
+} EntryChange;
+
 static inline uint32
 SegmentOf(uint32 row)
 {
@@ -83,6 +91,7 @@ PackEntry(const RetlStubEntry *entry)
 {
 	if (entry->dead)
 		return entry->row | RETL_STUB_DEAD;
+	Assert(!entry->retired);
 	return entry->row | (entry->shared ? RETL_STUB_SHARED : 0) |
 		(uint64) ItemPointerGetBlockNumber(&entry->stub) << RETL_STUB_ROW_BITS |
 		(uint64) ItemPointerGetOffsetNumber(&entry->stub) << OFFSET_SHIFT;
@@ -97,6 +106,7 @@ UnpackEntry(uint64 packed, const RetlGroupEntry *group, RetlStubEntry *entry)
 	entry->row = packed & ROW_MASK;
 	entry->dead = (packed & RETL_STUB_DEAD) != 0;
 	entry->shared = (packed & RETL_STUB_SHARED) != 0;
+	entry->retired = (packed & RETL_STUB_RETIRED) != 0;
 	entry->number = group->rowBase + entry->row;
 	if (entry->dead)
 		ItemPointerSetInvalid(&entry->stub);
@@ -331,6 +341,17 @@ FindAllNumbers(Relation rel, const RetlGroupEntry *entry, RetlRun pages, RetlStu
 }
 
 /*
+ * What an entry says of its row.
+ */
+static inline RetlTouch
+TouchOf(const RetlStubEntry *entry)
+{
+	if (entry->retired)
+		return RETL_ROW_UNTOUCHED;
+	return entry->dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
+}
+
+/*
  * Look up a row.
  */
 RetlTouch
@@ -350,10 +371,10 @@ RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row, RetlStu
 		UnpackEntry(ContentOf(buffer)->u.entries[position], entry, stub);
 	numbers = NumberPages(ContentOf(buffer));
 	UnlockReleaseBuffer(buffer);
-	if (position < 0)
+	if (position < 0 || stub->retired)
 		return RETL_ROW_UNTOUCHED;
 	FindNumbers(rel, entry, numbers, stub, 1);
-	return stub->dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
+	return TouchOf(stub);
 }
 
 /*
@@ -395,7 +416,7 @@ FindEach(Relation rel, const RetlGroupEntry *entry, Buffer buffer, RetlStubEntry
 		if (position < 0)
 			continue;
 		UnpackEntry(leaf->u.entries[position], entry, &rows[i]);
-		touches[i] = rows[i].dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
+		touches[i] = TouchOf(&rows[i]);
 	}
 }
 
@@ -413,7 +434,7 @@ FindAll(const RetlStubMapPage *leaf, const RetlGroupEntry *entry, RetlStubEntry 
 		if (found < 0)
 			continue;
 		UnpackEntry(leaf->u.entries[i], entry, &rows[found]);
-		touches[found] = rows[found].dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
+		touches[found] = TouchOf(&rows[found]);
 	}
 }
 
@@ -456,10 +477,11 @@ RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry, RetlStubEntry *
 }
 
 /*
- * All entries of a group.
+ * The entries of a group: those of touched rows, or of retired stubs that may still be
+ * there.
  */
-RetlStubEntry *
-RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count)
+static RetlStubEntry *
+ReadEntries(Relation rel, const RetlGroupEntry *entry, bool retired, int *count)
 {
 	int			capacity = RETLDB_STUB_LEAF_CAPACITY;
 	RetlStubEntry *entries;
@@ -490,7 +512,8 @@ RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count)
 			shared |= to->shared;
 			if (to->row >= entry->rowCount)
 				RetlReportDamagedGroup(rel, entry->groupId, NULL, "its stub map has invalid rows");
-			if (SegmentOf(to->row) >= segment)
+			if (SegmentOf(to->row) >= segment && to->retired == retired &&
+				(!retired || ItemPointerGetOffsetNumberNoCheck(&to->stub) != 0))
 				(*count)++;
 		}
 		segment = leaf->firstSegment + leaf->segmentCount;
@@ -500,6 +523,24 @@ RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count)
 	if (shared)
 		FindAllNumbers(rel, entry, numbers, entries, *count);
 	return entries;
+}
+
+/*
+ * All entries of touched rows of a group.
+ */
+RetlStubEntry *
+RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count)
+{
+	return ReadEntries(rel, entry, false, count);
+}
+
+/*
+ * Those of retired stubs.
+ */
+RetlStubEntry *
+RetlStubMapReadRetired(Relation rel, const RetlGroupEntry *entry, int *count)
+{
+	return ReadEntries(rel, entry, true, count);
 }
 
 /* ---------------------------------------------------------------------
@@ -799,6 +840,16 @@ RetlStubMapRoom(Relation rel, const RetlGroupEntry *entry, uint32 row)
 }
 
 /*
+ * Note that an entry is to stand at a position of a leaf.
+ */
+static void
+WriteEntry(RetlPatch *patch, int page, int position, uint64 packed)
+{
+	RetlPatchWrite(patch, page, offsetof(RetlStubMapPage, u.entries) + sizeof(uint64) * position,
+				   &packed, sizeof(packed));
+}
+
+/*
  * Make sure that there is room for one more entry.
  */
 void
@@ -829,8 +880,34 @@ RetlStubMapReserve(Relation rel, RetlGroup *group, uint32 row)
 }
 
 /*
+ * Has a leaf an entry of a retired stub?
+ */
+static bool
+HasRetired(const RetlStubMapPage *leaf)
+{
+	uint64		all = 0;
+
+	for (int i = 0; i < leaf->count; i++)
+		all |= leaf->u.entries[i];
+	return (all & RETL_STUB_RETIRED) != 0;
+}
+
+/*
+ * Where the entry of a row is, whose stub has been retired; -1 if it has none.
+ */
+static int
+FindRetired(const RetlStubMapPage *leaf, uint32 row)
+{
+	int			position = FindEntry(leaf, row, 0);
+
+	Assert(position < 0 || (leaf->u.entries[position] & RETL_STUB_RETIRED) != 0);
+	return position;
+}
+
+/*
  * Add entries for rows of one leaf.  Only holders of the map's lock add entries,
- * so the room that the caller has found is still there.
+ * so the room that the caller has found is still there.  Those of retired stubs are
+ * written over.
  */
 void
 RetlStubMapAdd(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *entries, int count)
@@ -838,34 +915,73 @@ RetlStubMapAdd(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *e
 	Buffer		buffer = ReadLeaf(rel, entry, SegmentOf(entries[0].row), BUFFER_LOCK_EXCLUSIVE);
 	RetlStubMapPage *leaf = ContentOf(buffer);
 	uint64		packed[RETLDB_STUB_LEAF_CAPACITY];
-	uint16		newCount = leaf->count + count;
+	bool		retired = HasRetired(leaf);
+	uint16		added = 0;
+	uint16		newCount;
 	RetlPatch	patch;
 	int			page;
 
-	if (newCount > RETLDB_STUB_LEAF_CAPACITY)
+	if (leaf->count + count > RETLDB_STUB_LEAF_CAPACITY)
 		elog(ERROR, "no room in the stub map of table \"%s\"", RelationGetRelationName(rel));
-	for (int i = 0; i < count; i++)
-	{
-		Assert(SegmentOf(entries[i].row) - leaf->firstSegment < leaf->segmentCount);
-		Assert(FindEntry(leaf, entries[i].row, 0) < 0);
-		packed[i] = PackEntry(&entries[i]);
-	}
 	RetlPatchBegin(&patch, rel);
 	page = RetlPatchAddPage(&patch, buffer);
-	RetlPatchWrite(&patch, page, offsetof(RetlStubMapPage, count), &newCount, sizeof(newCount));
-	RetlPatchWrite(&patch, page, offsetof(RetlStubMapPage, u.entries) + sizeof(uint64) * leaf->count,
-				   packed, sizeof(uint64) * count);
+	for (int i = 0; i < count; i++)
+	{
+		uint64		packedEntry = PackEntry(&entries[i]);
+		int			position = retired ? FindRetired(leaf, entries[i].row) : -1;
+
+		Assert(SegmentOf(entries[i].row) - leaf->firstSegment < leaf->segmentCount);
+		Assert(retired || FindEntry(leaf, entries[i].row, 0) < 0);
+		if (position < 0)
+			packed[added++] = packedEntry;
+		else
+			WriteEntry(&patch, page, position, packedEntry);
+	}
+	newCount = leaf->count + added;
+	if (added > 0)
+	{
+		RetlPatchWrite(&patch, page, offsetof(RetlStubMapPage, count), &newCount, sizeof(newCount));
+		RetlPatchWrite(&patch, page,
+					   offsetof(RetlStubMapPage, u.entries) + sizeof(uint64) * leaf->count,
+					   packed, sizeof(uint64) * added);
+	}
 	RetlPatchFinish(&patch);
 	UnlockReleaseBuffer(buffer);
 }
 
 /*
- * Mark entries of one leaf as dead, of those rows that are among "entries" from
+ * What becomes of an entry: false if it stays.
+ */
+static bool
+ChangeEntry(EntryChange change, const RetlStubEntry *entry, uint64 old, uint64 *new)
+{
+	const uint64 place = ((BLOCK_MASK << RETL_STUB_ROW_BITS) | (OFFSET_MASK << OFFSET_SHIFT));
+	bool		same = (old & place) ==
+		((uint64) ItemPointerGetBlockNumberNoCheck(&entry->stub) << RETL_STUB_ROW_BITS |
+		 (uint64) ItemPointerGetOffsetNumberNoCheck(&entry->stub) << OFFSET_SHIFT);
+
+	switch (change)
+	{
+		case SET_DEAD:
+			*new = entry->row | RETL_STUB_DEAD;
+			return (old & RETL_STUB_RETIRED) == 0;
+		case SET_RETIRED:
+			*new = (old & (ROW_MASK | place)) | RETL_STUB_RETIRED;
+			return same && (old & (RETL_STUB_DEAD | RETL_STUB_RETIRED)) == 0;
+		case FORGET_RETIRED:
+			*new = entry->row | RETL_STUB_RETIRED;
+			return same && (old & RETL_STUB_RETIRED) != 0;
+	}
+	return false;
+}
+
+/*
+ * Change entries of one leaf, of those rows that are among "entries" from
  * *next on (which are ordered by row) and belong to it.
  */
 static void
-SetDeadInLeaf(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *entries,
-			  int count, int *next)
+ChangeInLeaf(Relation rel, const RetlGroupEntry *entry, EntryChange change,
+			 const RetlStubEntry *entries, int count, int *next)
 {
 	Buffer		buffer = ReadLeaf(rel, entry, SegmentOf(entries[*next].row), BUFFER_LOCK_EXCLUSIVE);
 	RetlStubMapPage *leaf = ContentOf(buffer);
@@ -877,16 +993,15 @@ SetDeadInLeaf(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *en
 	for (; *next < count; (*next)++)
 	{
 		uint32		row = entries[*next].row;
-		uint64		packed = row | RETL_STUB_DEAD;
+		uint64		packed;
 		int			position;
 
 		if (SegmentOf(row) - leaf->firstSegment >= leaf->segmentCount)
 			break;
 		position = FindEntry(leaf, row, 0);
-		if (position >= 0)
-			RetlPatchWrite(&patch, page,
-						   offsetof(RetlStubMapPage, u.entries) + sizeof(uint64) * position,
-						   &packed, sizeof(packed));
+		if (position >= 0 &&
+			ChangeEntry(change, &entries[*next], leaf->u.entries[position], &packed))
+			WriteEntry(&patch, page, position, packed);
 	}
 	RetlPatchFinish(&patch);
 	UnlockReleaseBuffer(buffer);
@@ -978,11 +1093,11 @@ CompareRows(const void *a, const void *b)
 }
 
 /*
- * Mark entries as dead.
+ * Change entries of a group.
  */
-void
-RetlStubMapSetDead(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *entries,
-				   int count)
+static void
+ChangeEntries(Relation rel, const RetlGroupEntry *entry, EntryChange change,
+			  const RetlStubEntry *entries, int count)
 {
 	RetlStubEntry *sorted;
 	int			next = 0;
@@ -993,8 +1108,39 @@ RetlStubMapSetDead(Relation rel, const RetlGroupEntry *entry, const RetlStubEntr
 	memcpy(sorted, entries, sizeof(RetlStubEntry) * count);
 	qsort(sorted, count, sizeof(RetlStubEntry), CompareRows);
 	while (next < count)
-		SetDeadInLeaf(rel, entry, sorted, count, &next);
+		ChangeInLeaf(rel, entry, change, sorted, count, &next);
 	pfree(sorted);
+}
+
+/*
+ * Mark entries as dead.
+ */
+void
+RetlStubMapSetDead(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *entries,
+				   int count)
+{
+	ChangeEntries(rel, entry, SET_DEAD, entries, count);
+}
+
+/*
+ * See stub_map.h.  Whoever has replaced the stub meanwhile has written over its place,
+ * where no other stub comes before the retired one is gone.
+ */
+void
+RetlStubMapSetRetired(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *entries,
+					  int count)
+{
+	ChangeEntries(rel, entry, SET_RETIRED, entries, count);
+}
+
+/*
+ * Forget places of retired stubs.
+ */
+void
+RetlStubMapForgetRetired(Relation rel, const RetlGroupEntry *entry,
+						 const RetlStubEntry *entries, int count)
+{
+	ChangeEntries(rel, entry, FORGET_RETIRED, entries, count);
 }
 
 /* ---------------------------------------------------------------------
@@ -1007,7 +1153,6 @@ typedef struct MapCheck
 {
 	bool	   *seen;			/* rows that have an entry */
 	bool	   *shared;			/* those whose stubs were made in another group */
-	bool	   *own;			/* those whose stubs were made in this one */
 	RetlRun		numbers;		/* where leaves with shared stubs say that numbers are */
 } MapCheck;
 
@@ -1029,10 +1174,12 @@ LeafProblem(const RetlStubMapPage *leaf, const RetlGroupEntry *entry, MapCheck *
 			continue;
 		}
 		UnpackEntry(leaf->u.entries[i], entry, &found);
-		if (leaf->u.entries[i] >> 62 != 0 || (found.shared && leaf->spareCount == 0) ||
+		if (leaf->u.entries[i] >> 63 != 0 || (found.shared && leaf->spareCount == 0) ||
 			(found.dead && leaf->u.entries[i] != (found.row | RETL_STUB_DEAD)) ||
-			(!found.dead && (ItemPointerGetBlockNumberNoCheck(&found.stub) == RETLDB_HEADER_BLOCK ||
-							 ItemPointerGetOffsetNumberNoCheck(&found.stub) == 0)))
+			(found.retired && found.shared) ||
+			(!found.dead && leaf->u.entries[i] != (found.row | RETL_STUB_RETIRED) &&
+			 (ItemPointerGetBlockNumberNoCheck(&found.stub) == RETLDB_HEADER_BLOCK ||
+			  ItemPointerGetOffsetNumberNoCheck(&found.stub) == 0)))
 			return psprintf("stub map has an invalid entry for row %u", found.row);
 		if (found.row >= entry->rowCount ||
 			SegmentOf(found.row) - leaf->firstSegment >= leaf->segmentCount)
@@ -1041,7 +1188,6 @@ LeafProblem(const RetlStubMapPage *leaf, const RetlGroupEntry *entry, MapCheck *
 			return psprintf("stub map has two entries for row %u", found.row);
 		check->seen[found.row] = true;
 		check->shared[found.row] = found.shared;
-		check->own[found.row] = !found.shared && !found.dead;
 		if (found.shared && check->numbers.length > 0 &&
 			(check->numbers.start != leaf->spareBlock || check->numbers.length != leaf->spareCount))
 			return "stub map names two places of stub numbers";
@@ -1060,8 +1206,8 @@ RetlStubMapProblem(Relation rel, const RetlGroupEntry *entry)
 {
 	RetlStubMapPage *copy = palloc(sizeof(RetlStubMapPage));
 	Size		rows = Max(entry->rowCount, 1);
-	bool	   *marks = palloc0(sizeof(bool) * rows * 3);
-	MapCheck	check = {.seen = marks, .shared = marks + rows, .own = marks + 2 * rows};
+	bool	   *marks = palloc0(sizeof(bool) * rows * 2);
+	MapCheck	check = {.seen = marks, .shared = marks + rows};
 	uint32		segment = 0;
 	char	   *problem = NULL;
 
@@ -1078,7 +1224,7 @@ RetlStubMapProblem(Relation rel, const RetlGroupEntry *entry)
 		segment = copy->firstSegment + copy->segmentCount;
 	}
 	if (problem == NULL && check.numbers.length > 0)
-		problem = RetlStubNumbersProblem(rel, entry, check.numbers, check.shared, check.own);
+		problem = RetlStubNumbersProblem(rel, entry, check.numbers, check.shared);
 	pfree(copy);
 	pfree(marks);
 	return problem;

@@ -5,11 +5,12 @@
  *
  * A row that was ever locked, updated or deleted has an entry for good: it
  * names the stub, a heap tuple that tells what has become of the row, or says
- * that the row is dead for everybody.  Entries are not transactional and never
- * go away while the group is there.
+ * that the row is dead for everybody, or that its stub has been retired
+ * (visibility/stub_retire.h) and it is untouched again.  Entries are not
+ * transactional and never go away while the group is there.
  *
  * Whoever adds entries holds the map's lock and has found, after taking it, that
- * the rows have none.  Readers need no lock.
+ * the rows are untouched.  Readers need no lock.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,6 +37,7 @@ typedef struct RetlStubEntry
 	uint32		row;			/* within the group */
 	bool		dead;
 	bool		shared;			/* the stub was made when the row was in another group */
+	bool		retired;		/* the row is untouched */
 	ItemPointerData stub;		/* invalid if dead */
 	uint64		number;			/* row number that the stub carries */
 } RetlStubEntry;
@@ -55,8 +57,11 @@ extern int	RetlStubMapLookupRows(Relation rel, const RetlGroupEntry *entry,
 /* Forget what this backend knows of maps; before a file begins anew. */
 extern void RetlStubMapForget(void);
 
-/* All entries of a group, palloc'd, in no order. */
+/* All entries of touched rows of a group, palloc'd, in no order. */
 extern RetlStubEntry *RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count);
+
+/* Those whose stubs have been retired and may still stand where they say. */
+extern RetlStubEntry *RetlStubMapReadRetired(Relation rel, const RetlGroupEntry *entry, int *count);
 
 /* The lock of a group's map; held for page changes only. */
 extern void RetlStubMapLock(Relation rel, const RetlGroupEntry *entry);
@@ -92,6 +97,17 @@ extern void RetlStubMapInherit(Relation rel, RetlGroup *group, RetlStubEntry *en
  */
 extern void RetlStubMapSetDead(Relation rel, const RetlGroupEntry *entry,
 							   const RetlStubEntry *entries, int count);
+
+/*
+ * Say of rows whose stubs have been retired that they are untouched, where entries
+ * still name the same places.  RETL_INCOMPAT_RETIRED_STUBS is set already.
+ */
+extern void RetlStubMapSetRetired(Relation rel, const RetlGroupEntry *entry,
+								  const RetlStubEntry *entries, int count);
+
+/* Forget where retired stubs stood, which are gone (VACUUM). */
+extern void RetlStubMapForgetRetired(Relation rel, const RetlGroupEntry *entry,
+									 const RetlStubEntry *entries, int count);
 
 /* What is wrong with the map of a group, or NULL (palloc'd). */
 extern char *RetlStubMapProblem(Relation rel, const RetlGroupEntry *entry);

@@ -191,8 +191,7 @@ CompareNumbers(const void *one, const void *other)
  * group, so it carries a number that was given out before those of the group.
  */
 static char *
-NumbersProblem(const RetlGroupEntry *entry, const RetlStubNumber *numbers, uint32 count,
-			   const bool *own)
+NumbersProblem(const RetlGroupEntry *entry, const RetlStubNumber *numbers, uint32 count)
 {
 	for (uint32 i = 0; i < count; i++)
 	{
@@ -200,20 +199,21 @@ NumbersProblem(const RetlGroupEntry *entry, const RetlStubNumber *numbers, uint3
 			return psprintf("stub numbers have row %u in the wrong place", numbers[i].row);
 		if (numbers[i].number >= entry->rowBase)
 			return psprintf("stub number of row %u is out of range", numbers[i].row);
-		if (own[numbers[i].row])
-			return psprintf("stub numbers have row %u, whose stub is its own", numbers[i].row);
 	}
 	return NULL;
 }
 
-/* See stub_numbers.h.  Rows that are dead for everybody keep their numbers. */
+/*
+ * See stub_numbers.h.  Rows that are dead for everybody keep their numbers, as do those
+ * whose stubs were retired, even if they have got others.
+ */
 char *
 RetlStubNumbersProblem(Relation rel, const RetlGroupEntry *entry, RetlRun pages,
-					   const bool *shared, const bool *own)
+					   const bool *shared)
 {
 	uint32		count;
 	RetlStubNumber *numbers = RetlStubNumbersRead(rel, entry, pages, &count);
-	char	   *problem = NumbersProblem(entry, numbers, count, own);
+	char	   *problem = NumbersProblem(entry, numbers, count);
 	uint32		next = 0;
 
 	for (uint32 row = 0; row < entry->rowCount && problem == NULL; row++)

@@ -44,9 +44,9 @@ extern uint64 RetlStubNumberAmong(Relation rel, const RetlGroupEntry *entry,
 
 /*
  * What is wrong with them, or NULL, where shared[row] says which rows of the group have
- * shared stubs, and own[row] which have stubs of their own (verification).
+ * shared stubs (verification).
  */
 extern char *RetlStubNumbersProblem(Relation rel, const RetlGroupEntry *entry, RetlRun pages,
-									const bool *shared, const bool *own);
+									const bool *shared);
 
 #endif							/* RETLDB_STUB_NUMBERS_H */

@@ -29,6 +29,10 @@
 #include "storage/column_page.h"
 #include "storage/table_header.h"
 
+/* Features of the format that this library knows. */
+#define KNOWN_FEATURES	\
+	(RETL_INCOMPAT_SHARED_STUBS | RETL_INCOMPAT_BARE_RUNS | RETL_INCOMPAT_RETIRED_STUBS)
+
 /*
  * Fingerprint of names and types of the columns.  It only informs: ALTER TABLE
  * does not rewrite the header.
@@ -148,7 +152,7 @@ RetlHeaderProblem(const RetlFileHeader *header, bool *unsupported)
 	*unsupported = true;
 	if (header->formatVersion != RETLDB_FORMAT_VERSION)
 		return "an unsupported format version";
-	if ((header->incompatFlags & ~(uint32) (RETL_INCOMPAT_SHARED_STUBS | RETL_INCOMPAT_BARE_RUNS)) != 0)
+	if ((header->incompatFlags & ~(uint32) KNOWN_FEATURES) != 0)
 		return "unsupported incompatible features";
 	if (header->directoryLevels != 1)
 		return "an unsupported directory depth";

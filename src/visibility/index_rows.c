@@ -74,11 +74,12 @@ TouchedRowState(const RetlIndexRows *rows, Relation rel, const RetlStubEntry *st
 	Buffer		buffer;
 	HeapTupleData tuple;
 	HTSV_Result state;
+	RetlStubSeen seen = stub->dead ? RETL_STUB_GONE :
+		RetlStubLook(rel, stub, BUFFER_LOCK_SHARE, &buffer, &tuple);
 
 	*xid = InvalidTransactionId;
-	if (stub->dead ||
-		!RetlStubLock(rel, stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
-		return HEAPTUPLE_DEAD;
+	if (seen != RETL_STUB_STANDS)
+		return seen == RETL_STUB_GONE ? HEAPTUPLE_DEAD : HEAPTUPLE_LIVE;
 	state = HeapTupleSatisfiesVacuum(&tuple, rows->oldestXmin, buffer);
 	if (state == HEAPTUPLE_DELETE_IN_PROGRESS)
 		*xid = HeapTupleHeaderGetUpdateXid(tuple.t_data);

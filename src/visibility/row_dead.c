@@ -66,9 +66,11 @@ StubIsDead(Relation rel, const RetlStubEntry *stub, Snapshot nonVacuumable,
 	Buffer		buffer;
 	HeapTupleData tuple;
 	bool		dead;
+	RetlStubSeen seen = RetlStubLook(rel, stub, BUFFER_LOCK_SHARE, &buffer, &tuple);
 
-	if (!RetlStubLock(rel, stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
-		return true;
+	/* a row whose stub has been retired was alive then */
+	if (seen != RETL_STUB_STANDS)
+		return seen == RETL_STUB_GONE;
 	dead = TupleIsDead(&tuple, buffer, nonVacuumable, horizon);
 	UnlockReleaseBuffer(buffer);
 	return dead;

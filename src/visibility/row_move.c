@@ -12,7 +12,7 @@
  * nearly always lost all its tuples, so that an image of it is not more than
  * a record for each tuple would be.
  *
- * t_ctid then leads to a row of a row group, so to a block that the file does not
+ * t_ctid of a row then leads to a row of a row group, so to a block that the file does not
  * have.  heap's own functions follow it in one case only: heap_lock_tuple, when it
  * has waited for a transaction that it found there.  Those who call it therefore
  * look first, and keep the page pinned (am_modify.c); and rows are taken away only
@@ -178,8 +178,8 @@ SetXmax(HeapTuple tuple, TransactionId xid, CommandId cid, const ItemPointerData
  * them.  Returns how many.
  */
 static int
-FindSettled(Relation rel, Buffer buffer, RetlPageRows *rows, TransactionId oldestXmin,
-			HeapTuple tuples)
+FindSettled(Relation rel, Buffer buffer, RetlPageRows *rows, RetlLeavingKind kind,
+			TransactionId oldestXmin, HeapTuple tuples)
 {
 	int			taken = 0;
 
@@ -187,8 +187,10 @@ FindSettled(Relation rel, Buffer buffer, RetlPageRows *rows, TransactionId oldes
 	{
 		RetlLeavingTuple *row = &rows->rows[i];
 
-		row->taken = RetlPageGetTuple(rel, buffer, row->offset, &tuples[i]) &&
-			RetlTupleIsSettled(&tuples[i], oldestXmin, buffer);
+		row->taken = kind == RETL_LEAVING_STUBS ?
+			RetlStubFind(rel, buffer, row->offset, row->number, &tuples[i]) != RETL_STUB_GONE :
+			RetlPageGetTuple(rel, buffer, row->offset, &tuples[i]);
+		row->taken = row->taken && RetlTupleIsSettled(&tuples[i], oldestXmin, buffer);
 		row->external = row->taken && HeapTupleHasExternal(&tuples[i]);
 		if (row->taken)
 			taken++;
@@ -220,6 +222,8 @@ MarkTaken(Relation rel, Buffer buffer, Buffer vmBuffer, RetlPageRows *rows, Heap
 			continue;
 		if (kind == RETL_LEAVING_ROWS)
 			RetlTidFromRowNumber(&next, firstRowNumber + rows->rows[i].newRow);
+		else if (kind == RETL_LEAVING_STUBS)
+			RetlStubSetRetired(&tuples[i]);
 		else if (rows->rows[i].links != RETLDB_NO_BLOCK)
 			ItemPointerSet(&next, rows->rows[i].links, FirstOffsetNumber);
 		SetXmax(&tuples[i], xid, cid, &next);
@@ -262,7 +266,7 @@ RetlTuplesTakeAway(Relation rel, RetlPageRows *rows, RetlLeavingKind kind,
 		pfree(tuples);
 		return 0;
 	}
-	taken = FindSettled(rel, buffer, rows, oldestXmin, tuples);
+	taken = FindSettled(rel, buffer, rows, kind, oldestXmin, tuples);
 	if (taken > 0)
 		MarkTaken(rel, buffer, vmBuffer, rows, tuples, kind, firstRowNumber);
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);

@@ -30,7 +30,8 @@
 typedef enum RetlLeavingKind
 {
 	RETL_LEAVING_ROWS,			/* rows of the row store */
-	RETL_LEAVING_ANCHORS
+	RETL_LEAVING_ANCHORS,
+	RETL_LEAVING_STUBS			/* that are retired */
 } RetlLeavingKind;
 
 /* A tuple that is to be taken away, or was. */
@@ -41,6 +42,7 @@ typedef struct RetlLeavingTuple
 	bool		external;		/* it has values out of line */
 	uint32		newRow;			/* of a row: its place in the new row group */
 	BlockNumber links;			/* of an anchor: of its group, or RETLDB_NO_BLOCK */
+	uint64		number;			/* of a stub: the row number that it carries */
 } RetlLeavingTuple;
 
 /* Heap tuples of one page. */
@@ -74,7 +76,7 @@ extern bool RetlAnchorIsSettled(Relation rel, const RetlGroupEntry *entry,
 
 /*
  * Take away tuples of one page in the current transaction: those that are settled
- * still, and rows only if nobody uses the page.  Rows have gone to row number
+ * still, and rows and stubs only if nobody uses the page.  Rows have gone to row number
  * firstRowNumber + newRow.  Sets "taken" of each, and "external" of those that were;
  * returns how many were taken.  Values out of line of rows are deleted.
  */

@@ -10,7 +10,7 @@
  * the anchor's matter, and it stays whatever becomes of the transaction that made
  * it.  What its xmax says is done and read by heap code.
  *
- * How they are made: touch.c.
+ * How they are made: touch.c.  How those that nobody needs any more go: stub_retire.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -52,6 +52,15 @@ RetlStubPayload(uint64 rowNumber)
 	return rowNumber | check << RETL_STUB_ROW_NUMBER_BITS;
 }
 
+/*
+ * What a retired stub carries: the check is the other way round.
+ */
+static uint64
+RetiredPayload(uint64 rowNumber)
+{
+	return RetlStubPayload(rowNumber) ^ ~ROW_NUMBER_MASK;
+}
+
 static uint64
 PayloadOf(const HeapTupleData *tuple)
 {
@@ -71,6 +80,26 @@ RetlStubGetRowNumber(const HeapTupleData *tuple)
 }
 
 /*
+ * Has a sound stub been retired?
+ */
+bool
+RetlStubIsRetired(const HeapTupleData *tuple)
+{
+	return PayloadOf(tuple) == RetiredPayload(RetlStubGetRowNumber(tuple));
+}
+
+/*
+ * Mark a stub as retired.
+ */
+void
+RetlStubSetRetired(HeapTuple tuple)
+{
+	uint64		payload = RetiredPayload(RetlStubGetRowNumber(tuple));
+
+	memcpy((char *) tuple->t_data + RETLDB_STUB_PAYLOAD_OFFSET, &payload, sizeof(payload));
+}
+
+/*
  * Has a tuple the form of a stub?
  */
 bool
@@ -81,7 +110,8 @@ RetlStubIsSound(const HeapTupleData *tuple)
 		tuple->t_data->t_hoff == RETLDB_STUB_LENGTH &&
 		HeapTupleHeaderGetNatts(tuple->t_data) == 0 &&
 		HeapTupleHeaderXminFrozen(tuple->t_data) &&
-		PayloadOf(tuple) == RetlStubPayload(RetlStubGetRowNumber(tuple));
+		(PayloadOf(tuple) == RetlStubPayload(RetlStubGetRowNumber(tuple)) ||
+		 RetlStubIsRetired(tuple));
 }
 
 /*
@@ -89,23 +119,24 @@ RetlStubIsSound(const HeapTupleData *tuple)
  * may be another tuple that got the line pointer, but a damaged stub must not
  * make its row vanish, nor must a lost mark.
  */
-bool
+RetlStubSeen
 RetlStubFind(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber, HeapTuple tuple)
 {
 	BlockNumber block = BufferGetBlockNumber(buffer);
 
 	if (!RetlPageGetTuple(rel, buffer, offset, tuple))
-		return false;
+		return RETL_STUB_GONE;
 	if (tuple->t_len == RETLDB_STUB_LENGTH && HeapTupleHeaderGetNatts(tuple->t_data) == 0 &&
-		PayloadOf(tuple) == RetlStubPayload(rowNumber))
+		(PayloadOf(tuple) == RetlStubPayload(rowNumber) ||
+		 PayloadOf(tuple) == RetiredPayload(rowNumber)))
 	{
 		if (!RetlStubIsSound(tuple))
 			RetlReportDamagedPage(rel, block, "a damaged stub");
-		return true;
+		return RetlStubIsRetired(tuple) ? RETL_STUB_IS_RETIRED : RETL_STUB_STANDS;
 	}
 	if ((tuple->t_data->t_infomask2 & RETLDB_STUB_BIT) != 0 && !RetlStubIsSound(tuple))
 		RetlReportDamagedPage(rel, block, "a damaged stub");
-	return false;
+	return RETL_STUB_GONE;
 }
 
 /*
@@ -127,23 +158,25 @@ RetlStubPageIsCutOff(Relation rel, BlockNumber block)
 /*
  * Pin and lock the page of a row's stub and find it.
  */
-bool
-RetlStubLock(Relation rel, const RetlStubEntry *stub, int lockMode, Buffer *buffer,
+RetlStubSeen
+RetlStubLook(Relation rel, const RetlStubEntry *stub, int lockMode, Buffer *buffer,
 			 HeapTuple tuple)
 {
+	RetlStubSeen seen;
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(&stub->stub);
 
 	*buffer = InvalidBuffer;
 	if (RetlStubPageIsCutOff(rel, block))
-		return false;
+		return RETL_STUB_GONE;
 	*buffer = ReadBuffer(rel, block);
 	LockBuffer(*buffer, lockMode);
-	if (RetlStubFind(rel, *buffer, ItemPointerGetOffsetNumberNoCheck(&stub->stub), stub->number,
-					 tuple))
-		return true;
+	seen = RetlStubFind(rel, *buffer, ItemPointerGetOffsetNumberNoCheck(&stub->stub), stub->number,
+						tuple);
+	if (seen == RETL_STUB_STANDS)
+		return seen;
 	UnlockReleaseBuffer(*buffer);
 	*buffer = InvalidBuffer;
-	return false;
+	return seen;
 }
 
 /* ---------------------------------------------------------------------
@@ -153,24 +186,52 @@ RetlStubLock(Relation rel, const RetlStubEntry *stub, int lockMode, Buffer *buff
 
 /*
  * Does the snapshot see a row that has, or had, a stub?  If not, *dead says
- * whether nobody ever will.
+ * whether nobody ever will.  Neither is said if the stub has been retired.
  */
-static bool
-StubIsVisible(Relation rel, const RetlStubEntry *stub, Snapshot snapshot, bool *dead)
+static RetlStubSeen
+LookAtStub(Relation rel, const RetlStubEntry *stub, Snapshot snapshot, bool *visible, bool *dead)
 {
 	Buffer		buffer;
 	HeapTupleData tuple;
-	bool		visible;
+	RetlStubSeen seen = RetlStubLook(rel, stub, BUFFER_LOCK_SHARE, &buffer, &tuple);
 
+	*visible = false;
 	*dead = true;
-	if (!RetlStubLock(rel, stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
-		return false;
+	if (seen != RETL_STUB_STANDS)
+		return seen;
 	RetlTestForOldSnapshot(snapshot, rel, BufferGetPage(buffer));
-	visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
-	HeapCheckForSerializableConflictOut(visible, rel, &tuple, buffer, snapshot);
-	*dead = !visible && HeapTupleIsSurelyDead(&tuple, GlobalVisTestFor(rel));
+	*visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
+	HeapCheckForSerializableConflictOut(*visible, rel, &tuple, buffer, snapshot);
+	*dead = !*visible && HeapTupleIsSurelyDead(&tuple, GlobalVisTestFor(rel));
 	UnlockReleaseBuffer(buffer);
-	return visible;
+	return seen;
+}
+
+/*
+ * Ask the map again for a row whose stub was found retired or gone.  If it still names
+ * that, the row is untouched, or dead.
+ */
+static RetlTouch
+LookUpAgain(Relation rel, const RetlGroupEntry *entry, uint32 row, RetlStubSeen seen,
+			RetlStubEntry *stub)
+{
+	ItemPointerData before = stub->stub;
+	RetlGroup  *group;
+	RetlTouch	touch;
+
+	RetlTouchForgetStub(rel, entry->rowBase + row);
+	/* if its place was remembered, the entry may be from before the group had a map */
+	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
+	{
+		group = RetlDirectoryFindRow(RetlDirectoryRead(rel), entry->rowBase + row);
+		if (group == NULL)
+			elog(ERROR, "row group of table \"%s\" has gone", RelationGetRelationName(rel));
+		entry = &group->entry;
+	}
+	touch = RetlStubMapLookup(rel, entry, row, stub);
+	if (touch == RETL_ROW_HAS_STUB && ItemPointerEquals(&stub->stub, &before))
+		return seen == RETL_STUB_IS_RETIRED ? RETL_ROW_UNTOUCHED : RETL_ROW_DEAD;
+	return touch;
 }
 
 /*
@@ -187,7 +248,7 @@ RetlRowIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, uint32 row,
 	TransactionId anchorXmin;
 	TransactionId anchorXmax;
 	bool		dead = true;
-	bool		visible;
+	bool		visible = false;
 
 	if (allDead != NULL)
 		*allDead = false;
@@ -207,8 +268,16 @@ RetlRowIsVisibleOrDead(Relation rel, const RetlGroupEntry *entry, uint32 row,
 		snapshot->xmin = snapshot->xmax = InvalidTransactionId;
 		snapshot->speculativeToken = 0;
 	}
-	visible = touch == RETL_ROW_HAS_STUB &&
-		StubIsVisible(rel, &stub, snapshot, &dead);
+	while (touch == RETL_ROW_HAS_STUB)
+	{
+		RetlStubSeen seen = LookAtStub(rel, &stub, snapshot, &visible, &dead);
+
+		CHECK_FOR_INTERRUPTS();
+		if (seen == RETL_STUB_STANDS)
+			break;
+		touch = LookUpAgain(rel, entry, row, seen, &stub);
+		visible = touch == RETL_ROW_UNTOUCHED;
+	}
 	if (dirty && visible)
 	{
 		snapshot->xmin = anchorXmin;
@@ -322,11 +391,19 @@ HideRowsOfBlock(RetlHiddenRows *hidden, Relation rel, const RetlStubEntry *entri
 		HeapTupleData tuple;
 		bool		visible = false;
 
-		if (RetlStubFind(rel, buffer, ItemPointerGetOffsetNumberNoCheck(&entries[i].stub),
-						 entries[i].number, &tuple))
+		switch (RetlStubFind(rel, buffer, ItemPointerGetOffsetNumberNoCheck(&entries[i].stub),
+							 entries[i].number, &tuple))
 		{
-			visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
-			HeapCheckForSerializableConflictOut(visible, rel, &tuple, buffer, snapshot);
+			case RETL_STUB_GONE:
+				break;
+			case RETL_STUB_STANDS:
+				visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
+				HeapCheckForSerializableConflictOut(visible, rel, &tuple, buffer, snapshot);
+				break;
+			case RETL_STUB_IS_RETIRED:
+				/* what was done to the row after that the snapshot does not see */
+				visible = true;
+				break;
 		}
 		if (!visible)
 			RetlHiddenRowsAdd(hidden, entries[i].row);
@@ -373,9 +450,11 @@ RetlStubState(Relation rel, const RetlStubEntry *entry, TransactionId oldestXmin
 	Buffer		buffer;
 	HeapTupleData tuple;
 	HTSV_Result state;
+	RetlStubSeen seen = entry->dead ? RETL_STUB_GONE :
+		RetlStubLook(rel, entry, BUFFER_LOCK_SHARE, &buffer, &tuple);
 
-	if (entry->dead || !RetlStubLock(rel, entry, BUFFER_LOCK_SHARE, &buffer, &tuple))
-		return HEAPTUPLE_DEAD;
+	if (seen != RETL_STUB_STANDS)
+		return seen == RETL_STUB_GONE ? HEAPTUPLE_DEAD : HEAPTUPLE_LIVE;
 	state = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
 	UnlockReleaseBuffer(buffer);
 	return state;
@@ -481,13 +560,15 @@ RetlRowVacuumState(Relation rel, const RetlGroupEntry *entry, uint32 row,
 	Buffer		buffer;
 	HeapTupleData tuple;
 	HTSV_Result result;
+	RetlStubSeen seen;
 
 	*own = false;
 	if (touch == RETL_ROW_UNTOUCHED)
 		return HEAPTUPLE_LIVE;
-	if (touch == RETL_ROW_DEAD ||
-		!RetlStubLock(rel, &stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
-		return HEAPTUPLE_DEAD;
+	seen = touch == RETL_ROW_DEAD ? RETL_STUB_GONE :
+		RetlStubLook(rel, &stub, BUFFER_LOCK_SHARE, &buffer, &tuple);
+	if (seen != RETL_STUB_STANDS)
+		return seen == RETL_STUB_GONE ? HEAPTUPLE_DEAD : HEAPTUPLE_LIVE;
 	result = HeapTupleSatisfiesVacuum(&tuple, oldestXmin, buffer);
 	if (result == HEAPTUPLE_DELETE_IN_PROGRESS)
 		*own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple.t_data));
@@ -515,12 +596,17 @@ RetlStubsFindGone(Relation rel, const RetlGroupEntry *entry, int *goneCount, uin
 	{
 		Buffer		buffer;
 		HeapTupleData tuple;
+		RetlStubSeen seen;
 
 		if (entries[i].dead)
+		{
 			(*known)++;
-		else if (RetlStubLock(rel, &entries[i], BUFFER_LOCK_SHARE, &buffer, &tuple))
+			continue;
+		}
+		seen = RetlStubLook(rel, &entries[i], BUFFER_LOCK_SHARE, &buffer, &tuple);
+		if (seen == RETL_STUB_STANDS)
 			UnlockReleaseBuffer(buffer);
-		else
+		else if (seen == RETL_STUB_GONE)
 			entries[gone++] = entries[i];
 		CHECK_FOR_INTERRUPTS();
 	}

@@ -6,7 +6,9 @@
  *
  * A row of a visible group is there for a snapshot if it is untouched, or if its
  * stub is there, carries its row number, and is visible.  A touched row whose
- * stub is gone is dead.
+ * stub is gone is dead.  A stub that is retired (stub_retire.h) says nothing any more:
+ * the row is what the map, asked again, says it is, and if that still names the stub,
+ * untouched.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +31,10 @@ extern bool RetlStubIsSound(const HeapTupleData *tuple);
 /* What the stub of a row carries, behind its header. */
 extern uint64 RetlStubPayload(uint64 rowNumber);
 
+/* Has a sound stub been retired, and the mark for that. */
+extern bool RetlStubIsRetired(const HeapTupleData *tuple);
+extern void RetlStubSetRetired(HeapTuple tuple);
+
 /* The row number that a sound stub carries. */
 extern uint64 RetlStubGetRowNumber(const HeapTupleData *tuple);
 
@@ -37,18 +43,35 @@ extern uint64 RetlStubGetRowNumber(const HeapTupleData *tuple);
  */
 extern bool RetlStubPageIsCutOff(Relation rel, BlockNumber block);
 
-/*
- * Is the tuple at an offset of a locked page a stub that carries this row number?
- * If so, *tuple refers to it.
- */
-extern bool RetlStubFind(Relation rel, Buffer buffer, OffsetNumber offset, uint64 rowNumber,
-						 HeapTuple tuple);
+/* What stands where a map says that a stub is. */
+typedef enum RetlStubSeen
+{
+	RETL_STUB_GONE,
+	RETL_STUB_STANDS,
+	RETL_STUB_IS_RETIRED
+} RetlStubSeen;
 
 /*
- * Pin the page that a map entry names, lock it, and find the stub on it.  False if it is not there: then nothing is locked or pinned.
+ * Is the tuple at an offset of a locked page a stub that carries this row number?
+ * Unless it is gone, *tuple refers to it.
  */
-extern bool RetlStubLock(Relation rel, const RetlStubEntry *stub, int lockMode, Buffer *buffer,
-						 HeapTuple tuple);
+extern RetlStubSeen RetlStubFind(Relation rel, Buffer buffer, OffsetNumber offset,
+								 uint64 rowNumber, HeapTuple tuple);
+
+/*
+ * Pin the page that a map entry names, lock it, and find the stub on it.  Unless it
+ * stands there, nothing is locked or pinned.
+ */
+extern RetlStubSeen RetlStubLook(Relation rel, const RetlStubEntry *stub, int lockMode,
+								 Buffer *buffer, HeapTuple tuple);
+
+/* The same for those to whom a retired stub is as good as none. */
+static inline bool
+RetlStubLock(Relation rel, const RetlStubEntry *stub, int lockMode, Buffer *buffer,
+			 HeapTuple tuple)
+{
+	return RetlStubLook(rel, stub, lockMode, buffer, tuple) == RETL_STUB_STANDS;
+}
 
 /*
  * Is a row of a group that the snapshot sees there for it?  For snapshots of any
@@ -178,6 +201,9 @@ typedef struct RetlStubChange
 	bool		wait;
 	HeapTuple	oldKey;			/* replica identity to be logged, or NULL */
 	TM_FailureData *tmfd;
+	RetlStubSeen *seen;			/* what stands at its place: if it is retired, the result
+								 * counts for nothing, and the row is to be touched again */
+	ItemPointerData place;		/* of the row, in the group whose map names the stub */
 } RetlStubChange;
 
 /* As heap_delete. */

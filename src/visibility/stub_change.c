@@ -250,7 +250,8 @@ Failed(const RetlStubChange *change, TM_Result result)
 }
 
 /*
- * The stub is not there, so the row is dead for everybody.
+ * The stub is not there, so the row is dead for everybody; or it is retired, and this
+ * does not count.
  */
 static TM_Result
 StubIsGone(const RetlStubChange *change)
@@ -271,6 +272,7 @@ PinStub(Progress *progress, const RetlStubChange *change)
 
 	memset(progress, 0, sizeof(*progress));
 	progress->change = change;
+	*change->seen = RETL_STUB_GONE;
 	if (RetlStubPageIsCutOff(change->rel, block))
 		return false;
 	progress->buffer = ReadBuffer(change->rel, block);
@@ -278,17 +280,19 @@ PinStub(Progress *progress, const RetlStubChange *change)
 }
 
 /*
- * Find the stub on its locked page.  While we pin the page nobody can prune it,
- * so it is there if it was there before.
+ * Find the stub on its locked page.  While we pin the page nobody can prune or retire
+ * it, so it is there if it was there before.
  */
 static bool
 FindStub(Progress *progress)
 {
 	const RetlStubChange *change = progress->change;
+	RetlStubSeen seen = RetlStubFind(change->rel, progress->buffer,
+									 ItemPointerGetOffsetNumberNoCheck(&change->stub),
+									 change->number, &progress->stub);
 
-	if (RetlStubFind(change->rel, progress->buffer,
-					 ItemPointerGetOffsetNumberNoCheck(&change->stub),
-					 change->number, &progress->stub))
+	*change->seen = seen;
+	if (seen == RETL_STUB_STANDS)
 	{
 		progress->recognised = true;
 		return true;

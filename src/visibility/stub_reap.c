@@ -136,23 +136,38 @@ CompareBlocks(const void *a, const void *b)
 }
 
 /*
- * Remove the dead stubs of a group.
+ * Add the blocks of stubs.
+ */
+static void
+AddBlocks(Relation rel, const RetlStubEntry *stubs, int count, BlockNumber *blocks,
+		  int *blockCount)
+{
+	BlockNumber end = RelationGetNumberOfBlocks(rel);
+
+	for (int i = 0; i < count; i++)
+		if (!stubs[i].dead && ItemPointerGetBlockNumberNoCheck(&stubs[i].stub) < end)
+			blocks[(*blockCount)++] = ItemPointerGetBlockNumberNoCheck(&stubs[i].stub);
+}
+
+/*
+ * Remove the dead stubs of a group; those that are retired are dead as well when
+ * everybody sees the transaction that has retired them.
  */
 static void
 ReapGroup(Relation rel, const RetlGroupEntry *entry, BufferAccessStrategy strategy)
 {
 	int			count;
+	int			retiredCount;
 	RetlStubEntry *stubs = RetlStubMapRead(rel, entry, &count);
-	BlockNumber end = RelationGetNumberOfBlocks(rel);
+	RetlStubEntry *retired = RetlStubMapReadRetired(rel, entry, &retiredCount);
 	BlockNumber *blocks;
 	int			blockCount = 0;
 
-	if (count == 0)
+	if (count + retiredCount == 0)
 		return;
-	blocks = palloc_extended(sizeof(BlockNumber) * count, MCXT_ALLOC_HUGE);
-	for (int i = 0; i < count; i++)
-		if (!stubs[i].dead && ItemPointerGetBlockNumberNoCheck(&stubs[i].stub) < end)
-			blocks[blockCount++] = ItemPointerGetBlockNumberNoCheck(&stubs[i].stub);
+	blocks = palloc_extended(sizeof(BlockNumber) * (count + retiredCount), MCXT_ALLOC_HUGE);
+	AddBlocks(rel, stubs, count, blocks, &blockCount);
+	AddBlocks(rel, retired, retiredCount, blocks, &blockCount);
 	qsort(blocks, blockCount, sizeof(BlockNumber), CompareBlocks);
 	for (int i = 0; i < blockCount; i++)
 	{
@@ -167,6 +182,7 @@ ReapGroup(Relation rel, const RetlGroupEntry *entry, BufferAccessStrategy strate
 	}
 	pfree(blocks);
 	pfree(stubs);
+	pfree(retired);
 }
 
 /*

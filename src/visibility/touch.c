@@ -27,7 +27,7 @@
  * What is kept of a vector are places of stubs, and that a command may touch its
  * rows at all.  Both hold until the command ends: when compaction moves a row that
  * has a stub, the stub goes with it, so what is done to it counts for the row
- * wherever that is.  Rows without a stub are another matter: none is made in a group
+ * wherever that is.  When it retires a stub, whoever comes there sees that.  Rows without a stub are another matter: none is made in a group
  * that somebody takes away, or has taken away.  Whoever does that marks the anchor
  * with the map's lock held, so it is asked under that lock.
  *
@@ -42,6 +42,7 @@
 #include "access/xact.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
@@ -85,6 +86,7 @@ typedef struct Expectation
 	uint64		known[RETLDB_MAX_VECTOR_ROWS / 64];
 	ItemPointerData stubs[RETLDB_MAX_VECTOR_ROWS];
 	uint64		numbers[RETLDB_MAX_VECTOR_ROWS];	/* that these carry */
+	TransactionId xmin;			/* of our oldest snapshot when they were found out */
 
 	/* the command that may touch rows of the group */
 	bool		hasCommand;
@@ -286,11 +288,26 @@ CountTouch(uint32 vectorRow)
 }
 
 /*
+ * Is the place of a stub remembered?  A retired stub stays where it stands as long as
+ * there is a snapshot from before that, and no longer.  A transaction may have had none
+ * between two commands; but then its oldest snapshot is another one.
+ */
+static bool
+IsKnown(uint32 vectorRow)
+{
+	return HasBit(expected.known, vectorRow) && TransactionIdIsValid(expected.xmin) &&
+		TransactionIdEquals(expected.xmin, MyProc->xmin);
+}
+
+/*
  * Remember the place of a stub.
  */
 static void
 SetKnown(uint32 vectorRow, const RetlStubEntry *stub)
 {
+	if (!TransactionIdEquals(expected.xmin, MyProc->xmin))
+		memset(expected.known, 0, sizeof(expected.known));
+	expected.xmin = MyProc->xmin;
 	expected.known[vectorRow / 64] |= UINT64CONST(1) << (vectorRow % 64);
 	expected.stubs[vectorRow] = stub->stub;
 	expected.numbers[vectorRow] = stub->number;
@@ -334,11 +351,26 @@ RetlTouchKnowsStub(Relation rel, uint64 rowNumber, RetlStubEntry *stub)
 		GetKnownOfCurrent(stub);
 		return true;
 	}
-	if (!IsExpected(rel, rowNumber) ||
-		!HasBit(expected.known, rowNumber - expected.firstRowNumber))
+	if (!IsExpected(rel, rowNumber) || !IsKnown(rowNumber - expected.firstRowNumber))
 		return false;
 	GetKnown(rowNumber - expected.firstRowNumber, stub);
 	return true;
+}
+
+/*
+ * See touch.h.
+ */
+void
+RetlTouchForgetStub(Relation rel, uint64 rowNumber)
+{
+	if (IsCurrent(rel, rowNumber))
+		batch->rows[batch->current].isKnown = false;
+	if (IsExpected(rel, rowNumber))
+	{
+		uint32		vectorRow = rowNumber - expected.firstRowNumber;
+
+		expected.known[vectorRow / 64] &= ~(UINT64CONST(1) << (vectorRow % 64));
+	}
 }
 
 /*
@@ -395,7 +427,7 @@ ChooseRows(uint32 vectorRow, RetlStubEntry *rows)
 		 count < ahead && i < expected.rows.rowCount;
 		 i = RetlSelectionNext(&expected.rows, i + 1))
 	{
-		if (!HasBit(expected.known, i))
+		if (!IsKnown(i))
 			rows[count++].row = expected.firstRow + i;
 	}
 	return count;
@@ -690,7 +722,7 @@ RetlTouchRow(Relation rel, RetlGroup *group, uint32 row, CommandId cid, RetlStub
 	{
 		vectorRow = row - expected.firstRow;
 		CountTouch(vectorRow);
-		if (HasBit(expected.known, vectorRow))
+		if (IsKnown(vectorRow))
 		{
 			GetKnown(vectorRow, stub);
 			return RETL_ROW_HAS_STUB;

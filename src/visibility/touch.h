@@ -75,6 +75,12 @@ extern bool RetlTouchIsKnown(Relation rel, ItemPointer tid, CommandId cid,
 /* Where is the stub of a row that is handed out, if that is known? */
 extern bool RetlTouchKnowsStub(Relation rel, uint64 rowNumber, RetlStubEntry *stub);
 
+/*
+ * The stub of a row was found retired: where it is, if it has another, is to be found
+ * out again.
+ */
+extern void RetlTouchForgetStub(Relation rel, uint64 rowNumber);
+
 /* Is this one of the rows that a scan which is still under way hands out? */
 extern bool RetlTouchWasHandedOut(Relation rel, uint64 rowNumber);
 

@@ -214,8 +214,13 @@ def stub_is_there(fork, row_number, block, number):
         if offset != number or len(data) != 32:
             continue
         mask2, mask, hoff = unpack("HHB", data, 18)
-        if not mask2 & STUB_BIT or hoff != 32 or \
-                unpack("Q", data, 24) != (row_number | check << 40,):
+        payload, = unpack("Q", data, 24)
+        if not mask2 & STUB_BIT or hoff != 32:
+            continue
+        # retired: the row is untouched
+        if payload == row_number | (check ^ 0xFFFFFF) << 40:
+            return True
+        if payload != row_number | check << 40:
             continue
         return bool(mask & 0x0800) or bool(mask & 0x0080) or not mask & 0x0400
     return False
@@ -234,9 +239,12 @@ def dead_rows(fork, entry):
         for packed in entries:
             row, block, offset = packed & 0xFFFFF, packed >> 20 & 0x7FFFFFFF, packed >> 51 & 0x1FF
             if row >= entry.row_count or not first <= row // 1000 < first + number or \
-                    row in seen or packed >> 62 or packed >> 61 & 1 and row not in numbers:
+                    row in seen or packed >> 63 or packed >> 61 & 1 and row not in numbers:
                 raise Damaged("stub map entry of row group %d" % entry.group_id)
             seen.add(row)
+            # the stub was retired
+            if packed >> 62 & 1:
+                continue
             carried = numbers[row] if packed >> 61 & 1 else entry.row_base + row
             if packed >> 60 & 1 or not stub_is_there(fork, carried, block, offset):
                 dead.add(row)
