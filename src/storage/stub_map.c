@@ -341,13 +341,18 @@ FindAllNumbers(Relation rel, const RetlGroupEntry *entry, RetlRun pages, RetlStu
 }
 
 /*
- * What an entry says of its row.
+ * What an entry says of its row.  Where a retired stub stands is nobody's business who
+ * looks a row up.
  */
-static inline RetlTouch
-TouchOf(const RetlStubEntry *entry)
+static RetlTouch
+TakeEntry(uint64 packed, const RetlGroupEntry *group, RetlStubEntry *entry)
 {
+	UnpackEntry(packed, group, entry);
 	if (entry->retired)
+	{
+		ItemPointerSetInvalid(&entry->stub);
 		return RETL_ROW_UNTOUCHED;
+	}
 	return entry->dead ? RETL_ROW_DEAD : RETL_ROW_HAS_STUB;
 }
 
@@ -359,6 +364,7 @@ RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row, RetlStu
 {
 	Buffer		buffer;
 	RetlRun		numbers;
+	RetlTouch	touch = RETL_ROW_UNTOUCHED;
 	int			position;
 
 	memset(stub, 0, sizeof(*stub));
@@ -368,13 +374,12 @@ RetlStubMapLookup(Relation rel, const RetlGroupEntry *entry, uint32 row, RetlStu
 	buffer = ReadLeaf(rel, entry, SegmentOf(row), BUFFER_LOCK_SHARE);
 	position = FindEntryAgain(rel, entry, buffer, row);
 	if (position >= 0)
-		UnpackEntry(ContentOf(buffer)->u.entries[position], entry, stub);
+		touch = TakeEntry(ContentOf(buffer)->u.entries[position], entry, stub);
 	numbers = NumberPages(ContentOf(buffer));
 	UnlockReleaseBuffer(buffer);
-	if (position < 0 || stub->retired)
-		return RETL_ROW_UNTOUCHED;
-	FindNumbers(rel, entry, numbers, stub, 1);
-	return TouchOf(stub);
+	if (touch == RETL_ROW_HAS_STUB)
+		FindNumbers(rel, entry, numbers, stub, 1);
+	return touch;
 }
 
 /*
@@ -415,8 +420,7 @@ FindEach(Relation rel, const RetlGroupEntry *entry, Buffer buffer, RetlStubEntry
 
 		if (position < 0)
 			continue;
-		UnpackEntry(leaf->u.entries[position], entry, &rows[i]);
-		touches[i] = TouchOf(&rows[i]);
+		touches[i] = TakeEntry(leaf->u.entries[position], entry, &rows[i]);
 	}
 }
 
@@ -433,8 +437,7 @@ FindAll(const RetlStubMapPage *leaf, const RetlGroupEntry *entry, RetlStubEntry 
 
 		if (found < 0)
 			continue;
-		UnpackEntry(leaf->u.entries[i], entry, &rows[found]);
-		touches[found] = TouchOf(&rows[found]);
+		touches[found] = TakeEntry(leaf->u.entries[i], entry, &rows[found]);
 	}
 }
 
