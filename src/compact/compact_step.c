@@ -695,7 +695,7 @@ RetireStubs(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan)
 {
 	uint64		retired;
 
-	if (RetlCompactMustYield(compaction, rel))
+	if (MustYield(compaction, rel))
 		return RETL_STEP_YIELDED;
 	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_REMOVING);
 	retired = RetlStubsRetire(rel, &plan->retiring->entry, plan->oldestXmin, plan->retireAge);
