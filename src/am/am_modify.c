@@ -259,6 +259,7 @@ StubWasRetired(RetlStubChange *change, ItemPointer gone)
 		return false;
 	CHECK_FOR_INTERRUPTS();
 	RetlTouchForgetStub(change->rel, RetlTidGetRowNumber(&change->row));
+	RetlTouchForgetStub(change->rel, RetlTidGetRowNumber(&change->place));
 	*gone = change->stub;
 	if (*change->seen == RETL_STUB_GONE)
 		return true;
