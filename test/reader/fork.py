@@ -82,7 +82,7 @@ def read_header(fork):
     if magic != b"RETLDB\0\0" or order != 0x01020304:
         raise Damaged("not a retldb table")
     levels, count = unpack("B3xI", data, 112)
-    if version != 1 or incompatible & ~3 or levels != 1:
+    if version != 1 or incompatible & ~7 or levels != 1:
         raise Unsupported("format version %d, features %#x, %d levels"
                           % (version, incompatible, levels))
     if page_size != PAGE or header_length != 184 or count > 1900:
