@@ -47,6 +47,9 @@
  */
 #define MAX_GROWTH	2
 
+/* If it is to pay, so many groups are merged at least, but for the row store's rows. */
+#define MIN_MERGED_GROUPS	4
+
 /* Share of dead rows from which on a group is rewritten: for that was asked, or by itself. */
 #define DEAD_SHARE_FULL	0.1
 #define DEAD_SHARE		0.2
@@ -341,8 +344,7 @@ static bool
 PlanMerge(const RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
 		  RetlCompactPlan *plan)
 {
-	/* merging two groups does not pay, but for the row store's rows */
-	int			minGroups = compaction->full ? 2 : 4;
+	int			minGroups = compaction->full ? 2 : MIN_MERGED_GROUPS;
 	int			count;
 	Candidate  *small = FindSmallGroups(rel, directory, plan, &count);
 
@@ -570,18 +572,43 @@ ZonesFollowOrder(Relation rel, AttrNumber attnum, uint8 keyKind)
 }
 
 /*
+ * Of groups with fewer rows than this the overlap does not matter, if they can be merged.
+ */
+static double
+RowsWorthOrder(const RetlDirectory *directory, const RetlCompactPlan *plan)
+{
+	double		rows = RowsWorthGroup(plan->compaction, directory, plan);
+
+	if (plan->compaction->full)
+		return 0;
+	return Min(rows, plan->options.groupRows / MIN_MERGED_GROUPS);
+}
+
+/*
+ * Is a group so small that it will be merged with others like it?  By its rows, and by
+ * its bytes: of rows that are wide, few fill a group.
+ */
+static bool
+WillBeMerged(RetlGroupReader *reader, const RetlGroup *group, const RetlCompactPlan *plan,
+			 double rows)
+{
+	return group->entry.rowCount < rows &&
+		RawBytes(reader, group) < plan->options.groupBytes / MIN_MERGED_GROUPS;
+}
+
+/*
  * The groups with a range of the first column of the order.  Those that have one
  * key only cannot overlap others: they would not become smaller.  If it is to pay,
  * groups with fewer rows than the row store may keep do not count, either: they take
  * readers little time, and will be merged with others before large ones are rewritten
- * for their sake.
+ * for their sake.  That is not so of those that are too large to be merged.
  */
 static Candidate *
 FindRanges(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *plan, int *count)
 {
 	AttrNumber	attnum = plan->options.sortKeys[0].attnum;
-	double		minRows = plan->compaction->full ? 0 :
-		RowsWorthGroup(plan->compaction, directory, plan);
+	double		minRows = RowsWorthOrder(directory, plan);
+	RetlGroupReader *reader = RetlGroupReaderCreate(rel, NULL, NULL);
 	Candidate  *ranges = palloc(sizeof(Candidate) * Max(directory->groupCount, 1));
 	RetlZoneEntry **pages = palloc0(sizeof(RetlZoneEntry *) * Max(directory->pageCount, 1));
 
@@ -593,8 +620,6 @@ FindRanges(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *
 		RetlZoneEntry *entry;
 
 		CHECK_FOR_INTERRUPTS();
-		if (group->entry.rowCount < minRows)
-			continue;
 		if (*page == NULL)
 		{
 			*page = palloc0(sizeof(RetlZoneEntry) * RETLDB_DIRECTORY_SLOTS);
@@ -605,12 +630,14 @@ FindRanges(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *
 			(entry->zone.flags & RETL_ZONE_HAS_RANGE) == 0 ||
 			!ZonesFollowOrder(rel, attnum, entry->zone.keyKind) ||
 			memcmp(entry->zone.min, entry->zone.max, RETLDB_KEY_LENGTH) >= 0 ||
-			!IsCandidate(rel, group, plan))
+			!IsCandidate(rel, group, plan) ||
+			WillBeMerged(reader, group, plan, minRows))
 			continue;
 		ranges[*count].group = group;
 		ranges[*count].zone = &entry->zone;
 		(*count)++;
 	}
+	RetlGroupReaderFree(reader);
 	return ranges;
 }
 

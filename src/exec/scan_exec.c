@@ -364,6 +364,8 @@ TurnToRowStoreRow(RetlScanState *state, TupleTableSlot *slot, const RetlScanRow 
 	slot->tts_tid = row->tid;
 	if (state->hasVector)
 		RetlScanForgetVectors(state);
+	if (state->filtersVectors)
+		CountFilteredRows(state);
 	/* the scan keeps the page pinned */
 	ExecStoreHeapTuple(row->tuple, state->rowStoreSlot, false);
 }

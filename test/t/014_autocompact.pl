@@ -81,6 +81,20 @@ select(undef, undef, undef, 2.5);
 is($node->safe_psql('postgres', "SELECT rows_moved, rows_rewritten FROM retldb.compaction WHERE relname = 'sorted'"), '510|0', 'no row of a group is');
 is($node->safe_psql('postgres', "SELECT count(*), sum(a) FROM sorted"), '6510|' . (3000 * 6001 + 10 * (400 * 401 + 110 * 111) / 2), 'all rows are there');
 
+# groups of which four do not fit a group, by rows or by bytes, will not be merged: they do count
+$node->safe_psql('postgres', q(
+CREATE TABLE halves (a int) USING retldb WITH (order_by = 'a', row_group_rows = 600);
+CREATE TABLE broad (a int, b text) USING retldb WITH (order_by = 'a', row_group_rows = 100000, row_group_size = '1MB');
+SET retldb.row_store_rows = 0;) .
+	join('', map { "INSERT INTO halves SELECT i * 10 FROM generate_series(1, 400) i;\n" .
+		"INSERT INTO broad SELECT i * 10, repeat(md5(i::text), 32) FROM generate_series(1, 400) i;\n" } 1 .. 8));
+for my $table ('halves', 'broad')
+{
+	ok($node->poll_query_until('postgres', "SELECT rows_rewritten > 0 FROM retldb.compaction WHERE relname = '$table'"),
+		"groups of table $table that overlap are sorted together");
+	is($node->safe_psql('postgres', "SELECT count(*), sum(a) FROM $table"), '3200|6416000', 'all rows are there');
+}
+
 # the space is used again
 my $before = $node->safe_psql('postgres', "SELECT pg_relation_size('many')");
 for my $i (1 .. 4)
