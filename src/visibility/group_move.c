@@ -107,9 +107,10 @@ TakeAnchors(Relation rel, const RetlMovedGroup *groups, int count, TransactionId
  */
 
 /*
- * Add the stubs of the moved rows of a group.  Of rows that are dead for whoever sees
- * the new group they are left behind, and the row is made one whose stub is gone: it
- * has index entries, which VACUUM then removes.
+ * Add the stubs of the moved rows of a group.  Of rows that are dead for
+ * everybody they are left behind, and the row is made one whose stub is gone: it
+ * has index entries, which VACUUM then removes.  Those of rows that are dead for whoever sees
+ * the new group are not: snapshots that do not see the move ask here, too (unseen_moves.c).
  */
 static MovedStub *
 AddStubs(Relation rel, const RetlMove *move, const RetlMovedGroup *old, TransactionId oldestXmin,
@@ -138,7 +139,7 @@ AddStubs(Relation rel, const RetlMove *move, const RetlMovedGroup *old, Transact
 		stub->rowNumber = move->base + place;
 		stub->entry = entries[i];
 		stub->entry.dead = false;
-		stub->entry.shared = state == HEAPTUPLE_LIVE || state == HEAPTUPLE_DELETE_IN_PROGRESS;
+		stub->entry.shared = state != HEAPTUPLE_DEAD;
 		(*stubCount)++;
 	}
 	pfree(entries);
