@@ -227,7 +227,7 @@ sub start_standby
 
 	$primary->backup('backup');
 	$standby->init_from_backup($primary, 'backup', has_streaming => 1);
-	$standby->append_conf('postgresql.conf', $conf);
+	$standby->append_conf('postgresql.conf', $conf) if defined $conf;
 	$standby->start;
 	return $standby;
 }
