@@ -23,15 +23,19 @@ our @EXPORT = qw(
 );
 
 # A server with the library loaded, not yet started.  Options are those of
-# init(), and conf => lines of postgresql.conf.
+# init(), and conf => lines of postgresql.conf.  It keeps WAL for standbys that are
+# slow or down, for the checkpoint after a crash would remove it.
 sub new_server
 {
 	my ($name, %options) = @_;
 	my $conf = delete $options{conf} // '';
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
+	my $keep = $options{allows_streaming} ? 'wal_keep_size = 2GB' : '';
+
 	$node->init(%options);
 	$node->append_conf('postgresql.conf', qq(
+$keep
 shared_preload_libraries = 'retldb'
 max_prepared_transactions = 10
 max_connections = 30
