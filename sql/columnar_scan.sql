@@ -197,15 +197,8 @@ EXPLAIN (COSTS OFF) SELECT count(*), sum(amount) FROM sales WHERE at > '2021-01-
 SELECT count(*), sum(amount) FROM sales WHERE at > '2021-01-01';
 SELECT count(*), count(customer), sum(amount), min(at), max(at), sum(length(note)), count(DISTINCT customer) FROM sales;
 -- counters of all processes together, and none lost over rescans
-CREATE FUNCTION counters(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    plan jsonb;
-BEGIN
-    EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) ' || query INTO plan;
-    RETURN (SELECT string_agg(key || ': ' || value, ', ' ORDER BY key COLLATE "C")
-              FROM jsonb_path_query(plan, 'strict $.**?(@."Custom Plan Provider" == "RetldbScan")') node, jsonb_each(node)
-             WHERE key ~ '^(Row Groups|Vectors (Total|Skipped|Read)|Row Store|Parallel Aware)');
-END $$;
+CREATE FUNCTION counters(query text) RETURNS text LANGUAGE sql AS
+    $$ SELECT scan_properties(query, '^(Row Groups|Vectors (Total|Skipped|Read)|Row Store|Parallel Aware)') $$;
 SELECT counters('SELECT count(*), sum(amount) FROM sales WHERE at > ''2021-01-01''');
 SELECT counters('SELECT count(*) FROM sales WHERE id <> 0');
 SET parallel_leader_participation = off;

@@ -13,11 +13,7 @@ CREATE PROCEDURE compact(t regclass) LANGUAGE plpgsql AS $$
 DECLARE began timestamptz;
 BEGIN
     LOOP
-        FOR i IN 1 .. 600 LOOP
-            EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity
-                                   WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL);
-            PERFORM pg_sleep(0.1), pg_stat_clear_snapshot();
-        END LOOP;
+        CALL quiet();
         began := clock_timestamp();
         CALL retldb.compact(t);
         PERFORM pg_stat_clear_snapshot();

@@ -2,14 +2,9 @@
 -- to heap twins.
 CREATE FUNCTION groups_of(t regclass, OUT groups bigint, OUT grouped bigint) LANGUAGE sql AS $$
     SELECT count(*), coalesce(sum(rows), 0) FROM retldb.row_groups(t) WHERE visible $$;
--- Rows move when every transaction of the database sees them: wait for autovacuum.
 CREATE PROCEDURE compact(t regclass) LANGUAGE plpgsql AS $$
 BEGIN
-    FOR i IN 1 .. 600 LOOP
-        EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity
-                               WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL);
-        PERFORM pg_sleep(0.1), pg_stat_clear_snapshot();
-    END LOOP;
+    CALL quiet();
     CALL retldb.compact(t);
 END $$;
 SET retldb.row_store_rows = 10;

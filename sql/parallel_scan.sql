@@ -59,15 +59,8 @@ SET max_parallel_workers_per_gather = 3;
 ALTER TABLE one SET (parallel_workers = 2);
 
 -- the group counts once, its vectors each, whether they are read or not
-CREATE FUNCTION parts(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    plan jsonb;
-BEGIN
-    EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) ' || query INTO plan;
-    RETURN (SELECT string_agg(key || ': ' || value, ', ' ORDER BY key COLLATE "C")
-              FROM jsonb_path_query(plan, 'strict $.**?(@."Custom Plan Provider" == "RetldbScan")') node, jsonb_each(node)
-             WHERE key ~ '^(Row Groups (Total|Skipped|Skipped by Blooms|Read)|Vectors (Total|Skipped|Read)|Parallel Aware)$');
-END $$;
+CREATE FUNCTION parts(query text) RETURNS text LANGUAGE sql AS
+    $$ SELECT scan_properties(query, '^(Row Groups (Total|Skipped|Skipped by Blooms|Read)|Vectors (Total|Skipped|Read)|Parallel Aware)$') $$;
 SET parallel_leader_participation = off;
 SELECT parts('SELECT id FROM one WHERE with_company(id)');
 SELECT parts('SELECT id FROM one WHERE id BETWEEN 1000 AND 1999');

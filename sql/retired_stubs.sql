@@ -2,15 +2,6 @@
 -- the rows are as any that nobody has touched.
 CREATE FUNCTION row_store(t regclass) RETURNS bigint LANGUAGE sql AS
     'SELECT row_store_pages FROM retldb.table_info(t)';
--- Stubs are removed when every transaction of the database sees who has retired them.
-CREATE PROCEDURE quiet() LANGUAGE plpgsql AS $$
-BEGIN
-    FOR i IN 1 .. 600 LOOP
-        EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity
-                               WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL);
-        PERFORM pg_sleep(0.1), pg_stat_clear_snapshot();
-    END LOOP;
-END $$;
 CREATE PROCEDURE tidy(t regclass) LANGUAGE plpgsql AS $$
 BEGIN
     CALL quiet();
@@ -107,4 +98,4 @@ SELECT count(*), sum(a), faults('rs_kept') FROM rs_kept;
 RESET retldb.row_store_rows;
 DROP TABLE rs_child, rs_parent, rs_kept;
 DROP FUNCTION row_store;
-DROP PROCEDURE tidy, quiet;
+DROP PROCEDURE tidy;

@@ -49,6 +49,30 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Rows move, and stubs are removed, when every transaction of the database sees what they
+-- wait for: wait for autovacuum, say.
+CREATE PROCEDURE quiet()
+LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. 600 LOOP
+        EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity
+                               WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL);
+        PERFORM pg_sleep(0.1), pg_stat_clear_snapshot();
+    END LOOP;
+END $$;
+
+-- Properties of a columnar scan in EXPLAIN ANALYZE, those whose names match.
+CREATE FUNCTION scan_properties(query text, names text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    plan jsonb;
+BEGIN
+    EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) ' || query INTO plan;
+    RETURN (SELECT string_agg(key || ': ' || value, ', ' ORDER BY key COLLATE "C")
+              FROM jsonb_path_query(plan, 'strict $.**?(@."Custom Plan Provider" == "RetldbScan")') node, jsonb_each(node)
+             WHERE key ~ names);
+END $$;
+
 -- Is a command refused for what it asks of a table?  The message is that of the
 -- server's version.
 CREATE FUNCTION refused(command text) RETURNS boolean

@@ -394,7 +394,10 @@ typedef bool RetlUpdateIndexes;
 #define RetlRestrictSearchPath()	((void) 0)
 #endif
 
-/* Write a message to WAL as a part of the transaction.  17 can flush it.  Needs replication/message.h. */
+/*
+ * Write a message to WAL as a part of the transaction, for those who have included
+ * replication/message.h; 17 can flush it.
+ */
 #if PG_VERSION_NUM >= 170000
 #define RetlLogTransactionMessage(prefix, message, size) \
 	LogLogicalMessage(prefix, message, size, true, false)

@@ -211,8 +211,9 @@ BeginScanNode(CustomScanState *node, EState *estate, int eflags)
 
 /*
  * The table scan has come to a row group, or to rows of the row store that it may turn
- * away: compute the keys of tests, unless it is not the first one of this (re)scan.  They never change while a scan is under
- * way.  Like heap, we do not run a subquery for a table without rows.
+ * away: compute the keys of tests, unless it is not the first one of this (re)scan.  They
+ * never change while a scan is under way.  Like heap, we do not run a subquery for a table
+ * without rows.
  */
 static void
 ComputeKeys(void *arg)

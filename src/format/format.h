@@ -130,7 +130,7 @@ typedef enum RetlIncompatFlags
 {
 	RETL_INCOMPAT_SHARED_STUBS = 0x0001,	/* stub maps may have entries with RETL_STUB_SHARED */
 	RETL_INCOMPAT_BARE_RUNS = 0x0002,	/* "bare" may not be empty: VACUUM must know of it */
-	RETL_INCOMPAT_RETIRED_STUBS = 0x0004	/* there may be entries with RETL_STUB_RETIRED, and such stubs */
+	RETL_INCOMPAT_RETIRED_STUBS = 0x0004	/* there may be RETL_STUB_RETIRED, and such stubs */
 } RetlIncompatFlags;
 
 #define RETLDB_BARE_RUNS	7

@@ -93,8 +93,8 @@ extern void RetlTableScanSetConditions(RetlTableScan *scan,
 
 /*
  * Have "prepare" called each time before a row group that is there, or a page of the
- * row store with a row, is compared with the filter and the conditions, so that their constants can be computed when
- * they are needed.
+ * row store with a row, is compared with the filter and the conditions, so that their
+ * constants can be computed when they are needed.
  */
 extern void RetlTableScanSetPrepare(RetlTableScan *scan, void (*prepare) (void *arg), void *arg);
 

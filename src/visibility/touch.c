@@ -27,9 +27,10 @@
  * What is kept of a vector are places of stubs, and that a command may touch its
  * rows at all.  Both hold until the command ends: when compaction moves a row that
  * has a stub, the stub goes with it, so what is done to it counts for the row
- * wherever that is.  When it retires a stub, whoever comes there sees that.  Rows without a stub are another matter: none is made in a group
- * that somebody takes away, or has taken away.  Whoever does that marks the anchor
- * with the map's lock held, so it is asked under that lock.
+ * wherever that is.  When it retires a stub, whoever comes there sees that.  Rows
+ * without a stub are another matter: none is made in a group that somebody takes away, or
+ * has taken away.  Whoever does that marks the anchor with the map's lock held, so it is
+ * asked under that lock.
  *
  *-------------------------------------------------------------------------
  */
