@@ -953,7 +953,9 @@ RetlStubMapAdd(Relation rel, const RetlGroupEntry *entry, const RetlStubEntry *e
 }
 
 /*
- * What becomes of an entry: false if it stays.
+ * What becomes of an entry: false if it stays.  A row that is dead has no other stub than
+ * the one that was found gone: none is made for it, and while VACUUM looks nobody retires
+ * one.
  */
 static bool
 ChangeEntry(EntryChange change, const RetlStubEntry *entry, uint64 old, uint64 *new)

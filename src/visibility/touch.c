@@ -291,7 +291,10 @@ CountTouch(uint32 vectorRow)
 /*
  * Is the place of a stub remembered?  A retired stub stays where it stands as long as
  * there is a snapshot from before that, and no longer.  A transaction may have had none
- * between two commands; but then its oldest snapshot is another one.
+ * between two commands; but then its oldest snapshot is another one, unless something in
+ * another database has held ours back.  Should the stub be gone then, whoever comes to its
+ * place asks the map again, and takes no other row's stub for it, for that has another
+ * number.
  */
 static bool
 IsKnown(uint32 vectorRow)
