@@ -33,6 +33,7 @@ bool		retldb_enable_runtime_filters = true;
 bool		retldb_enable_upsert_batches = true;
 bool		retldb_skip_damaged_groups = false;
 int			retldb_force_encoding = -1;
+int			retldb_retire_stubs = -1;
 bool		retldb_suppress_noop = false;
 bool		retldb_autocompact = true;
 int			retldb_autocompact_naptime = 60;
@@ -200,7 +201,7 @@ DefineChangeSettings(void)
 }
 
 /*
- * Settings of compaction that runs by itself.
+ * Settings of compaction, most of them of that which runs by itself.
  */
 static void
 DefineCompactionSettings(void)
@@ -242,6 +243,12 @@ DefineCompactionSettings(void)
 							&retldb_log_autocompact_min_duration, 600000,
 							-1, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("retldb.retire_stubs",
+							"Unneeded stubs of a row group that are worth retiring, however young; for tests.",
+							"With -1 that is for compaction to say.",
+							&retldb_retire_stubs, -1,
+							-1, INT_MAX,
+							PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 }
 
 /* See settings.h. */

@@ -47,6 +47,7 @@ extern int	retldb_autocompact_overlap;
 extern int	retldb_autocompact_delay;	/* ms */
 extern int	retldb_log_autocompact_min_duration;	/* ms, -1: never */
 extern int	retldb_force_encoding;	/* RetlEncodingId or -1 */
+extern int	retldb_retire_stubs;	/* of a group, or -1 */
 
 /* Define them; called once when the library is loaded. */
 extern void RetlDefineSettings(void);

@@ -30,6 +30,7 @@
 #include "utils/rel.h"
 
 #include "base/compat.h"
+#include "base/settings.h"
 #include "compact/compact.h"
 #include "rowgroup/group_reader.h"
 #include "rowgroup/write_options.h"
@@ -848,6 +849,22 @@ CompareGroupIds(const void *one, const void *other)
 }
 
 /*
+ * How many stubs of a group are worth retiring, and (*age) for how many transactions must
+ * they have been left alone?
+ */
+static uint64
+MinRetired(const RetlCompaction *compaction, uint32 *age)
+{
+	*age = 0;
+	if (retldb_retire_stubs >= 0)
+		return Max(retldb_retire_stubs, 1);
+	if (compaction->full)
+		return MIN_RETIRED_FULL;
+	*age = RETIRE_AGE;
+	return MIN_RETIRED;
+}
+
+/*
  * Plan to retire the stubs of a group of which many are not needed any more.  Each group
  * is looked at once, before others are written to which its stubs go.
  */
@@ -855,11 +872,10 @@ static bool
 PlanRetiring(RetlCompaction *compaction, Relation rel, const RetlDirectory *directory,
 			 RetlCompactPlan *plan)
 {
-	uint64		minStubs = compaction->full ? MIN_RETIRED_FULL : MIN_RETIRED;
+	uint64		minStubs = MinRetired(compaction, &plan->retireAge);
 	RetlGroup **groups = palloc(sizeof(RetlGroup *) * Max(directory->groupCount, 1));
 	int			count = 0;
 
-	plan->retireAge = compaction->full ? 0 : RETIRE_AGE;
 	for (int i = 0; i < directory->groupCount; i++)
 		if (directory->groups[i].entry.stubMapRoot != RETLDB_NO_BLOCK &&
 			directory->groups[i].entry.groupId >= compaction->nextRetired)

@@ -120,6 +120,9 @@ class Schedule:
         self.setup_triggers(sql)
         if self.whole:
             self.setup_groups(sql)
+        # compaction, which connects afterwards, retires few stubs, or all that nobody needs
+        if self.chance(0.6):
+            sql.append("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET retldb.retire_stubs = 1', current_database()); END $$")
         return sql
 
     def setup_table(self, sql, number):

@@ -574,7 +574,7 @@ def main():
     server = Server(options)
     server.create(["shared_preload_libraries = 'retldb'", 'retldb.autocompact = off', 'autovacuum = off', 'fsync = off', 'max_prepared_transactions = 50', 'shared_buffers = 64MB',
                    'log_min_messages = warning', "log_line_prefix = '%m [%p] %d '", 'jit = off', 'max_pred_locks_per_transaction = 2000', 'max_wal_size = 512MB',
-                   'max_pred_locks_per_page = 100', 'max_pred_locks_per_relation = 5000'])
+                   'max_pred_locks_per_page = 100', 'max_pred_locks_per_relation = 5000', 'retldb.retire_stubs = 1'])
     started = time.monotonic()
     total = {}
     rounds = 0

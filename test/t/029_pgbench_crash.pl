@@ -1,7 +1,7 @@
 # Kill the server under pgbench again and again (RETLDB_CRASH_ROUNDS): TPC-B on
 # columnar tables, with upserts of one row and of many, row locks, savepoints, deletions
 # of rows and of whole row groups and loads of many rows, while tables are vacuumed and
-# compacted.  After each recovery
+# compacted, and stubs retired as soon as nobody needs them.  After each recovery
 #
 # - the balances of accounts, tellers and branches are the sum of the history,
 # - the history has each transaction that pgbench was told of, in full, none twice,
@@ -186,8 +186,8 @@ for my $round (1 .. $rounds)
 		append_to_file("$dir/$kind.sql", script($round, $kind));
 		push @files, '-f', "$dir/$kind.sql@" . (1 + int rand 4);
 	}
-	my $settings = sprintf '-c retldb.row_store_rows=%d -c retldb.row_group_rows=%d -c retldb.suppress_noop=%s',
-	  (0, 3, 100)[ int rand 3 ], (64, 300, 2000)[ int rand 3 ], (qw(on off))[ int rand 2 ];
+	my $settings = sprintf '-c retldb.row_store_rows=%d -c retldb.row_group_rows=%d -c retldb.suppress_noop=%s -c retldb.retire_stubs=%d',
+	  (0, 3, 100)[ int rand 3 ], (64, 300, 2000)[ int rand 3 ], (qw(on off))[ int rand 2 ], (1, 1, -1)[ int rand 3 ];
 	note("round $round: @files, $settings");
 	local $ENV{PGOPTIONS} = $settings;
 	my ($out, $err) = ('', '');
