@@ -3,10 +3,11 @@
  * compact_stats.c
  *	  Cumulative statistics of compaction, in shared memory, and its progress.
  *
- * There is room for a fixed number of tables; the one compacted longest ago makes
- * room for another.  The statistics are lost when the server stops, as nothing but
- * people depend on them: rows that are not vacuumed by compaction are vacuumed by
- * autovacuum.  Without preloading there are none.
+ * There is room for a fixed number of tables.  Tables that are gone are forgotten when
+ * it gets scarce (RetlCompactStatsForgetDropped), and after that the one compacted
+ * longest ago makes room for another.  The statistics are lost when the server stops,
+ * as nothing but people depend on them: rows that are not vacuumed by compaction are
+ * vacuumed by autovacuum.  Without preloading there are none.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +21,8 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/backend_progress.h"
+#include "utils/hsearch.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
@@ -29,12 +32,18 @@
 PG_FUNCTION_INFO_V1(retldb_compaction_stats);
 PG_FUNCTION_INFO_V1(retldb_compaction_progress);
 
-#define MAX_TABLES	1024
+/* There are statistics of so many tables at most, of all databases. */
+#define MAX_TABLES	8192
+
+typedef struct TableKey
+{
+	Oid			database;
+	Oid			relid;
+} TableKey;
 
 typedef struct TableStats
 {
-	Oid			database;		/* invalid: unused */
-	Oid			relid;
+	TableKey	key;			/* must be first */
 	uint64		manual;			/* runs that have done something */
 	uint64		automatic;
 	uint64		failures;
@@ -54,13 +63,8 @@ typedef struct TableStats
 	TimestampTz insertedSeen;	/* and when these were another number */
 } TableStats;
 
-typedef struct SharedStats
-{
-	LWLock	   *lock;
-	TableStats	tables[MAX_TABLES];
-} SharedStats;
-
-static SharedStats *shared = NULL;
+static HTAB *shared = NULL;		/* of TableStats, in shared memory */
+static LWLock *sharedLock = NULL;
 static shmem_request_hook_type prevShmemRequest = NULL;
 static shmem_startup_hook_type prevShmemStartup = NULL;
 
@@ -79,24 +83,24 @@ ShmemRequest(void)
 {
 	if (prevShmemRequest)
 		prevShmemRequest();
-	RequestAddinShmemSpace(sizeof(SharedStats));
+	RequestAddinShmemSpace(hash_estimate_size(MAX_TABLES, sizeof(TableStats)));
 	RequestNamedLWLockTranche("retldb compaction", 1);
 }
 
 static void
 ShmemStartup(void)
 {
-	bool		found;
+	HASHCTL		control = {0};
 
 	if (prevShmemStartup)
 		prevShmemStartup();
+	control.keysize = sizeof(TableKey);
+	control.entrysize = sizeof(TableStats);
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = ShmemInitStruct("retldb compaction", sizeof(SharedStats), &found);
-	if (!found)
-	{
-		memset(shared, 0, sizeof(SharedStats));
-		shared->lock = &GetNamedLWLockTranche("retldb compaction")->lock;
-	}
+	/* all of it at once: nobody is to run out of shared memory later */
+	shared = ShmemInitHash("retldb compaction", MAX_TABLES, MAX_TABLES, &control,
+						   HASH_ELEM | HASH_BLOBS);
+	sharedLock = &GetNamedLWLockTranche("retldb compaction")->lock;
 	LWLockRelease(AddinShmemInitLock);
 }
 
@@ -111,30 +115,96 @@ RetlCompactStatsInstall(void)
 }
 
 /*
+ * Make room for a table: forget the one that was compacted longest ago.  The caller
+ * holds the lock exclusively.
+ */
+static void
+EvictOldest(void)
+{
+	HASH_SEQ_STATUS scan;
+	TableStats *table;
+	TableStats *oldest = NULL;
+
+	hash_seq_init(&scan, shared);
+	while ((table = hash_seq_search(&scan)) != NULL)
+	{
+		if (oldest == NULL || table->last < oldest->last)
+			oldest = table;
+	}
+	if (oldest != NULL)
+		(void) hash_search(shared, &oldest->key, HASH_REMOVE, NULL);
+}
+
+/*
  * The entry of a table of this database; NULL if it has none and none is to be
  * made.  The caller holds the lock, exclusively if one is.
  */
 static TableStats *
 FindTable(Oid relid, bool make)
 {
-	TableStats *oldest = &shared->tables[0];
+	TableKey	key = {MyDatabaseId, relid};
+	TableStats *table = hash_search(shared, &key, HASH_FIND, NULL);
 
-	for (int i = 0; i < MAX_TABLES; i++)
+	if (table != NULL || !make)
+		return table;
+	if (hash_get_num_entries(shared) >= MAX_TABLES)
+		EvictOldest();
+	table = hash_search(shared, &key, HASH_ENTER, NULL);
+	memset(table, 0, sizeof(TableStats));
+	table->key = key;
+	return table;
+}
+
+/*
+ * A copy of all entries, in the current context, and their number.
+ */
+static TableStats *
+CopyTables(int *count)
+{
+	HASH_SEQ_STATUS scan;
+	TableStats *copy;
+	const TableStats *table;
+
+	*count = 0;
+	LWLockAcquire(sharedLock, LW_SHARED);
+	copy = palloc(sizeof(TableStats) * Max(hash_get_num_entries(shared), 1));
+	hash_seq_init(&scan, shared);
+	while ((table = hash_seq_search(&scan)) != NULL)
+		copy[(*count)++] = *table;
+	LWLockRelease(sharedLock);
+	return copy;
+}
+
+/*
+ * Is there such a table, as far as this database knows?
+ */
+static bool
+TableExists(const TableKey *key)
+{
+	if (key->database == MyDatabaseId)
+		return SearchSysCacheExists1(RELOID, ObjectIdGetDatum(key->relid));
+	return SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(key->database));
+}
+
+/* See compact_stats.h. */
+void
+RetlCompactStatsForgetDropped(void)
+{
+	TableStats *copy;
+	int			count;
+
+	if (shared == NULL)
+		return;
+	copy = CopyTables(&count);
+	for (int i = 0; count > MAX_TABLES / 2 && i < count; i++)
 	{
-		TableStats *table = &shared->tables[i];
-
-		if (table->database == MyDatabaseId && table->relid == relid)
-			return table;
-		if (OidIsValid(oldest->database) &&
-			(!OidIsValid(table->database) || table->last < oldest->last))
-			oldest = table;
+		if (TableExists(&copy[i].key))
+			continue;
+		LWLockAcquire(sharedLock, LW_EXCLUSIVE);
+		(void) hash_search(shared, &copy[i].key, HASH_REMOVE, NULL);
+		LWLockRelease(sharedLock);
 	}
-	if (!make)
-		return NULL;
-	memset(oldest, 0, sizeof(TableStats));
-	oldest->database = MyDatabaseId;
-	oldest->relid = relid;
-	return oldest;
+	pfree(copy);
 }
 
 /* ---------------------------------------------------------------------
@@ -162,7 +232,7 @@ RetlCompactStatsReport(const RetlCompaction *compaction, bool automatic, Timesta
 
 	if (shared == NULL || (compaction->steps == 0 && compaction->yields == 0))
 		return;
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(sharedLock, LW_EXCLUSIVE);
 	table = FindTable(compaction->relid, true);
 	table->yields += compaction->yields;
 	/* pages of groups that were rolled back are nobody's at once */
@@ -183,7 +253,7 @@ RetlCompactStatsReport(const RetlCompaction *compaction, bool automatic, Timesta
 		table->lastDuration = TimestampDifferenceMilliseconds(started, table->last);
 		WantVacuum(table, compaction->lastXid);
 	}
-	LWLockRelease(shared->lock);
+	LWLockRelease(sharedLock);
 }
 
 /* See compact_stats.h. */
@@ -194,13 +264,13 @@ RetlCompactStatsReportFailure(Oid relid, bool cancelled)
 
 	if (shared == NULL)
 		return;
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(sharedLock, LW_EXCLUSIVE);
 	table = FindTable(relid, true);
 	table->failures++;
 	/* it may have written groups, and what fails in other ways fails again */
 	if (cancelled)
 		WantVacuum(table, InvalidTransactionId);
-	LWLockRelease(shared->lock);
+	LWLockRelease(sharedLock);
 }
 
 /*
@@ -214,11 +284,11 @@ VacuumIsPending(Oid relid, TransactionId *lastXid)
 
 	if (shared == NULL)
 		return false;
-	LWLockAcquire(shared->lock, LW_SHARED);
+	LWLockAcquire(sharedLock, LW_SHARED);
 	table = FindTable(relid, false);
 	pending = table != NULL && table->vacuumDue;
 	*lastXid = pending ? table->lastXid : InvalidTransactionId;
-	LWLockRelease(shared->lock);
+	LWLockRelease(sharedLock);
 	return pending;
 }
 
@@ -248,12 +318,12 @@ RetlCompactStatsVacuumed(Oid relid, bool truncationDue)
 
 	if (shared == NULL)
 		return;
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(sharedLock, LW_EXCLUSIVE);
 	table = FindTable(relid, true);
 	table->vacuumDue = false;
 	table->truncationDue = truncationDue;
 	table->vacuums++;
-	LWLockRelease(shared->lock);
+	LWLockRelease(sharedLock);
 }
 
 /* See compact_stats.h. */
@@ -266,7 +336,7 @@ RetlCompactStatsIsQuiet(Oid relid, int64 inserted, int milliseconds)
 
 	if (shared == NULL)
 		return false;
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(sharedLock, LW_EXCLUSIVE);
 	table = FindTable(relid, true);
 	if (table->inserted != inserted || table->insertedSeen == 0)
 	{
@@ -274,7 +344,7 @@ RetlCompactStatsIsQuiet(Oid relid, int64 inserted, int milliseconds)
 		table->insertedSeen = now;
 	}
 	quiet = TimestampDifferenceExceeds(table->insertedSeen, now, milliseconds);
-	LWLockRelease(shared->lock);
+	LWLockRelease(sharedLock);
 	return quiet;
 }
 
@@ -287,10 +357,10 @@ RetlCompactStatsTruncationIsDue(Oid relid)
 
 	if (shared == NULL)
 		return false;
-	LWLockAcquire(shared->lock, LW_SHARED);
+	LWLockAcquire(sharedLock, LW_SHARED);
 	table = FindTable(relid, false);
 	due = table != NULL && table->truncationDue;
-	LWLockRelease(shared->lock);
+	LWLockRelease(sharedLock);
 	return due;
 }
 
@@ -300,11 +370,11 @@ RetlCompactStatsTruncated(Oid relid)
 {
 	TableStats *table;
 
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(sharedLock, LW_EXCLUSIVE);
 	table = FindTable(relid, false);
 	if (table != NULL)
 		table->truncationDue = false;
-	LWLockRelease(shared->lock);
+	LWLockRelease(sharedLock);
 }
 
 /* ---------------------------------------------------------------------
@@ -343,26 +413,23 @@ retldb_compaction_stats(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	TableStats *copy;
+	int			count;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (shared == NULL)
 		return (Datum) 0;
-	copy = palloc(sizeof(shared->tables));
-	LWLockAcquire(shared->lock, LW_SHARED);
-	memcpy(copy, shared->tables, sizeof(shared->tables));
-	LWLockRelease(shared->lock);
-
-	for (int i = 0; i < MAX_TABLES; i++)
+	copy = CopyTables(&count);
+	for (int i = 0; i < count; i++)
 	{
 		const TableStats *table = &copy[i];
 		Datum		values[13];
 		bool		nulls[13] = {false};
 		int			n = 0;
 
-		if (table->database != MyDatabaseId ||
+		if (table->key.database != MyDatabaseId ||
 			(table->last == 0 && table->failures == 0 && table->yields == 0))
 			continue;
-		values[n++] = ObjectIdGetDatum(table->relid);
+		values[n++] = ObjectIdGetDatum(table->key.relid);
 		values[n++] = Int64GetDatum(table->manual);
 		values[n++] = Int64GetDatum(table->automatic);
 		values[n++] = Int64GetDatum(table->failures);

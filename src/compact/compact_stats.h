@@ -42,6 +42,12 @@ extern void RetlCompactProgressSet(RetlCompactProgress parameter, uint64 value);
 /* Ask for shared memory; called when the library is preloaded. */
 extern void RetlCompactStatsInstall(void);
 
+/*
+ * Forget tables and databases that are gone, if room for others gets scarce.  Called in a
+ * transaction.
+ */
+extern void RetlCompactStatsForgetDropped(void);
+
 /* Count what a compaction has done; by whom, and since when it ran. */
 extern void RetlCompactStatsReport(const RetlCompaction *compaction, bool automatic,
 								   TimestampTz started);

@@ -121,6 +121,23 @@ Databases(void)
 }
 
 /*
+ * Wait, for a while or (-1) until something happens; go if the launcher is to end.  That is
+ * not for the log, as die() would have it: an error at each shutdown of a server.  The
+ * status lets the postmaster start another one.
+ */
+static void
+Wait(long milliseconds)
+{
+	(void) WaitLatch(MyLatch,
+					 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (milliseconds >= 0 ? WL_TIMEOUT : 0),
+					 milliseconds, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	if (ShutdownRequestPending)
+		proc_exit(1);
+}
+
+/*
  * Run a worker for a database, to its end.
  */
 static void
@@ -143,10 +160,9 @@ RunWorker(Oid database)
 	/* no slot is free: next time */
 	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
 		return;
-	if (WaitForBackgroundWorkerStartup(handle, &pid) == BGWH_POSTMASTER_DIED)
-		proc_exit(1);
-	if (WaitForBackgroundWorkerShutdown(handle) == BGWH_POSTMASTER_DIED)
-		proc_exit(1);
+	/* the postmaster tells when it begins and when it ends */
+	while (GetBackgroundWorkerPid(handle, &pid) != BGWH_STOPPED)
+		Wait(-1);
 	pfree(handle);
 }
 
@@ -160,7 +176,7 @@ RetlCompactLauncherMain(Datum arg)
 
 	(void) arg;
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	context = AllocSetContextCreate(TopMemoryContext, "retldb compaction launcher",
@@ -169,10 +185,7 @@ RetlCompactLauncherMain(Datum arg)
 	{
 		ListCell   *cell;
 
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 retldb_autocompact_naptime * 1000L, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
+		Wait(retldb_autocompact_naptime * 1000L);
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
@@ -226,6 +239,8 @@ static void
 Commit(void)
 {
 	CommitTransactionCommand();
+	/* before VACUUM tells of the table: what it has removed would count as dead for ever */
+	pgstat_report_stat(true);
 	if (retldb_autocompact_delay > 0)
 		Pause(retldb_autocompact_delay);
 	StartTransactionCommand();
@@ -536,6 +551,7 @@ RetlCompactWorkerMain(Datum arg)
 	{
 		MemoryContextSwitchTo(context);
 		tables = RetlCompactAllTables(false);
+		RetlCompactStatsForgetDropped();
 	}
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(tableContext);

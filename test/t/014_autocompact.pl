@@ -149,6 +149,23 @@ $node->safe_psql('postgres', 'DROP DATABASE filled');
 $node->safe_psql('postgres', 'DROP DATABASE empty');
 pass('databases are dropped');
 
+# more tables than there are in most databases: nothing of this is remembered for a few only
+$node->safe_psql('postgres', q(DO $$ BEGIN
+FOR i IN 1 .. 1100 LOOP
+	EXECUTE format('CREATE TABLE one_of_%s (a int) USING retldb', i);
+	EXECUTE format('INSERT INTO one_of_%s SELECT generate_series(1, 110)', i);
+	IF i % 100 = 0 THEN COMMIT; END IF;
+END LOOP;
+END $$));
+ok($node->poll_query_until('postgres', "SELECT count(*) = 1100 FROM retldb.compaction WHERE relname LIKE 'one\_of\_%' AND autocompactions > 0"),
+	'1100 tables are found to be quiet');
+$node->safe_psql('postgres', q(DO $$ BEGIN
+FOR i IN 1 .. 1100 LOOP
+	EXECUTE format('DROP TABLE one_of_%s', i);
+	IF i % 100 = 0 THEN COMMIT; END IF;
+END LOOP;
+END $$));
+
 # four writers, and readers that find each batch whole
 my @writers;
 for my $client (1 .. 4)
@@ -171,6 +188,8 @@ select(undef, undef, undef, 2);
 # a worker that is at it merges groups of "batches" for seconds, and looks at all tables again
 ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'retldb compaction worker'"),
 	'the last worker comes to its end');
+is($node->safe_psql('postgres', "SELECT n_live_tup, n_dead_tup FROM pg_stat_user_tables WHERE relname = 'view'"), '600|0',
+	'autovacuum has nothing to do with what was vacuumed');
 $node->safe_psql('postgres', 'INSERT INTO many SELECT generate_series(1, 600)');
 select(undef, undef, undef, 2.5);
 is($node->safe_psql('postgres', "SELECT stored('many')"), '600', 'no worker is started when that is switched off');
@@ -183,5 +202,6 @@ is($node->safe_psql('postgres', 'SET ROLE nobody; SELECT count(*) FROM retldb.pr
 my @errors = grep { /ERROR|FATAL|PANIC/ && !/canceling statement due to user request|terminating background worker|database \d+ does not exist/ } split /\n/, slurp_file($node->logfile);
 is("@errors", '', 'the log has no other errors');
 $node->stop;
+unlike(slurp_file($node->logfile), qr/FATAL:.*launcher/, 'the launcher ends without one');
 
 done_testing();
