@@ -242,6 +242,20 @@ ALTER TABLE kinds ALTER v TYPE text COLLATE "C";
 ALTER TABLE kinds_twin ALTER v TYPE text COLLATE "C";
 SELECT condition, p.* FROM (VALUES ('v = ''v000300'''), ('v > ''v004090''')) v(condition), probe('kinds', condition) p;
 
+-- a time zone may be days away
+CREATE TABLE zones (id int, at timestamp, day date) USING retldb;
+INSERT INTO zones SELECT i, timestamp '2000-01-10' + i * interval '1 hour', date '2000-01-10' + i / 24 FROM generate_series(0, 99) i;
+CREATE TABLE zones_twin USING heap AS SELECT * FROM zones;
+SET TimeZone = 167;
+SELECT condition, p.* FROM (VALUES ('at < timestamptz ''2000-01-09 00:00+00'''), ('at = timestamptz ''2000-01-03 02:00+00'''),
+    ('day < timestamptz ''2000-01-05 00:00+00'''), ('day = timestamptz ''2000-01-03 01:00+00''')) v(condition), probe('zones', condition) p;
+SET TimeZone = 'X-167:59';
+SELECT condition, p.* FROM (VALUES ('at < timestamptz ''2000-01-09 00:00+00''')) v(condition), probe('zones', condition) p;
+SET TimeZone = 'X+167:59';
+SELECT condition, p.* FROM (VALUES ('at > timestamptz ''2000-01-17 00:00+00'''), ('day > timestamptz ''2000-01-17 00:00+00''')) v(condition), probe('zones', condition) p;
+DROP TABLE zones, zones_twin;
+SET TimeZone = 'UTC';
+
 -- rows of the row store are always looked at
 SET retldb.row_store_rows = 1000;
 INSERT INTO kinds (id) VALUES (1), (6000);

@@ -9,7 +9,7 @@
  * the key can be converted in the other direction.  If the column is the
  * timestamptz, it is the key that is converted anyway.  But where the column is
  * local time and the key is not, there are hours that the one counts twice or
- * leaves out: such a key is the universal time, which is less than a day off.
+ * leaves out: such a key is the universal time, which is only so many days off.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,6 +21,12 @@
 #include "utils/timestamp.h"
 
 #include "exec/exec.h"
+
+/*
+ * Local time is at most so many days off: "SET timezone = 167" is taken, and
+ * daylight saving comes to that.
+ */
+#define ZONE_DAYS		8
 
 /* Above every finite value and below infinity. */
 #define BEYOND_FINITE	(PG_INT64_MAX - 1)
@@ -127,12 +133,12 @@ RetlConvertTimeKey(Oid columnType, Oid keyType, RetlFilterOp op, Datum value, Re
 		if (columnType == DATEOID)
 		{
 			key->value = DateADTGetDatum(DayOfTimestamp(time));
-			key->widen = 2;
+			key->widen = ZONE_DAYS + 1;
 		}
 		else
 		{
 			key->value = TimestampGetDatum(time);
-			key->widen = USECS_PER_DAY;
+			key->widen = ZONE_DAYS * USECS_PER_DAY;
 		}
 	}
 	else if (columnType == DATEOID)
