@@ -21,7 +21,8 @@ my $file = $node->data_dir . '/' . $node->safe_psql('postgres', q(SELECT pg_rela
 
 my @changes = (
 	[ 'format version', 8, 2, qr/table "t" has an unsupported format version/ ],
-	[ 'incompatible feature', 24, 0x80, qr/table "t" has unsupported incompatible features/ ]);
+	[ 'incompatible feature', 24, 0x80, qr/table "t" has unsupported incompatible features/ ],
+	[ 'incompatible feature beside all known ones', 24, 0x0F, qr/table "t" has unsupported incompatible features/ ]);
 for my $change (@changes)
 {
 	my ($what, $offset, $value, $message) = @$change;

@@ -32,10 +32,14 @@ CREATE TABLE h (id int, v text, n int) USING heap;
 CREATE TABLE quiet (id int, v text) USING retldb;
 INSERT INTO quiet SELECT i, 'quiet ' || i FROM generate_series(1, 5000) i;
 DELETE FROM quiet WHERE id % 100 = 0;
+CREATE TABLE locked (id int, v text) USING retldb;
+INSERT INTO locked SELECT i, 'locked ' || i FROM generate_series(1, 4000) i;
 ));
 my $difference = make_twins($node, 'r', 'h');
 my $quiet = 'SELECT count(*), sum(id), min(v), max(v) FROM quiet';
 my $expected = $node->safe_psql('postgres', $quiet);
+my $locked = 'SELECT count(*), sum(id), min(v), max(v) FROM locked';
+my $locked_expected = $node->safe_psql('postgres', $locked);
 
 # Rows with every kind of history: committed, aborted, touched, locked by
 # several (multixacts), in subtransactions, dead.
@@ -72,6 +76,14 @@ CALL on_both('UPDATE {t} SET v = v || ''-'' WHERE id % 43 = 0');
 ROLLBACK TO s;
 COMMIT;
 ));
+	# stubs that are retired, and left there, of rows that were locked by one or several
+	my $other = $node->background_psql('postgres');
+	$other->query_safe("BEGIN; SELECT count(*) FROM (SELECT FROM locked WHERE id % 4 = $number % 4 FOR KEY SHARE) l");
+	$node->safe_psql('postgres', 'SELECT count(*) FROM (SELECT FROM locked WHERE id % 3 = 0 FOR SHARE) l');
+	$other->query_safe('COMMIT');
+	$other->quit;
+	$node->safe_psql('postgres', "SET retldb.retire_stubs = 1; CALL retldb.compact('locked')");
+	$node->safe_psql('postgres', "SELECT count(*) FROM (SELECT FROM locked WHERE id % 7 = $number % 7 FOR UPDATE) l");
 }
 
 # What is right is right in every way of reading, and sound.
@@ -82,7 +94,8 @@ sub check
 	is($node->safe_psql('postgres', $difference), '0', "$what: equal");
 	is($node->safe_psql('postgres', "SET retldb.enable_columnar_scan = off; $difference"), '0', "$what: equal, without columnar scans");
 	is($node->safe_psql('postgres', $quiet), $expected, "$what: the table that nobody changes");
-	verify_clean($node, $_, $what) for 'r', 'quiet';
+	is($node->safe_psql('postgres', $locked), $locked_expected, "$what: the table of which rows are only locked");
+	verify_clean($node, $_, $what) for 'r', 'quiet', 'locked';
 }
 
 # A file of pages of zeroes, where PostgreSQL looks up a transaction or multixact.
@@ -127,8 +140,8 @@ sub wait_for_autovacuum
 	$node->reload;
 	ok($node->poll_query_until('postgres', q(SELECT max(age(datfrozenxid)) < 1000000000 AND max(mxid_age(datminmxid)) < 1000000000 FROM pg_database)),
 		"$what: autovacuum has frozen all databases");
-	is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relname IN ('r', 'quiet')
-		AND age(relfrozenxid) < 100000000 AND mxid_age(relminmxid) < 100000000)), '2', "$what: tables too");
+	is($node->safe_psql('postgres', q(SELECT count(*) FROM pg_class WHERE relname IN ('r', 'quiet', 'locked')
+		AND age(relfrozenxid) < 100000000 AND mxid_age(relminmxid) < 100000000)), '3', "$what: tables too");
 	$node->append_conf('postgresql.conf', 'autovacuum = off');
 	$node->reload;
 }
@@ -159,7 +172,7 @@ is($node->safe_psql('postgres', 'SELECT min(writer_xid::text::bigint) FROM retld
 
 # Transactions that have the ids of those that wrote the frozen row groups, one
 # round later.
-$node->safe_psql('postgres', "VACUUM FREEZE $_") for 'r', 'quiet';
+$node->safe_psql('postgres', "VACUUM FREEZE $_") for 'r', 'quiet', 'locked';
 $node->safe_psql('postgres', 'VACUUM FREEZE');
 $node->safe_psql($_, 'VACUUM FREEZE') for 'template1';
 set_next_ids($first + 2 * $round_trip, ($multi + 1000) % $round_trip);

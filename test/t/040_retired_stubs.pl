@@ -4,6 +4,7 @@
 #
 # - readers, with a snapshot from before the marks or not, see all rows,
 # - whatever locks and changes rows of a heap table does the same with these,
+# - so they do with rows that were moved with the marks of their stubs,
 # - the rest is retired, vacuumed and compacted as if nothing had happened.
 
 use strict;
@@ -214,6 +215,42 @@ sub touch_all
 	}
 }
 
+# A group is written anew with its stubs as they are, while somebody has an older snapshot.
+sub touch_moved
+{
+	my ($node, $old, $what) = @_;
+	my @before = map { answer($old, $_) } 'BEGIN ISOLATION LEVEL REPEATABLE READ', $sums;
+	my $first = 'SELECT min(row_group) FROM retldb.row_groups(\'marked\') WHERE visible';
+	my $moved = $node->safe_psql('postgres', $first);
+
+	$node->safe_psql('postgres', "SET retldb.retire_stubs = 1000000; CALL retldb.compact('marked')");
+	cmp_ok($node->safe_psql('postgres', $first), '>', $moved, "$what: the group was written anew");
+	is($node->safe_psql('postgres', $difference), '0', "$what, moved: the same rows");
+	is(answer($old, $sums), $before[1], "$what, moved: and by an older snapshot");
+	same($node, "$what, moved", $_) for
+	  'UPDATE {t} SET n = n + 1 WHERE id IN (2201, 2203) RETURNING *',
+	  'UPDATE {t} SET id = 10000 + id WHERE id = 2205 RETURNING *',
+	  'DELETE FROM {t} WHERE id BETWEEN 2211 AND 2220 RETURNING *',
+	  "INSERT INTO {t} VALUES (2223, 'up', 0) ON CONFLICT (id) DO UPDATE SET v = {t}.v || excluded.v RETURNING *",
+	  'INSERT INTO {t}_child VALUES (2225), (2226)',
+	  'DELETE FROM {t} WHERE id = 2225 RETURNING *',
+	  'BEGIN ISOLATION LEVEL REPEATABLE READ; UPDATE {t} SET n = 9 WHERE id BETWEEN 2231 AND 2240 RETURNING *; SELECT sum(n) FROM {t}; COMMIT';
+	same_beside($node, "$what, moved", 'BEGIN; SELECT FROM {t} WHERE id = 2251 FOR KEY SHARE; SELECT FROM {t} WHERE id = 2252 FOR UPDATE; DELETE FROM {t} WHERE id = 2253', 'COMMIT',
+		'SELECT id FROM {t} WHERE id BETWEEN 2250 AND 2255 ORDER BY id FOR UPDATE SKIP LOCKED',
+		'SELECT id FROM {t} WHERE id = 2251 FOR NO KEY UPDATE NOWAIT',
+		'SELECT id FROM {t} WHERE id = 2253 FOR KEY SHARE NOWAIT');
+	# from the place where it finds them the older one goes to where they are
+	is(answer($old, "UPDATE marked SET v = 'old' WHERE id IN (2260, 2261) RETURNING id, v"), "2260|old\n2261|old", "$what, moved: an older snapshot changes rows");
+	is(answer($old, "SELECT count(*), sum(id), count(DISTINCT v) FROM marked WHERE id BETWEEN 2256 AND 2265"), '10|22605|9', "$what, moved: and sees that");
+	is($node->safe_psql('postgres', $difference), '0', "$what, moved: others do not");
+	answer($old, 'ROLLBACK');
+	is($node->safe_psql('postgres', $difference), '0', "$what, moved: rolled back");
+	verify_clean($node, 'marked', "$what, moved");
+	$node->safe_psql('postgres', 'VACUUM marked');
+	is($node->safe_psql('postgres', $difference), '0', "$what, moved: vacuumed");
+	verify_clean($node, 'marked', "$what, moved and vacuumed");
+}
+
 my %stops = (
 	'some pages marked' => $marks[ @marks / 2 ],
 	'all pages marked' => $maps[0],
@@ -223,6 +260,7 @@ my $n = 0;
 for my $what (sort keys %stops)
 {
 	my ($node, $old, $seen) = stop_before('stop' . ++$n, $stops{$what});
+	my $moves = $what =~ /all pages|a part/;
 
 	is($seen, $node->safe_psql('postgres', 'SELECT count(*), sum(id), sum(n), count(DISTINCT v) FROM marked_heap'), "$what: the snapshot is good");
 	readers_see($node, $old, $seen, "$what, on a standby");
@@ -246,9 +284,10 @@ for my $what (sort keys %stops)
 		$node->safe_psql('postgres', "SELECT pg_drop_replication_slot('slot')");
 	}
 	$node->safe_psql('postgres', 'VACUUM marked');
-	$node->safe_psql('postgres', "SET retldb.retire_stubs = 1; CALL retldb.compact('marked'); VACUUM marked");
+	$node->safe_psql('postgres', "SET retldb.retire_stubs = 1; CALL retldb.compact('marked'); VACUUM marked") unless $moves;
 	is(answer($old, $sums), $seen, "$what: compacted and vacuumed, it still sees what it saw");
 	$old->query_safe('COMMIT');
+	touch_moved($node, $old, $what) if $moves;
 	$old->quit;
 
 	crash_and_restart($node);
@@ -261,6 +300,7 @@ for my $what (sort keys %stops)
 		is($node->safe_psql('postgres', $difference), '0', "$what: vacuumed");
 		verify_clean($node, 'marked', $what);
 	}
+	is($node->safe_psql('postgres', q(SELECT age(relfrozenxid) < 10 AND mxid_age(relminmxid) < 10 FROM pg_class WHERE oid = 'marked'::regclass)), 't', "$what: everything is frozen");
 	is($node->psql('postgres', "SELECT bt_index_parent_check('marked_pkey', true)"), 0, "$what: amcheck finds nothing");
 	same($node, $what, 'DELETE FROM {t} WHERE id > 2100 AND id NOT IN (SELECT id FROM {t}_child)');
 	is($node->safe_psql('postgres', $difference), '0', "$what: deleted");

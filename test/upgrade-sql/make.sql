@@ -186,6 +186,24 @@ SELECT twins('CREATE TABLE parts2d PARTITION OF parts2 DEFAULT');
 SELECT twins('CREATE TABLE partsd PARTITION OF parts DEFAULT');
 SELECT twins('INSERT INTO parts SELECT i, ''b'' || i % 4 FROM generate_series(1, 4000) i');
 
+-- rows that were only locked, by several, too: stubs that were retired stand there, or have gone, or are new
+SELECT twins('CREATE TABLE referenced (id int PRIMARY KEY, v text)');
+SELECT twins('INSERT INTO referenced SELECT i, ''v'' || i FROM generate_series(1, 4000) i');
+SELECT twins('CREATE TABLE referencing (id int REFERENCES referenced)');
+SELECT twins('INSERT INTO referencing SELECT i FROM generate_series(1, 1000) i');
+SET retldb.retire_stubs = 1;
+CALL retldb.compact('twin_retldb.referenced');
+VACUUM twin_retldb.referenced;
+BEGIN;
+SELECT count(*) FROM (SELECT FROM twin_retldb.referenced WHERE id BETWEEN 500 AND 2000 FOR KEY SHARE) l;
+SAVEPOINT s;
+SELECT count(*) FROM (SELECT FROM twin_retldb.referenced WHERE id BETWEEN 1000 AND 2500 FOR NO KEY UPDATE) l;
+COMMIT;
+CALL retldb.compact('twin_retldb.referenced');
+RESET retldb.retire_stubs;
+SELECT twins('UPDATE referenced SET v = ''new'' WHERE id % 10 = 0');
+SELECT count(*) FROM (SELECT FROM twin_retldb.referenced WHERE id % 10 = 1 FOR KEY SHARE) l;
+
 -- some of it is frozen, some vacuumed, most not even looked at again
 CALL retldb.compact('twin_retldb.compacted');
 VACUUM twin_retldb.compacted;

@@ -9,6 +9,11 @@ SELECT twins('INSERT INTO facts (id, customer) VALUES (200002, 100000)');
 SELECT twins('INSERT INTO customers VALUES (1, ''twice'')');
 SELECT twins('DELETE FROM customers WHERE id % 500 = 0');
 SELECT twins('UPDATE customers SET id = 10000 + id WHERE id % 499 = 0');
+SELECT twins('DELETE FROM referenced WHERE id = 1');
+SELECT twins('DELETE FROM referenced WHERE id BETWEEN 2001 AND 2100');
+SELECT twins('UPDATE referenced SET v = v || ''+'' WHERE id % 3 = 0');
+SELECT twins('INSERT INTO referencing SELECT i FROM generate_series(1500, 1700) i');
+SELECT twins('INSERT INTO referencing VALUES (2050)');
 SELECT twins('INSERT INTO bookings VALUES (3, ''[31,35)'')');
 SELECT twins('MERGE INTO quiet q USING (SELECT i, i % 10 AS v FROM generate_series(2500, 3500) i) s ON q.id = s.i
                 WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT VALUES (s.i, s.v)');
