@@ -96,6 +96,14 @@ typedef RelFileNode RetlFileLocator;
 #define RetlOwnsDatabase(dboid)		pg_database_ownercheck(dboid, GetUserId())
 #endif
 
+/* May the user vacuum a table?  17 has a right for that, which owners have, too.  Needs utils/acl.h. */
+#if PG_VERSION_NUM >= 170000
+#define RetlMayMaintain(relid) \
+	(pg_class_aclcheck(relid, GetUserId(), ACL_MAINTAIN) == ACLCHECK_OK)
+#else
+#define RetlMayMaintain(relid)		RetlOwnsRelation(relid)
+#endif
+
 /* Minor releases of August 2023 began to mark databases whose DROP was interrupted. */
 #ifdef DATCONNLIMIT_INVALID_DB
 #define RetlDatabaseIsInvalid(form)	database_is_invalid_form(form)

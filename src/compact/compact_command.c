@@ -41,12 +41,12 @@ PG_FUNCTION_INFO_V1(retldb_compact);
 
 /*
  * May the user compact this table?  As for VACUUM: its owner and that of the
- * database.
+ * database, and from 17 on who may maintain it.
  */
 static bool
 UserMayCompact(Oid relid)
 {
-	return RetlOwnsRelation(relid) || RetlOwnsDatabase(MyDatabaseId);
+	return RetlMayMaintain(relid) || RetlOwnsDatabase(MyDatabaseId);
 }
 
 /* See compact_worker.h. */
