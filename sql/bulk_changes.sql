@@ -136,7 +136,7 @@ SELECT on_both('UPDATE {t} SET v = ''stable'' WHERE id BETWEEN 15001 AND 19000 A
 SELECT currval('evaluations') = 2 * (SELECT count(*) FROM h WHERE id BETWEEN 15001 AND 19000) AS once;
 
 -- row by row: cursors
-CREATE FUNCTION by_cursor(t regclass) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION by_cursor(t regclass) RETURNS bigint LANGUAGE plpgsql SET debug_discard_caches = 0 AS $$
 DECLARE
 	c refcursor;
 	id int;

@@ -130,7 +130,7 @@ SELECT count(*), sum(p) FROM domains;
 
 -- triggers
 CREATE TABLE audit (what text, n bigint);
-CREATE FUNCTION row_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION row_trigger() RETURNS trigger LANGUAGE plpgsql SET debug_discard_caches = 0 AS $$
 BEGIN
     IF TG_WHEN = 'BEFORE' THEN
         IF NEW.a % 3 = 0 THEN
@@ -235,7 +235,7 @@ SELECT count(*), count(DISTINCT a), max(a), faults('self') FROM self;
 CREATE FUNCTION self_count() RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT count(*) FROM self';
 INSERT INTO self SELECT self_count(), 'counted' FROM generate_series(1, 50);
 SELECT min(a), max(a), count(*) FROM self WHERE b = 'counted';
-CREATE FUNCTION self_insert(int) RETURNS int LANGUAGE sql VOLATILE AS
+CREATE FUNCTION self_insert(int) RETURNS int LANGUAGE sql VOLATILE SET debug_discard_caches = 0 AS
     $$INSERT INTO self VALUES (-$1, 'nested'); SELECT $1$$;
 INSERT INTO self SELECT self_insert(a), 'outer' FROM generate_series(1, 1000) a;
 SELECT b, count(*), sum(a) FROM self WHERE b IN ('nested', 'outer') GROUP BY b ORDER BY b;

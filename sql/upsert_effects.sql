@@ -4,7 +4,7 @@ SET retldb.row_store_rows = 0;
 SET retldb.row_group_rows = 300;
 SET retldb.vector_rows = 128;
 
-CREATE FUNCTION effects_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION effects_trigger() RETURNS trigger LANGUAGE plpgsql SET debug_discard_caches = 0 AS $$
 BEGIN
 	INSERT INTO seen (what) VALUES (concat_ws(' ', tg_when, tg_op, CASE WHEN tg_op = 'UPDATE' THEN old::text END, new));
 	IF tg_when = 'BEFORE' THEN
@@ -20,7 +20,7 @@ BEGIN
 	RETURN NULL;
 END $$;
 -- a trigger that changes the row itself, and other ones, in subtransactions
-CREATE FUNCTION effects_others() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION effects_others() RETURNS trigger LANGUAGE plpgsql SET debug_discard_caches = 0 AS $$
 BEGIN
 	IF new.id % 10 = 3 THEN
 		BEGIN
