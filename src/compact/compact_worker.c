@@ -146,6 +146,7 @@ RunWorker(Oid database)
 	BackgroundWorker worker = {0};
 	BackgroundWorkerHandle *handle;
 	pid_t		pid;
+	static bool told = false;
 
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -157,9 +158,18 @@ RunWorker(Oid database)
 	snprintf(worker.bgw_name, BGW_MAXLEN, "retldb compaction worker for database %u", database);
 	strlcpy(worker.bgw_type, "retldb compaction worker", BGW_MAXLEN);
 
-	/* no slot is free: next time */
 	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+	{
+		/* next time; once in the log is enough */
+		if (!told)
+			ereport(LOG,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("no background worker is free for automatic compaction"),
+					 errhint("You might need to increase max_worker_processes.")));
+		told = true;
 		return;
+	}
+	told = false;
 	/* the postmaster tells when it begins and when it ends */
 	while (GetBackgroundWorkerPid(handle, &pid) != BGWH_STOPPED)
 		Wait(-1);

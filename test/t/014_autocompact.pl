@@ -204,4 +204,23 @@ is("@errors", '', 'the log has no other errors');
 $node->stop;
 unlike(slurp_file($node->logfile), qr/FATAL:.*launcher/, 'the launcher ends without one');
 
+# where the launchers take all background workers there are, the log says so, once
+my $busy = new_server('busy', conf => q(
+max_worker_processes = 2
+retldb.autocompact = on
+retldb.autocompact_naptime = 1
+));
+$busy->start;
+my $said = 0;
+for (1 .. 100)
+{
+	$said = () = slurp_file($busy->logfile) =~ /LOG:  no background worker is free for automatic compaction/g;
+	last if $said;
+	select(undef, undef, undef, 0.2);
+}
+select(undef, undef, undef, 2.5);
+$said = () = slurp_file($busy->logfile) =~ /LOG:  no background worker is free for automatic compaction/g;
+is($said, 1, 'a worker that cannot be started is told of once');
+$busy->stop;
+
 done_testing();
