@@ -9,7 +9,8 @@
  * the key can be converted in the other direction.  If the column is the
  * timestamptz, it is the key that is converted anyway.  But where the column is
  * local time and the key is not, there are hours that the one counts twice or
- * leaves out: such a key is the universal time, which is only so many days off.
+ * leaves out: such a key is the universal time, which is only so many days off
+ * (ZoneDays).
  *
  *-------------------------------------------------------------------------
  */
@@ -21,12 +22,6 @@
 #include "utils/timestamp.h"
 
 #include "exec/exec.h"
-
-/*
- * Local time is at most so many days off: "SET timezone = 167" is taken, and
- * daylight saving comes to that.
- */
-#define ZONE_DAYS		8
 
 /* Above every finite value and below infinity. */
 #define BEYOND_FINITE	(PG_INT64_MAX - 1)
@@ -119,6 +114,17 @@ CompareWithDay(Timestamp timestamp, RetlTimeKey *key)
 	}
 }
 
+/*
+ * How many days may the session's local time be off?  No zone of the time zone database
+ * is a day away, while "SET timezone = 167" is taken, and daylight saving comes to that.
+ * Only the names of zones that are made up in such ways must have digits.
+ */
+static int
+ZoneDays(void)
+{
+	return strpbrk(pg_get_timezone_name(session_timezone), "0123456789") == NULL ? 1 : 8;
+}
+
 /* Make a key one of the column's type; the types are time types. */
 void
 RetlConvertTimeKey(Oid columnType, Oid keyType, RetlFilterOp op, Datum value, RetlTimeKey *key)
@@ -133,12 +139,12 @@ RetlConvertTimeKey(Oid columnType, Oid keyType, RetlFilterOp op, Datum value, Re
 		if (columnType == DATEOID)
 		{
 			key->value = DateADTGetDatum(DayOfTimestamp(time));
-			key->widen = ZONE_DAYS + 1;
+			key->widen = ZoneDays() + 1;
 		}
 		else
 		{
 			key->value = TimestampGetDatum(time);
-			key->widen = ZONE_DAYS * USECS_PER_DAY;
+			key->widen = ZoneDays() * USECS_PER_DAY;
 		}
 	}
 	else if (columnType == DATEOID)
