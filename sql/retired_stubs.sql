@@ -95,7 +95,51 @@ CALL tidy('rs_kept');
 SELECT count(*), sum(a), faults('rs_kept') FROM rs_kept;
 VACUUM FULL rs_kept;
 SELECT count(*), sum(a), faults('rs_kept') FROM rs_kept;
+
+-- groups whose stubs were all retired are deleted as a whole, and only these
+SET retldb.row_group_rows = 500;
+SET retldb.retire_stubs = 1;
+CREATE TABLE rs_whole (a int PRIMARY KEY, b text) USING retldb WITH (autovacuum_enabled = off);
+INSERT INTO rs_whole SELECT i, 'v' FROM generate_series(1, 2000) i;
+CREATE FUNCTION groups_deleted(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, FORMAT JSON) ' || command INTO plan;
+    RETURN (plan->0->'Plan'->'Plans'->0->>'Row Groups Deleted');
+END $$;
+SELECT count(*) FROM (SELECT FROM rs_whole FOR KEY SHARE) x;
+BEGIN;
+DELETE FROM rs_whole WHERE a > 400 AND a < 600;
+ROLLBACK;
+BEGIN;
+SELECT groups_deleted('DELETE FROM rs_whole');
+SELECT count(*) FROM rs_whole;
+ROLLBACK;
+CALL tidy('rs_whole');
+BEGIN;
+SELECT groups_deleted('DELETE FROM rs_whole');
+SELECT count(*) FROM rs_whole;
+SAVEPOINT s;
+INSERT INTO rs_whole SELECT i, 'new' FROM generate_series(1, 500) i;
+ROLLBACK TO s;
+ROLLBACK;
+SELECT count(*), sum(a), faults('rs_whole') FROM rs_whole;
+VACUUM rs_whole;
+-- one row of the first group is touched again, one of the third is deleted
+SELECT a FROM rs_whole WHERE a = 7 FOR UPDATE;
+DELETE FROM rs_whole WHERE a = 1400;
+SELECT groups_deleted('DELETE FROM rs_whole WHERE a <= 1000');
+SELECT count(*), min(a), faults('rs_whole') FROM rs_whole;
+SELECT groups_deleted('DELETE FROM rs_whole WHERE b = ''v''');
+INSERT INTO rs_whole SELECT i, 'again' FROM generate_series(900, 1100) i;
+SELECT count(*), sum(a), faults('rs_whole') FROM rs_whole;
+VACUUM rs_whole;
+CALL tidy('rs_whole');
+SELECT count(*), sum(a), faults('rs_whole') FROM rs_whole;
+RESET retldb.retire_stubs;
+RESET retldb.row_group_rows;
+
 RESET retldb.row_store_rows;
-DROP TABLE rs_child, rs_parent, rs_kept;
-DROP FUNCTION row_store;
+DROP TABLE rs_child, rs_parent, rs_kept, rs_whole;
+DROP FUNCTION row_store, groups_deleted;
 DROP PROCEDURE tidy;

@@ -546,6 +546,40 @@ RetlStubMapReadRetired(Relation rel, const RetlGroupEntry *entry, int *count)
 	return ReadEntries(rel, entry, true, count);
 }
 
+/*
+ * Do all entries of a leaf say that their rows are untouched?
+ */
+static bool
+LeafIsUntouched(const RetlStubMapPage *leaf)
+{
+	uint64		all = RETL_STUB_RETIRED;
+
+	for (int i = 0; i < leaf->count; i++)
+		all &= leaf->u.entries[i];
+	return all != 0;
+}
+
+/* See stub_map.h. */
+bool
+RetlStubMapIsUntouched(Relation rel, const RetlGroupEntry *entry)
+{
+	uint32		segment = 0;
+	bool		untouched = true;
+
+	if (entry->stubMapRoot == RETLDB_NO_BLOCK)
+		return true;
+	while (untouched && segment < SegmentCount(entry))
+	{
+		Buffer		buffer = ReadLeaf(rel, entry, segment, BUFFER_LOCK_SHARE);
+		RetlStubMapPage *leaf = ContentOf(buffer);
+
+		untouched = LeafIsUntouched(leaf);
+		segment = leaf->firstSegment + leaf->segmentCount;
+		UnlockReleaseBuffer(buffer);
+	}
+	return untouched;
+}
+
 /* ---------------------------------------------------------------------
  * Locks
  * ---------------------------------------------------------------------

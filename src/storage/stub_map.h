@@ -60,6 +60,9 @@ extern void RetlStubMapForget(void);
 /* All entries of touched rows of a group, palloc'd, in no order. */
 extern RetlStubEntry *RetlStubMapRead(Relation rel, const RetlGroupEntry *entry, int *count);
 
+/* Is every row of a group untouched?  That stays so while the map's lock is held. */
+extern bool RetlStubMapIsUntouched(Relation rel, const RetlGroupEntry *entry);
+
 /* Those whose stubs have been retired and may still stand where they say. */
 extern RetlStubEntry *RetlStubMapReadRetired(Relation rel, const RetlGroupEntry *entry, int *count);
 

@@ -8,7 +8,8 @@
  * has a stub is deleted in this way, for what others do to rows they do through stubs,
  * without another look at the anchor.  That there is none, and will be none, is
  * ensured by the lock of the group's map: it is held while the anchor is marked, and
- * whoever makes a stub looks at the anchor once more under it (touch.c).
+ * whoever makes a stub looks at the anchor once more under it (touch.c).  Stubs that the
+ * map says were retired are none: who still comes to one asks the map again.
  *
  * Compaction gives anchors an xmax, too; then the rows have been moved.  That of a
  * deletion is told by t_ctid, which says what heap says of a row that has moved to
@@ -176,7 +177,7 @@ RetlGroupDelete(Relation rel, const RetlGroup *group, CommandId cid)
 	(void) GetCurrentTransactionId();
 	RetlStubMapLock(rel, &group->entry);
 	done = RetlDirectoryReadStubMapRoot(rel, &now) &&
-		now.entry.stubMapRoot == RETLDB_NO_BLOCK &&
+		RetlStubMapIsUntouched(rel, &now.entry) &&
 		DeleteAnchor(rel, &group->entry, cid);
 	RetlStubMapUnlock(rel, &group->entry);
 	if (!done)

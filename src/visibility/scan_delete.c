@@ -19,6 +19,18 @@
 #include "visibility/table_scan_state.h"
 
 /*
+ * Was no row of the open group touched when we last looked?
+ */
+static bool
+IsUntouched(const RetlTableScan *scan)
+{
+	const RetlGroupEntry *entry = &scan->group->entry;
+
+	return entry->stubMapRoot == RETLDB_NO_BLOCK ||
+		(scan->hidden.groupId == entry->groupId && scan->hidden.touched == 0);
+}
+
+/*
  * See table_scan.h.  Damaged groups may be among those that are passed over.
  */
 bool
@@ -26,8 +38,8 @@ RetlTableScanIsAtWholeGroup(const RetlTableScan *scan)
 {
 	return scan->state == CURSOR_IN_GROUP && scan->rowInItem == 0 && !scan->byPlace &&
 		scan->parallel == NULL && scan->indexRows == NULL && IsMVCCSnapshot(scan->snapshot) &&
-		scan->firstRow == 0 && scan->endRow == scan->groupRows &&
-		scan->group->entry.stubMapRoot == RETLDB_NO_BLOCK && !retldb_skip_damaged_groups;
+		scan->firstRow == 0 && scan->endRow == scan->groupRows && !scan->hides &&
+		IsUntouched(scan) && !retldb_skip_damaged_groups;
 }
 
 /*

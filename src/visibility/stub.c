@@ -427,6 +427,7 @@ RetlHiddenRowsRead(RetlHiddenRows *hidden, Relation rel, const RetlGroupEntry *e
 	hidden->groupId = 0;
 	hidden->count = 0;
 	entries = RetlStubsReadSorted(rel, entry, &count);
+	hidden->touched = count;
 	if (count > 0)
 		RetlHiddenRowsClear(hidden, entry);
 	for (; i < count && entries[i].dead; i++)

@@ -99,6 +99,7 @@ typedef struct RetlHiddenRows
 {
 	uint64		groupId;		/* 0: of no group */
 	uint32		count;			/* hidden rows */
+	uint32		touched;		/* by RetlHiddenRowsRead: rows that the map tells something of */
 	Size		capacity;		/* words in "words" */
 	uint64	   *words;			/* a bit for each row of the group */
 	MemoryContext context;		/* of words */
