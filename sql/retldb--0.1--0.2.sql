@@ -313,6 +313,7 @@ CREATE FUNCTION retldb.conversion_progress(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'retldb_conversion_progress'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION retldb.conversion_progress() IS 'conversion that is going on in this server';
 
 CREATE VIEW retldb.progress_convert AS
     SELECT pid, p.datid, datname, relid, phase, rows_expected, rows_copied, rows_compared, rows_removed, rows_added, indexes_built
