@@ -28,6 +28,7 @@ int			retldb_standby_decoding = RETL_STANDBY_DECODING_AUTO;
 bool		retldb_enable_columnar_scan = true;
 bool		retldb_enable_skipping = true;
 int			retldb_cache_size = 32 * 1024;
+bool		retldb_cache_vectors = true;
 bool		retldb_enable_vector_filter = true;
 bool		retldb_enable_runtime_filters = true;
 bool		retldb_enable_upsert_batches = true;
@@ -165,6 +166,10 @@ DefineReadSettings(void)
 							&retldb_cache_size, 32 * 1024,
 							0, INT_MAX / 1024,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomBoolVariable("retldb.cache_vectors",
+							 "Lets decoded values of texts and numerics that are scanned again and again enter the cache.",
+							 NULL, &retldb_cache_vectors, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("retldb.enable_vector_filter",
 							 "Enables the evaluation of conditions on vectors.",
 							 "It acts on plans that are made while it is set.",

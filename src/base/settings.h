@@ -38,6 +38,7 @@ extern bool retldb_enable_runtime_filters;
 extern bool retldb_enable_upsert_batches;
 extern bool retldb_skip_damaged_groups;
 extern int	retldb_cache_size;	/* kB; 0: no cache */
+extern bool retldb_cache_vectors;
 extern bool retldb_suppress_noop;
 extern bool retldb_autocompact;
 extern int	retldb_autocompact_naptime; /* s */

@@ -261,6 +261,7 @@ ShowCountersAsText(const RetlScanStats *stats, ExplainState *es)
 	ShowCounterAsText("Values Fetched", stats->read.valuesFetched, es);
 	ExplainPropertyUInteger("Row Store Rows", NULL, stats->rowStoreRows, es);
 	ShowCounterAsText("Cache Hits", stats->read.cacheHits, es);
+	ShowCounterAsText("Vectors from Cache", stats->read.cachedVectors, es);
 	ExplainPropertyUInteger("Bytes Read", "kB", (stats->read.bytesRead + 1023) / 1024, es);
 }
 
@@ -288,6 +289,7 @@ ShowCounters(const RetlScanStats *stats, ExplainState *es)
 	ExplainPropertyUInteger("Row Store Rows", NULL, stats->rowStoreRows, es);
 	ExplainPropertyUInteger("Row Store Rows Filtered", NULL, stats->storeRowsFiltered, es);
 	ExplainPropertyUInteger("Cache Hits", NULL, read->cacheHits, es);
+	ExplainPropertyUInteger("Vectors from Cache", NULL, read->cachedVectors, es);
 	ExplainPropertyUInteger("Bytes Read", "kB", (read->bytesRead + 1023) / 1024, es);
 }
 

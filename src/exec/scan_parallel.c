@@ -53,6 +53,7 @@ RetlScanStatsAdd(RetlScanStats *sum, const RetlScanStats *stats)
 	sum->read.vectorsFiltered += stats->read.vectorsFiltered;
 	sum->read.valuesFetched += stats->read.valuesFetched;
 	sum->read.cacheHits += stats->read.cacheHits;
+	sum->read.cachedVectors += stats->read.cachedVectors;
 	sum->read.bytesRead += stats->read.bytesRead;
 }
 

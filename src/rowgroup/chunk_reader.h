@@ -56,6 +56,7 @@ typedef struct RetlChunkReader
 	RetlCacheKey cacheKey;		/* all but the part */
 
 	RetlCachedChunk *known;		/* the header there; NULL: it is not */
+	bool		passCounted;	/* see vector_cache.c */
 
 	/*
 	 * Whoever wants single rows: of units that were checked before, no more than

@@ -3,7 +3,7 @@
  * group_cache.c
  *	  What the cache keeps of a row group: its footer and the headers of its chunks.
  *
- * A chunk's header points to the entries of its dictionary and units, and these
+ * A chunk's header points to the entries of its dictionary, units and vectors, and these
  * point back (RetlCacheSetPlace), so that whichever goes first is forgotten by the
  * other.
  *
@@ -54,6 +54,8 @@ ForgetParts(void *arg)
 		ForgetPart(&chunk->dictionary);
 		for (uint32 j = 0; j < chunk->view.unitCount; j++)
 			ForgetPart(&chunk->units[j]);
+		for (uint32 j = 0; chunk->vectors != NULL && j < chunk->view.vectorCount; j++)
+			ForgetPart(&chunk->vectors[j]);
 	}
 }
 
@@ -140,6 +142,16 @@ RetlCachedGroupAddChunk(RetlCacheEntry *group, const RetlFooterColumn *column,
 	cached->chunks[column->columnId - 1] = chunk;
 	RetlCacheGrew(group);
 	return chunk;
+}
+
+/* See group_cache.h. */
+void
+RetlCachedGroupAddVectors(RetlCacheEntry *group, RetlCachedChunk *chunk)
+{
+	Assert(chunk->vectors == NULL);
+	chunk->vectors = MemoryContextAllocZero(GroupOf(group)->context,
+											chunk->view.vectorCount * sizeof(RetlCachedPart));
+	RetlCacheGrew(group);
 }
 
 /* See group_cache.h. */

@@ -4,8 +4,8 @@
  *	  What the cache keeps of a row group: its footer and the headers of its chunks.
  *
  * All of it is one entry of the cache (read_cache.h), so that whoever turns to a
- * group looks up one thing, however many columns he needs.  Opened dictionaries and
- * units are entries of their own; a chunk's header says where they are.
+ * group looks up one thing, however many columns he needs.  Opened dictionaries, units
+ * and decoded vectors are entries of their own; a chunk's header says where they are.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +33,12 @@ typedef struct RetlCachedChunk
 	RetlCachedPart dictionary;
 	RetlCachedPart *units;		/* [view.unitCount] */
 	uint32	   *pieceStarts;	/* [view.pieceCount], within the unit, if it is checked */
+
+	/* see vector_cache.c */
+	RetlCachedPart *vectors;	/* [view.vectorCount], or NULL: none was cached */
+	uint32		passes;			/* times that vectors of the chunk were built */
+	uint64		lastPass;		/* when (RetlCacheNow), */
+	uint64		passBefore;		/* and the time before */
 } RetlCachedChunk;
 
 /* A unit in the cache; its bytes follow where pieces begin. */
@@ -66,6 +72,9 @@ extern RetlCachedChunk *RetlCachedGroupChunk(const RetlCacheEntry *group, uint32
 extern RetlCachedChunk *RetlCachedGroupAddChunk(RetlCacheEntry *group,
 												const RetlFooterColumn *column,
 												const RetlChunkView *view);
+
+/* Let a chunk of the group know of decoded vectors. */
+extern void RetlCachedGroupAddVectors(RetlCacheEntry *group, RetlCachedChunk *chunk);
 
 /*
  * The entry of a part, pinned, or NULL.  "known" may be NULL: then it is looked up by

@@ -27,6 +27,7 @@
 #include "rowgroup/footer_format.h"
 #include "rowgroup/group_reader_state.h"
 #include "rowgroup/read_context.h"
+#include "rowgroup/vector_cache.h"
 
 /* See group_reader.h. */
 RetlGroupReader *
@@ -432,6 +433,7 @@ OpenColumn(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 		RetlCachePinsRelease(column->pins);
 	column->builderReady = false;
 	column->vectorIndex = UINT32_MAX;
+	column->cachedVector = NULL;
 	column->memos = NULL;
 	column->present = false;
 	if (!TupleDescAttr(reader->tupdesc, attnum - 1)->attisdropped &&
@@ -588,6 +590,19 @@ BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 	if (problem != NULL)
 		ReportProblem(reader, ColumnName(reader, attnum), problem, false);
 	column->vectorIndex = index;
+	if (column->present && !more && selection == NULL && reader->cached)
+		RetlCachedVectorOffer(&column->chunk, reader->pins->group, &column->builder, index);
+}
+
+/* Turn to a vector of the cache, which has all rows, if it is there. */
+static bool
+FindCachedVector(RetlColumnReader *column, uint32 index)
+{
+	column->cachedVector = column->present ?
+		RetlCachedVectorFind(&column->chunk, &column->type, index) : NULL;
+	if (column->cachedVector != NULL)
+		column->vectorIndex = index;
+	return column->cachedVector != NULL;
 }
 
 /* The vector with at least the selected rows (NULL: all). */
@@ -600,17 +615,22 @@ GetVector(RetlGroupReader *reader, AttrNumber attnum, uint32 index,
 
 	Assert(index < RetlGroupReaderVectorCount(reader));
 
-	if (column->opened && column->vectorIndex == index &&
-		RetlVectorHasRows(&column->builder, selection))
-		return &column->builder.vector;
+	if (column->opened && column->vectorIndex == index)
+	{
+		if (column->cachedVector != NULL)
+			return column->cachedVector;
+		if (RetlVectorHasRows(&column->builder, selection))
+			return &column->builder.vector;
+	}
 
 	RetlReadContextPush(&readContext, reader->rel, reader->entry.groupId,
 						ColumnName(reader, attnum));
 	if (!column->opened)
 		OpenColumn(reader, column, attnum);
-	BuildVector(reader, column, attnum, index, selection);
+	if (column->vectorIndex == index || !FindCachedVector(column, index))
+		BuildVector(reader, column, attnum, index, selection);
 	RetlReadContextPop(&readContext);
-	return &column->builder.vector;
+	return column->cachedVector != NULL ? column->cachedVector : &column->builder.vector;
 }
 
 /* See group_reader.h. */

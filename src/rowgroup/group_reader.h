@@ -35,6 +35,7 @@ typedef struct RetlReadStats
 	uint64		vectorsFiltered;	/* column tests x vectors, on encoded data */
 	uint64		valuesFetched;	/* each by itself */
 	uint64		cacheHits;		/* units found in the cache */
+	uint64		cachedVectors;	/* vectors found there */
 	uint64		bytesRead;		/* of compressed data */
 } RetlReadStats;
 

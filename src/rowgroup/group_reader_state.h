@@ -39,7 +39,8 @@ typedef struct RetlColumnReader
 	Datum		missing;		/* if not: its value */
 	bool		missingIsNull;
 	bool		builderReady;
-	uint32		vectorIndex;	/* of builder.vector; UINT32_MAX: none */
+	uint32		vectorIndex;	/* of the current vector; UINT32_MAX: none */
+	const RetlVector *cachedVector; /* it is this one, of the cache; NULL: builder.vector */
 	struct RetlColumnMemo *memos;	/* of tests, see vector_filter.c */
 } RetlColumnReader;
 

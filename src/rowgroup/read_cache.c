@@ -3,8 +3,9 @@
  * read_cache.c
  *	  What this backend has read of row groups and may soon need again.
  *
- * Entries are found by a hash table and stand in a list, about by their last use:
- * not each use moves an entry to the list's head, for that costs more than the use.
+ * Entries are found by a hash table and stand in one of two lists, that of decoded
+ * vectors or that of all else, about by their last use: not each use moves an entry to
+ * the list's head, for that costs more than the use.
  * Time is a counter of lookups.  Of keys that are not cached, a table of fixed
  * size remembers how often they were asked for, and when; each may be in one of
  * a few places, which forget what was not asked for for the longest time.
@@ -33,13 +34,14 @@
 #define GHOSTS			16384
 #define GHOST_PLACES	4
 
-/* An entry may take this part of the cache at most. */
-#define MAX_SHARE	8
+/* An entry may take this part of the cache at most, and all vectors together that. */
+#define MAX_SHARE			8
+#define MAX_VECTORS_SHARE	2
 
 struct RetlCacheEntry
 {
 	RetlCacheKey key;			/* first: the hash table's */
-	dlist_node	node;			/* in "used" */
+	dlist_node	node;			/* in "used" or "usedVectors" */
 	MemoryContext context;
 	const void *data;
 	Size		size;
@@ -59,6 +61,8 @@ typedef struct Ghost
 static HTAB *entries = NULL;
 static MemoryContext cacheContext = NULL;
 static dlist_head used = DLIST_STATIC_INIT(used);	/* last used first */
+static dlist_head usedVectors = DLIST_STATIC_INIT(usedVectors);
+static uint64 vectorBytes = 0;	/* of statistics.bytes */
 static Ghost ghosts[GHOSTS] pg_attribute_aligned(64);
 static uint64 now = 0;
 static RetlCacheStats statistics;
@@ -88,6 +92,13 @@ Limit(void)
 	return (uint64) retldb_cache_size * 1024;
 }
 
+/* Is what has this key a decoded vector? */
+static bool
+IsVector(const RetlCacheKey *key)
+{
+	return key->columnId != RETLDB_CACHE_GROUP && key->part >= RETLDB_CACHE_FIRST_VECTOR;
+}
+
 /* Drop an entry that nobody has pinned. */
 static void
 Evict(RetlCacheEntry *entry)
@@ -96,6 +107,8 @@ Evict(RetlCacheEntry *entry)
 	RetlCacheForgetPlace(entry);
 	dlist_delete(&entry->node);
 	statistics.bytes -= entry->size;
+	if (IsVector(&entry->key))
+		vectorBytes -= entry->size;
 	statistics.entries--;
 	statistics.evictions++;
 	MemoryContextDelete(entry->context);
@@ -106,25 +119,25 @@ Evict(RetlCacheEntry *entry)
 static void
 MoveToHead(RetlCacheEntry *entry)
 {
-	dlist_move_head(&used, &entry->node);
+	dlist_move_head(IsVector(&entry->key) ? &usedVectors : &used, &entry->node);
 	entry->moved = now;
 }
 
 /*
- * Evict entries that were not used since "since" until there are at most
- * "bytes".  False if there are not enough of them.  Entries that were used after
- * they were moved last are moved now.
+ * Evict entries of a list that were not used since "since" until *bytes, which counts
+ * them, is at most "limit".  False if there are not enough of them.  Entries that were
+ * used after they were moved last are moved now.
  */
 static bool
-ShrinkTo(uint64 bytes, uint64 since)
+ShrinkList(dlist_head *list, const uint64 *bytes, uint64 limit, uint64 since)
 {
-	dlist_node *node = dlist_is_empty(&used) ? NULL : dlist_tail_node(&used);
+	dlist_node *node = dlist_is_empty(list) ? NULL : dlist_tail_node(list);
 
-	while (statistics.bytes > bytes && node != NULL)
+	while (*bytes > limit && node != NULL)
 	{
 		RetlCacheEntry *entry = dlist_container(RetlCacheEntry, node, node);
 
-		node = dlist_has_prev(&used, node) ? dlist_prev_node(&used, node) : NULL;
+		node = dlist_has_prev(list, node) ? dlist_prev_node(list, node) : NULL;
 		if (entry->lastUse >= since)
 		{
 			if (entry->moved >= entry->lastUse)
@@ -134,7 +147,18 @@ ShrinkTo(uint64 bytes, uint64 since)
 		else if (entry->pins == 0)
 			Evict(entry);
 	}
-	return statistics.bytes <= bytes;
+	return *bytes <= limit;
+}
+
+/*
+ * The same for all entries: of those that were not used since then, vectors go first,
+ * for they can be made again without reading anything.
+ */
+static bool
+ShrinkTo(uint64 bytes, uint64 since)
+{
+	return ShrinkList(&usedVectors, &statistics.bytes, bytes, since) ||
+		ShrinkList(&used, &statistics.bytes, bytes, since);
 }
 
 /*
@@ -220,6 +244,15 @@ RetlCacheCountHit(void)
 	statistics.hits++;
 }
 
+/* Make room for an entry of about this size, of what was not used since then. */
+static bool
+MakeRoom(Size size, uint64 since)
+{
+	if (size > Limit() / MAX_SHARE)
+		return false;
+	return statistics.bytes + size <= Limit() || ShrinkTo(Limit() - size, since);
+}
+
 /* See read_cache.h. */
 bool
 RetlCacheAdmits(const RetlCacheKey *key, Size size, int lookups)
@@ -233,9 +266,27 @@ RetlCacheAdmits(const RetlCacheKey *key, Size size, int lookups)
 	before = ghost->lastUse;
 	ghost->lookups++;
 	ghost->lastUse = now;
-	if (ghost->lookups < lookups || size > Limit() / MAX_SHARE)
+	return ghost->lookups >= lookups && MakeRoom(size, before);
+}
+
+/* See read_cache.h. */
+bool
+RetlCacheAdmitsVector(Size size, uint64 since)
+{
+	uint64		limit = Limit() / MAX_VECTORS_SHARE;
+
+	if (!RetlCacheIsEnabled() || size > limit)
 		return false;
-	return statistics.bytes + size <= Limit() || ShrinkTo(Limit() - size, before);
+	return (vectorBytes + size <= limit ||
+			ShrinkList(&usedVectors, &vectorBytes, limit - size, since)) &&
+		MakeRoom(size, since);
+}
+
+/* See read_cache.h. */
+uint64
+RetlCacheNow(void)
+{
+	return now;
 }
 
 /* See read_cache.h. */
@@ -270,9 +321,11 @@ RetlCacheInsert(const RetlCacheKey *key, MemoryContext context, const void *data
 	entry->moved = now;
 	entry->pins = 1;
 	entry->place = NULL;
-	dlist_push_head(&used, &entry->node);
+	dlist_push_head(IsVector(key) ? &usedVectors : &used, &entry->node);
 	MemoryContextSetParent(context, cacheContext);
 	statistics.bytes += entry->size;
+	if (IsVector(key))
+		vectorBytes += entry->size;
 	statistics.entries++;
 	statistics.admissions++;
 	return entry;
@@ -289,6 +342,7 @@ RetlCacheData(const RetlCacheEntry *entry)
 void
 RetlCacheGrew(RetlCacheEntry *entry)
 {
+	Assert(!IsVector(&entry->key));
 	statistics.bytes -= entry->size;
 	entry->size = MemoryContextMemAllocated(entry->context, true) + sizeof(RetlCacheEntry);
 	statistics.bytes += entry->size;
@@ -333,6 +387,7 @@ RetlCachePinsRelease(RetlCachePins *pins)
 	RetlCachePin(&pins->group, NULL);
 	RetlCachePin(&pins->dictionary, NULL);
 	RetlCachePin(&pins->unit, NULL);
+	RetlCachePin(&pins->vector, NULL);
 }
 
 /* Memory context callback: the reader is gone. */

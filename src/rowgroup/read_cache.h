@@ -27,12 +27,13 @@
 #define RETLDB_CACHE_GROUP			0
 
 /*
- * Parts of a chunk that are cached; units follow.  Headers are not entries, they are
+ * Parts of a chunk that are cached; units and decoded vectors follow.  Headers are not entries, they are
  * in that of their group; the key serves to count how often they are asked for.
  */
 #define RETLDB_CACHE_HEADER			0
 #define RETLDB_CACHE_DICTIONARY		1
 #define RETLDB_CACHE_FIRST_UNIT		2
+#define RETLDB_CACHE_FIRST_VECTOR	(UINT64CONST(1) << 32)
 
 /* Compared bytewise: to be zeroed first. */
 typedef struct RetlCacheKey
@@ -85,6 +86,15 @@ extern void RetlCacheCountMiss(void);
  */
 extern bool RetlCacheAdmits(const RetlCacheKey *key, Size size, int lookups);
 
+/*
+ * The same for a decoded vector, whose uses the caller counts: is there room, or can it be
+ * made of what was not used since then?  All vectors together may take half of the cache.
+ */
+extern bool RetlCacheAdmitsVector(Size size, uint64 since);
+
+/* The time, by which "since" is meant. */
+extern uint64 RetlCacheNow(void);
+
 /* Is there room for an entry of about this size, without taking it from others? */
 extern bool RetlCacheHasRoom(Size size);
 
@@ -115,6 +125,7 @@ typedef struct RetlCachePins
 	RetlCacheEntry *group;
 	RetlCacheEntry *dictionary;
 	RetlCacheEntry *unit;
+	RetlCacheEntry *vector;
 	MemoryContextCallback callback;
 } RetlCachePins;
 

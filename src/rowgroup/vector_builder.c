@@ -145,6 +145,8 @@ BeginVector(RetlVectorBuilder *builder, uint32 firstRow, uint32 rowCount)
 	memset(builder->built, 0, RetlSelectionWords(rowCount) * sizeof(uint64));
 	builder->isFresh = true;
 	builder->isComplete = false;
+	builder->isCostly = builder->type.typeLength < 0;
+	builder->placedBytes = 0;
 	vector->fixed = builder->strided == NULL ? builder->fixed : NULL;
 	vector->pointers = builder->pointers;
 	return vector;
@@ -398,6 +400,7 @@ PlaceValues(RetlVectorBuilder *builder, const PieceRows *part, const RetlDecoded
 		size += PlaceSize(builder, length);
 	}
 	place = MemoryContextAllocHuge(builder->dataContext, Max(size, 1));
+	builder->placedBytes += size;
 	for (uint32 i = 0; i < part->count; i++)
 	{
 		uint32		start = decoded->starts[part->values[i]];
@@ -529,6 +532,8 @@ FetchOverflows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRo
 {
 	uint32		listed = 0;
 
+	if (part->piece.overflowCount > 0)
+		builder->isCostly = false;
 	for (uint32 i = 0; i < part->piece.overflowCount; i++)
 	{
 		RetlOverflowRef ref = RetlPieceOverflow(&part->piece, i);
@@ -575,6 +580,9 @@ BuildVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRow
 		problem = RetlChunkDecodePiece(chunk, &part->piece, &decoded, arena);
 	if (problem != NULL)
 		return problem;
+	if (decoded.hasCodes || part->piece.encoding == RETL_ENCODING_RLE ||
+		part->piece.encoding == RETL_ENCODING_CONSTANT)
+		builder->isCostly = false;
 	if (decoded.hasCodes)
 		return PlaceEntries(builder, part, decoded.starts);
 	problem = PlaceValues(builder, part, &decoded);
@@ -606,6 +614,7 @@ FetchVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRow
 		if (problem != NULL)
 			return problem;
 		place = MemoryContextAlloc(builder->dataContext, PlaceSize(builder, *length));
+		builder->placedBytes += PlaceSize(builder, *length);
 		builder->pointers[part->row + part->rows[i]] =
 			PlaceValue(builder, &place, decoded.bytes + builder->starts[value], *length);
 	}

@@ -44,6 +44,9 @@ typedef struct RetlVectorBuilder
 	uint64		built[RETLDB_MAX_VECTOR_ROWS / 64];
 	bool		isFresh;		/* none is, in no piece */
 	bool		isComplete;		/* it is known that all are */
+	bool		isCostly;		/* values of variable length had to be made, most for
+								 * one row each, and are all in memory: */
+	Size		placedBytes;	/* so much at most, with what alignment takes */
 
 	/* room for lists of the rows of a piece, and of their values' indexes */
 	uint32	   *rows;
