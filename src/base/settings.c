@@ -36,6 +36,7 @@ bool		retldb_skip_damaged_groups = false;
 int			retldb_force_encoding = -1;
 int			retldb_retire_stubs = -1;
 bool		retldb_suppress_noop = false;
+bool		retldb_compact_read_rows = false;
 bool		retldb_autocompact = true;
 int			retldb_autocompact_naptime = 60;
 int			retldb_autocompact_threshold = 5000;
@@ -211,6 +212,11 @@ DefineChangeSettings(void)
 static void
 DefineCompactionSettings(void)
 {
+	DefineCustomBoolVariable("retldb.compact_read_rows",
+							 "Compaction moves rows that serializable transactions have read by an index, too.",
+							 "Such transactions then conflict with all changes of the table.",
+							 &retldb_compact_read_rows, false,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("retldb.autocompact",
 							 "Starts compaction of tables by itself.",
 							 "Only if the library is in shared_preload_libraries.",

@@ -40,6 +40,7 @@ extern bool retldb_skip_damaged_groups;
 extern int	retldb_cache_size;	/* kB; 0: no cache */
 extern bool retldb_cache_vectors;
 extern bool retldb_suppress_noop;
+extern bool retldb_compact_read_rows;
 extern bool retldb_autocompact;
 extern int	retldb_autocompact_naptime; /* s */
 extern int	retldb_autocompact_threshold;	/* rows */

@@ -18,6 +18,7 @@
 #include "storage/block.h"
 #include "utils/relcache.h"
 
+#include "compact/compact_reads.h"
 #include "rowgroup/group_writer.h"
 #include "storage/directory.h"
 #include "visibility/group_move.h"
@@ -44,6 +45,8 @@ typedef struct RetlCompaction
 	bool		holdClustering; /* pages of rewritten groups wait for VACUUM: no more of them */
 	int			maxOverlap;		/* groups that may overlap at a point, of a table
 								 * with an order */
+	bool		moveRead;		/* rows that serializable transactions have read, too: at once, */
+	bool		moveReadAtLast; /* or when nothing else is left to do */
 
 	/* of the current step */
 	TransactionId oldestXmin;	/* what is older is visible to everybody */
@@ -54,6 +57,9 @@ typedef struct RetlCompaction
 	uint64		endGroupId;		/* so are groups from this id on, but for those that we have */
 	int			ownCount;		/* written */
 	uint64	   *ownGroups;		/* [ownCount] */
+	int			readCount;		/* groups of which rows were read while they were written anew: */
+	uint64	   *readGroups;		/* [readCount], unless "moveRead" */
+	bool		left;			/* rows stay where they are that were read */
 	MemoryContext context;		/* lives as long as the compaction */
 	bool		mayYield;		/* give up a step for those who wait */
 	bool		noClustering;	/* it does not get better */
@@ -79,6 +85,8 @@ typedef struct RetlCompactPlan
 	RetlWriteOptions options;
 	const RetlGroup *firstGroup;	/* of the directory, */
 	int64	   *deadRows;		/* and what compact_plan.c knows of each of its groups */
+	RetlReadPlaces reads;		/* rows that stay, none if "moveRead"; */
+	bool		left;			/* some were met */
 	int			groupCount;		/* groups to be rewritten, in order */
 	RetlGroup **groups;
 	int			pageCount;		/* row store pages, with the rows to be moved */
@@ -100,8 +108,10 @@ typedef enum RetlStepResult
 {
 	RETL_STEP_DONE,				/* to be committed */
 	RETL_STEP_NOTHING,			/* nothing is left to do */
-	RETL_STEP_YIELDED			/* to be rolled back: somebody waits for the table, or most
+	RETL_STEP_YIELDED,			/* to be rolled back: somebody waits for the table, or most
 								 * of its rows, or all of a group, were changed meanwhile */
+	RETL_STEP_READ				/* to be rolled back: a serializable transaction has read rows of
+								 * its groups meanwhile, which are left alone from now on */
 } RetlStepResult;
 
 /* How transactions are ended, and others begun. */

@@ -189,6 +189,7 @@ retldb_compact(PG_FUNCTION_ARGS)
 		compaction.wait = true;
 		compaction.minRows = 1;
 		compaction.maxOverlap = 1;
+		compaction.moveRead = retldb_compact_read_rows;
 		(void) RetlCompactTable(&compaction, &transactions);
 		RetlCompactStatsReport(&compaction, false, started);
 	}

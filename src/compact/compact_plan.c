@@ -15,7 +15,8 @@
  *
  * Before that, stubs that nobody needs are retired.
  *
- * Only rows and groups that everybody sees take part (row_move.h).
+ * Only rows and groups that everybody sees take part (row_move.h), and of which no
+ * serializable transaction may depend on where they are (compact_reads.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -97,7 +98,26 @@ typedef struct Candidate
  */
 
 /*
- * Add the settled rows of a block to the plan.
+ * Leave out those of the rows of a block that serializable transactions have read.
+ * Returns how many remain.
+ */
+static int
+LeaveReadRows(RetlCompactPlan *plan, BlockNumber block, OffsetNumber *offsets, int count)
+{
+	int			remaining = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (RetlRowWasRead(&plan->reads, block, offsets[i]))
+			plan->left = true;
+		else
+			offsets[remaining++] = offsets[i];
+	}
+	return remaining;
+}
+
+/*
+ * Add the settled rows of a block to the plan, but for those that were read.
  */
 static void
 AddBlock(RetlCompactPlan *plan, Relation rel, BlockNumber block, BufferAccessStrategy strategy)
@@ -106,6 +126,7 @@ AddBlock(RetlCompactPlan *plan, Relation rel, BlockNumber block, BufferAccessStr
 	int			count = RetlRowStoreSettledRows(rel, block, plan->oldestXmin, strategy, offsets);
 	RetlPageRows *page;
 
+	count = LeaveReadRows(plan, block, offsets, count);
 	if (count == 0)
 		return;
 	page = palloc0(RetlPageRowsSize(count));
@@ -250,6 +271,39 @@ IsCandidate(Relation rel, const RetlGroup *group, const RetlCompactPlan *plan)
 }
 
 /*
+ * Has a serializable transaction read rows of a group by their place, now or when an
+ * earlier step was about to move them?
+ */
+static bool
+WasRead(const RetlGroup *group, const RetlCompactPlan *plan)
+{
+	const RetlCompaction *compaction = plan->compaction;
+
+	if (compaction->moveRead)
+		return false;
+	for (int i = 0; i < compaction->readCount; i++)
+	{
+		if (compaction->readGroups[i] == group->entry.groupId)
+			return true;
+	}
+	return RetlGroupWasRead(&plan->reads, &group->entry);
+}
+
+/*
+ * May the group's rows be moved?
+ */
+static bool
+MayMove(Relation rel, const RetlGroup *group, RetlCompactPlan *plan)
+{
+	if (!IsCandidate(rel, group, plan))
+		return false;
+	if (!WasRead(group, plan))
+		return true;
+	plan->left = true;
+	return false;
+}
+
+/*
  * Bytes of a group before encoding.
  */
 static uint64
@@ -273,8 +327,7 @@ RawBytes(RetlGroupReader *reader, const RetlGroup *group)
  * of their row numbers.
  */
 static Candidate *
-FindSmallGroups(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *plan,
-				int *count)
+FindSmallGroups(Relation rel, const RetlDirectory *directory, RetlCompactPlan *plan, int *count)
 {
 	Candidate  *small = palloc(sizeof(Candidate) * Max(directory->groupCount, 1));
 	RetlGroupReader *reader = RetlGroupReaderCreate(rel, NULL, NULL);
@@ -287,7 +340,7 @@ FindSmallGroups(Relation rel, const RetlDirectory *directory, const RetlCompactP
 
 		CHECK_FOR_INTERRUPTS();
 		if (group->entry.rowCount >= plan->options.groupRows / 2 ||
-			!IsCandidate(rel, group, plan))
+			!MayMove(rel, group, plan))
 			continue;
 		candidate->group = group;
 		candidate->rawBytes = RawBytes(reader, group);
@@ -393,7 +446,7 @@ PlanShrinking(const RetlCompaction *compaction, Relation rel, const RetlDirector
 		CHECK_FOR_INTERRUPTS();
 		if (group->entry.stubMapRoot == RETLDB_NO_BLOCK ||
 			group->entry.groupId >= compaction->endGroupId ||
-			!IsCandidate(rel, group, plan) ||
+			!MayMove(rel, group, plan) ||
 			CountDeadRows(rel, group, plan) < share * group->entry.rowCount)
 			continue;
 		plan->groups = palloc(sizeof(RetlGroup *));
@@ -537,7 +590,7 @@ PlanRelocation(Relation rel, const RetlDirectory *directory, RetlCompactPlan *pl
 		/* with a run list, perhaps; one that grows has got other options meanwhile */
 		needed += group->entry.pageCount + 1;
 		if (needed > FreeBefore(&freeRuns, places[i].end) ||
-			!IsCandidate(rel, group, plan))
+			!MayMove(rel, group, plan))
 			break;
 		plan->groups[plan->groupCount++] = group;
 		if (freePages - needed < pages * FREE_SHARE)
@@ -605,7 +658,7 @@ WillBeMerged(RetlGroupReader *reader, const RetlGroup *group, const RetlCompactP
  * for their sake.  That is not so of those that are too large to be merged.
  */
 static Candidate *
-FindRanges(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *plan, int *count)
+FindRanges(Relation rel, const RetlDirectory *directory, RetlCompactPlan *plan, int *count)
 {
 	AttrNumber	attnum = plan->options.sortKeys[0].attnum;
 	double		minRows = RowsWorthOrder(directory, plan);
@@ -631,7 +684,7 @@ FindRanges(Relation rel, const RetlDirectory *directory, const RetlCompactPlan *
 			(entry->zone.flags & RETL_ZONE_HAS_RANGE) == 0 ||
 			!ZonesFollowOrder(rel, attnum, entry->zone.keyKind) ||
 			memcmp(entry->zone.min, entry->zone.max, RETLDB_KEY_LENGTH) >= 0 ||
-			!IsCandidate(rel, group, plan) ||
+			!MayMove(rel, group, plan) ||
 			WillBeMerged(reader, group, plan, minRows))
 			continue;
 		ranges[*count].group = group;
@@ -922,6 +975,8 @@ RetlCompactMakePlan(RetlCompaction *compaction, Relation rel, RetlCompactPlan *p
 	}
 	if (PlanRetiring(compaction, rel, directory, plan))
 		return true;
+	if (!compaction->moveRead)
+		RetlReadPlacesFind(rel, &plan->reads);
 	CollectRows(compaction, rel, directory, plan);
 	return PlanMerge(compaction, rel, directory, plan) ||
 		PlanShrinking(compaction, rel, directory, plan) ||

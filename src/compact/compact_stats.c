@@ -61,6 +61,7 @@ typedef struct TableStats
 	TransactionId lastXid;		/* which has taken rows away */
 	int64		inserted;		/* rows and new versions, as seen last, */
 	TimestampTz insertedSeen;	/* and when these were another number */
+	TimestampTz leftSince;		/* rows were left where they are, for they were read; or 0 */
 } TableStats;
 
 static HTAB *shared = NULL;		/* of TableStats, in shared memory */
@@ -346,6 +347,40 @@ RetlCompactStatsIsQuiet(Oid relid, int64 inserted, int milliseconds)
 	quiet = TimestampDifferenceExceeds(table->insertedSeen, now, milliseconds);
 	LWLockRelease(sharedLock);
 	return quiet;
+}
+
+/* See compact_stats.h. */
+void
+RetlCompactStatsLeft(Oid relid, bool left)
+{
+	TableStats *table;
+
+	if (shared == NULL)
+		return;
+	LWLockAcquire(sharedLock, LW_EXCLUSIVE);
+	table = FindTable(relid, left);
+	if (table != NULL && !left)
+		table->leftSince = 0;
+	else if (table != NULL && table->leftSince == 0)
+		table->leftSince = GetCurrentTimestamp();
+	LWLockRelease(sharedLock);
+}
+
+/* See compact_stats.h. */
+bool
+RetlCompactStatsWasLeft(Oid relid, int milliseconds)
+{
+	TableStats *table;
+	bool		left;
+
+	if (shared == NULL)
+		return false;
+	LWLockAcquire(sharedLock, LW_SHARED);
+	table = FindTable(relid, false);
+	left = table != NULL && table->leftSince != 0 &&
+		TimestampDifferenceExceeds(table->leftSince, GetCurrentTimestamp(), milliseconds);
+	LWLockRelease(sharedLock);
+	return left;
 }
 
 /* See compact_stats.h. */

@@ -70,6 +70,12 @@ extern bool RetlCompactStatsVacuumIsPending(Oid relid);
  */
 extern bool RetlCompactStatsIsQuiet(Oid relid, int64 inserted, int milliseconds);
 
+/* Were rows left where they are when a compaction ended, for they were read? */
+extern void RetlCompactStatsLeft(Oid relid, bool left);
+
+/* Were some left each time, for so long by now? */
+extern bool RetlCompactStatsWasLeft(Oid relid, int milliseconds);
+
 /* It was vacuumed; but its end could not be cut off, for others have used the table? */
 extern void RetlCompactStatsVacuumed(Oid relid, bool truncationDue);
 

@@ -24,7 +24,6 @@
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/predicate.h"
-#include "storage/predicate_internals.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/tuplesort.h"
@@ -535,27 +534,52 @@ TakeRowsAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 }
 
 /*
- * Take away what was written anew.  Statistics: it is dead, and nothing else has
- * happened to the table's rows.  False if it does not pay, and the step may be given
- * up, or if it must be, for somebody deletes a group of it.
+ * Have serializable transactions read rows since the plan was made?  Those of the row
+ * store stay.  False if rows of a group were read, which can only stay as a whole.
  */
 static bool
+LeaveReadRows(Relation rel, RetlCompactPlan *plan)
+{
+	RetlReadPlacesFind(rel, &plan->reads);
+	for (int i = 0; i < plan->groupCount; i++)
+	{
+		if (RetlGroupWasRead(&plan->reads, &plan->groups[i]->entry))
+			return false;
+	}
+	for (int i = 0; i < plan->pageCount; i++)
+	{
+		RetlPageRows *page = plan->pages[i];
+
+		for (int j = 0; j < page->count; j++)
+			page->rows[j].stays = RetlRowWasRead(&plan->reads, page->block, page->rows[j].offset);
+	}
+	return true;
+}
+
+/*
+ * Take away what was written anew.  Statistics: it is dead, and nothing else has
+ * happened to the table's rows.  Not done if it does not pay, and the step may be given
+ * up, or if it must be, for somebody deletes or has read a group of it.
+ */
+static RetlStepResult
 TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 {
 	uint64		taken;
 
 	FollowOrder(plan, sink);
 	RetlMoveWriteLinks(rel, &plan->move);
+	if (!sink->compaction->moveRead && !LeaveReadRows(rel, plan))
+		return RETL_STEP_READ;
 	/* from here on some wait for us: nothing may take long any more */
 	taken = TakeRowsAway(rel, plan, sink);
 	/* not again and again, for rows may go on changing as fast as we write */
 	if (sink->compaction->mayYield && plan->groupCount == 0 && taken < plan->rowStoreRows / 2)
-		return false;
+		return RETL_STEP_YIELDED;
 	sink->compaction->rowsMoved += taken;
 	if (!RetlMoveTakeAway(rel, &plan->move, plan->oldestXmin))
-		return false;
+		return RETL_STEP_YIELDED;
 	RetlCountDeadTuples(rel, plan->groupCount + taken);
-	return true;
+	return RETL_STEP_DONE;
 }
 
 /* ---------------------------------------------------------------------
@@ -595,28 +619,21 @@ RememberGroups(RetlCompaction *compaction, const RetlMove *move)
 }
 
 /*
- * Is a block, of the row store or of TIDs, one from which rows were taken away?
+ * Remember which groups of a step are to be left alone, for their rows were read.
  */
-static bool
-IsLeft(const RetlCompactPlan *plan, BlockNumber block)
+static void
+RememberReadGroups(RetlCompaction *compaction, const RetlCompactPlan *plan)
 {
+	Size		size = sizeof(uint64) * (compaction->readCount + plan->groupCount);
+
+	compaction->readGroups = compaction->readGroups == NULL ?
+		MemoryContextAllocHuge(compaction->context, size) :
+		repalloc_huge(compaction->readGroups, size);
 	for (int i = 0; i < plan->groupCount; i++)
 	{
-		const RetlGroupEntry *entry = &plan->groups[i]->entry;
-		ItemPointerData first;
-		ItemPointerData last;
-
-		RetlTidFromRowNumber(&first, entry->rowBase);
-		RetlTidFromRowNumber(&last, entry->rowBase + Max(entry->rowCount, 1) - 1);
-		if (block >= ItemPointerGetBlockNumber(&first) && block <= ItemPointerGetBlockNumber(&last))
-			return true;
+		if (RetlGroupWasRead(&plan->reads, &plan->groups[i]->entry))
+			compaction->readGroups[compaction->readCount++] = plan->groups[i]->entry.groupId;
 	}
-	for (int i = 0; i < plan->pageCount; i++)
-	{
-		if (plan->pages[i]->block == block)
-			return true;
-	}
-	return false;
 }
 
 /*
@@ -626,29 +643,36 @@ IsLeft(const RetlCompactPlan *plan, BlockNumber block)
 static bool
 RowsWereRead(Relation rel, const RetlCompactPlan *plan)
 {
-	PredicateLockData *locks = GetPredicateLockStatusData();
+	RetlReadPlaces reads;
 
-	for (int i = 0; i < locks->nelements; i++)
+	RetlReadPlacesFind(rel, &reads);
+	for (int i = 0; i < plan->groupCount; i++)
 	{
-		const PREDICATELOCKTARGETTAG *tag = &locks->locktags[i];
-
-		if (GET_PREDICATELOCKTARGETTAG_DB(*tag) == MyDatabaseId &&
-			GET_PREDICATELOCKTARGETTAG_RELATION(*tag) == RelationGetRelid(rel) &&
-			GET_PREDICATELOCKTARGETTAG_TYPE(*tag) != PREDLOCKTAG_RELATION &&
-			IsLeft(plan, GET_PREDICATELOCKTARGETTAG_PAGE(*tag)))
+		if (RetlGroupWasRead(&reads, &plan->groups[i]->entry))
 			return true;
+	}
+	for (int i = 0; i < plan->pageCount; i++)
+	{
+		const RetlPageRows *page = plan->pages[i];
+
+		for (int j = 0; j < page->count; j++)
+		{
+			if (page->rows[j].taken && RetlRowWasRead(&reads, page->block, page->rows[j].offset))
+				return true;
+		}
 	}
 	return false;
 }
 
 /*
- * Do what is planned; false if it was given up.  *written is how many groups were
+ * Do what is planned, unless it is given up.  *written is how many groups were
  * written.
  */
-static bool
+static RetlStepResult
 CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan, uint64 *written)
 {
 	Sink		sink;
+	RetlStepResult result;
 
 	ReportPlan(plan);
 	if (plan->makeAnchorPage)
@@ -661,15 +685,16 @@ CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan, uint64
 	EndSink(&sink);
 	*written = sink.move->newCount;
 	if (sink.yielded)
-		return false;
+		return RETL_STEP_YIELDED;
 	RetlCompactProgressSet(RETL_PROGRESS_PHASE, RETL_PHASE_REMOVING);
-	if (!TakeAway(rel, plan, &sink))
-		return false;
+	result = TakeAway(rel, plan, &sink);
+	if (result != RETL_STEP_DONE)
+		return result;
 
 	/*
-	 * Whoever has read a row by its place has read what replaces it.  Those who
-	 * come later find the link (RetlCheckMovedRow).  What others have locked in indexes and of
-	 * other rows stays as it is.
+	 * Whoever has read a row by its place before it was marked has read what replaces it.
+	 * Those who come later find the link (RetlCheckMovedRow).  What others have locked in
+	 * indexes and of other rows stays as it is, unless there is one of these.
 	 */
 	if (RowsWereRead(rel, plan))
 		TransferPredicateLocksToHeapRelation(rel);
@@ -684,7 +709,7 @@ CarryOut(RetlCompaction *compaction, Relation rel, RetlCompactPlan *plan, uint64
 		if (plan->move.newCount > plan->groupCount)
 			compaction->noClustering = true;
 	}
-	return true;
+	return RETL_STEP_DONE;
 }
 
 /*
@@ -725,13 +750,16 @@ RetlCompactStep(RetlCompaction *compaction, Relation rel)
 		if (plan.retiring != NULL)
 			result = RetireStubs(compaction, rel, &plan);
 		else
-			result = CarryOut(compaction, rel, &plan, &written) ? RETL_STEP_DONE : RETL_STEP_YIELDED;
-		if (result == RETL_STEP_YIELDED)
+			result = CarryOut(compaction, rel, &plan, &written);
+		if (result != RETL_STEP_DONE)
 		{
 			*compaction = before;
 			compaction->groupsAbandoned += written;
 		}
+		if (result == RETL_STEP_READ)
+			RememberReadGroups(compaction, &plan);
 	}
+	compaction->left = plan.left || result == RETL_STEP_READ;
 	MemoryContextSwitchTo(oldContext);
 	MemoryContextDelete(context);
 	return result;

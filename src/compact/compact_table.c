@@ -71,6 +71,20 @@ StepAsOwner(RetlCompaction *compaction, Relation rel)
 }
 
 /*
+ * Nothing else is left to do: is it the turn of rows that were read?
+ */
+static bool
+TurnToReadRows(RetlCompaction *compaction)
+{
+	if (!compaction->left || !compaction->moveReadAtLast || compaction->moveRead)
+		return false;
+	compaction->moveRead = true;
+	/* those of the row store, too */
+	compaction->nextBlock = 0;
+	return true;
+}
+
+/*
  * Do steps until nothing is left; false if the table was passed over.
  */
 static bool
@@ -110,12 +124,17 @@ RunSteps(RetlCompaction *compaction, const RetlCompactTransactions *transactions
 		}
 		transactions->rollback();
 		if (result == RETL_STEP_NOTHING)
+		{
+			if (TurnToReadRows(compaction))
+				continue;
 			return true;
+		}
 		compaction->yields++;
 		if (!compaction->wait)
 			return true;
 		/* two that yield to each other would never get anywhere */
-		compaction->mayYield = false;
+		if (result == RETL_STEP_YIELDED)
+			compaction->mayYield = false;
 	}
 }
 
@@ -130,5 +149,6 @@ RetlCompactTable(RetlCompaction *compaction, const RetlCompactTransactions *tran
 	done = RunSteps(compaction, transactions);
 	MemoryContextDelete(compaction->context);
 	compaction->ownGroups = NULL;
+	compaction->readGroups = NULL;
 	return done;
 }

@@ -75,6 +75,12 @@ extern PGDLLEXPORT void RetlCompactWorkerMain(Datum arg);
  */
 #define QUIET_NAPTIMES_INDEXED	30
 
+/*
+ * Naptimes after which rows are moved that serializable transactions have read, if there have
+ * been such rows all the time.
+ */
+#define PATIENCE_NAPTIMES	10
+
 /* How often it tries to lock a table whose end is to be cut off, 50 ms apart. */
 #define TRUNCATE_ATTEMPTS	10
 
@@ -265,6 +271,15 @@ Rollback(void)
 }
 
 /*
+ * So many naptimes in milliseconds.
+ */
+static int
+Naptimes(int naptimes)
+{
+	return Min(retldb_autocompact_naptime, INT_MAX / 1000 / naptimes) * 1000 * naptimes;
+}
+
+/*
  * Has no row come into the table, or got a new version, for so many naptimes?
  */
 static bool
@@ -275,8 +290,7 @@ IsQuiet(Relation rel, int naptimes)
 	return statistics != NULL &&
 		RetlCompactStatsIsQuiet(RelationGetRelid(rel),
 								statistics->tuples_inserted + statistics->tuples_updated,
-								Min(retldb_autocompact_naptime, INT_MAX / 1000 / naptimes) *
-								1000 * naptimes);
+								Naptimes(naptimes));
 }
 
 /*
@@ -328,6 +342,8 @@ Examine(Oid relid, MemoryContext context, RetlCompaction *compaction, Transactio
 	compaction->quietRows = compaction->minRows / QUIET_SHARE;
 	compaction->isQuiet = IsQuietForRows;
 	compaction->maxOverlap = options.orderBy != NULL ? MaxOverlap(rel) : retldb_autocompact_overlap;
+	compaction->moveRead = retldb_compact_read_rows;
+	compaction->moveReadAtLast = RetlCompactStatsWasLeft(relid, Naptimes(PATIENCE_NAPTIMES));
 	relation_close(rel, AccessShareLock);
 	return options.autocompact != 0;
 }
@@ -440,7 +456,8 @@ WorkOnTable(Oid relid, MemoryContext context)
 		return false;
 	compaction.holdClustering = RetlCompactStatsVacuumIsPending(relid);
 	pgstat_report_activity(STATE_RUNNING, psprintf("retldb: compact %s", tableName));
-	(void) RetlCompactTable(&compaction, &transactions);
+	if (RetlCompactTable(&compaction, &transactions))
+		RetlCompactStatsLeft(relid, compaction.left);
 	RetlCompactStatsReport(&compaction, true, started);
 	LogCompaction(&compaction, started);
 	unfinished = compaction.unfinished;

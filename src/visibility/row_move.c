@@ -174,8 +174,8 @@ SetXmax(HeapTuple tuple, TransactionId xid, CommandId cid, const ItemPointerData
 }
 
 /*
- * Set "taken" of those tuples of a locked page that are settled, and point to
- * them.  Returns how many.
+ * Set "taken" of those tuples of a locked page that are settled and need not stay, and
+ * point to them.  Returns how many.
  */
 static int
 FindSettled(Relation rel, Buffer buffer, RetlPageRows *rows, RetlLeavingKind kind,
@@ -190,7 +190,7 @@ FindSettled(Relation rel, Buffer buffer, RetlPageRows *rows, RetlLeavingKind kin
 		row->taken = kind == RETL_LEAVING_STUBS ?
 			RetlStubFind(rel, buffer, row->offset, row->number, &tuples[i]) != RETL_STUB_GONE :
 			RetlPageGetTuple(rel, buffer, row->offset, &tuples[i]);
-		row->taken = row->taken && RetlTupleIsSettled(&tuples[i], oldestXmin, buffer);
+		row->taken = row->taken && !row->stays && RetlTupleIsSettled(&tuples[i], oldestXmin, buffer);
 		row->external = row->taken && HeapTupleHasExternal(&tuples[i]);
 		if (row->taken)
 			taken++;

@@ -38,6 +38,7 @@ typedef enum RetlLeavingKind
 typedef struct RetlLeavingTuple
 {
 	OffsetNumber offset;
+	bool		stays;			/* whatever it is like */
 	bool		taken;
 	bool		external;		/* it has values out of line */
 	uint32		newRow;			/* of a row: its place in the new row group */
@@ -76,7 +77,7 @@ extern bool RetlAnchorIsSettled(Relation rel, const RetlGroupEntry *entry,
 
 /*
  * Take away tuples of one page in the current transaction: those that are settled
- * still, and rows and stubs only if nobody uses the page.  Rows have gone to row number
+ * still and do not have to stay, and rows and stubs only if nobody uses the page.  Rows have gone to row number
  * firstRowNumber + newRow.  Sets "taken" of each, and "external" of those that were;
  * returns how many were taken.  Values out of line of rows are deleted.
  */

@@ -82,6 +82,8 @@ class Schedule:
         self.whole_scans = strict and any('SERIALIZABLE' in level for level in self.levels)
         self.subscribed = subscribed    # others replicate the tables, so these stay as they are
         self.crashes = crashes and self.chance(0.5)
+        # compaction moves rows that serializable transactions have read, too
+        self.moves_read = random.Random('read %s' % seed).random() < 0.7
 
     def choose(self, *choices):
         return self.random.choice(choices)
@@ -123,6 +125,8 @@ class Schedule:
         # compaction, which connects afterwards, retires few stubs, or all that nobody needs
         if self.chance(0.6):
             sql.append("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET retldb.retire_stubs = 1', current_database()); END $$")
+        if self.moves_read:
+            sql.append("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET retldb.compact_read_rows = on', current_database()); END $$")
         return sql
 
     def setup_table(self, sql, number):

@@ -141,6 +141,7 @@ class Serial:
         self.server = server
         self.random = random.Random(seed)
         self.heap = heap
+        self.moves_read = random.Random('read %s' % seed).random() < 0.7     # compaction moves rows that were read, too
         self.history = History()
         self.sessions = [Session() for _ in range(SESSIONS)]
         self.tables = ('s1', 's2')
@@ -166,6 +167,8 @@ class Serial:
         control.run('SET client_min_messages = warning')
         control.run('DROP DATABASE IF EXISTS serial WITH (FORCE)')
         control.rows('CREATE DATABASE serial')
+        if self.moves_read:
+            control.rows('ALTER DATABASE serial SET retldb.compact_read_rows = on')
         control.close()
         setup = self.server.connect('serial')
         setup.rows('CREATE EXTENSION retldb')

@@ -1,0 +1,159 @@
+# Rows that serializable transactions have read by an index stay where they are when the
+# table is compacted: of whoever may still fail, in the row store and in groups, also if
+# they are read while the step is at work; unless that takes too long, or is asked for.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use RetldbTest;
+
+my $node = new_server('main', conf => "autovacuum = off\nretldb.autocompact_naptime = 1\nretldb.autocompact_threshold = 10\nretldb.autocompact_scale_factor = 0\n");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION retldb');
+my $by_index = 'SET enable_seqscan = off; SET enable_bitmapscan = off; SET retldb.enable_columnar_scan = off';
+my $locks = q(SELECT string_agg(DISTINCT locktype, ' ') FROM pg_locks WHERE mode = 'SIReadLock' AND relation = 't'::regclass);
+# which of some rows, one of each group and two of the row store, are where they were; and how many there are
+my $where = q(SELECT (SELECT string_agg(id::text, ' ' ORDER BY id) FROM t JOIN places USING (id) WHERE t.ctid = place), (SELECT count(*) FROM t));
+$node->safe_psql('postgres', q(
+CREATE TABLE t (id int PRIMARY KEY, v int) USING retldb WITH (autovacuum_enabled = off);
+CREATE TABLE places (id int, place tid)));
+
+# three groups and rows of the row store
+sub fill
+{
+	$node->safe_psql('postgres', q(
+TRUNCATE t, places;
+SET retldb.row_store_rows = 0;
+INSERT INTO t SELECT i, 0 FROM generate_series(1, 30) i;
+INSERT INTO t SELECT i, 0 FROM generate_series(31, 60) i;
+INSERT INTO t SELECT i, 0 FROM generate_series(61, 100) i;
+SET retldb.row_store_rows = 1000;
+INSERT INTO t SELECT i, 0 FROM generate_series(101, 120) i;
+INSERT INTO places SELECT id, ctid FROM t WHERE id IN (7, 50, 80, 110, 115)));
+	return;
+}
+sub reader
+{
+	my (@ids) = @_;
+	my $session = $node->background_psql('postgres');
+
+	$session->query_safe("$by_index; BEGIN ISOLATION LEVEL SERIALIZABLE");
+	is(answer($session, "SELECT v FROM t WHERE id = $_"), '0', "row $_ is read") for @ids;
+	return $session;
+}
+sub compact
+{
+	$node->safe_psql('postgres', "CALL retldb.compact('t'); VACUUM (TRUNCATE off) t");
+	return;
+}
+sub where_is
+{
+	my ($expected, $what) = @_;
+	is($node->safe_psql('postgres', $where), $expected, $what);
+	return;
+}
+
+# of the row store
+fill();
+my $reader = reader(110);
+compact();
+where_is('110|120', 'the row that was read stays');
+is($node->safe_psql('postgres', $locks), 'tuple', 'so does the lock');
+compact();
+where_is('110|120', 'compacted again');
+$reader->query_safe('COMMIT');
+compact();
+where_is('|120', 'nobody depends on it any more');
+$reader->quit;
+
+# of groups
+fill();
+$reader = reader(50, 7);
+compact();
+where_is('7 50|120', 'two groups of which rows were read stay');
+is($node->safe_psql('postgres', $locks), 'tuple', 'so do the locks');
+$reader->query_safe('ROLLBACK');
+compact();
+where_is('|120', 'all are merged');
+$reader->quit;
+
+# read by whoever is prepared, and after a crash
+fill();
+$reader = reader(50, 110);
+$reader->query_safe(q(INSERT INTO t VALUES (1000, 0); PREPARE TRANSACTION 'p'));
+$reader->quit;
+compact();
+where_is('50 110|120', 'a transaction is prepared');
+$node->stop('immediate');
+$node->start;
+compact();
+where_is('50 110|120', 'and the server was killed');
+$node->safe_psql('postgres', q(COMMIT PREPARED 'p'));
+compact();
+where_is('|121', 'the transaction is decided');
+
+# moved at once if that is asked for
+fill();
+$reader = reader(50, 110);
+$node->safe_psql('postgres', q(SET retldb.compact_read_rows = on; CALL retldb.compact('t')));
+where_is('|120', 'they move if they are to');
+is($node->safe_psql('postgres', $locks), 'relation', 'and the table is locked');
+$reader->query_safe('COMMIT');
+$reader->quit;
+
+# read while compaction writes them: it stops where it makes index entries
+$node->safe_psql('postgres', q(
+CREATE FUNCTION gate(id int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	IF id = 115 THEN PERFORM pg_advisory_xact_lock_shared(9); END IF;
+	RETURN id;
+END $$;
+CREATE INDEX t_gate ON t (gate(id))));
+my $gate = $node->background_psql('postgres');
+my @cases = ([110, 'a row of the row store'], [50, 'a row of a group']);
+for my $case (@cases)
+{
+	my ($id, $what) = @$case;
+	fill();
+	$gate->query_safe('BEGIN; SELECT pg_advisory_xact_lock(9)');
+	my $compaction = start_script($node, "CALL retldb.compact('t');\n");
+	ok($node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory')), 'compaction is at it');
+	$reader = reader($id);
+	$gate->query_safe('COMMIT');
+	finish_script($compaction);
+	is($compaction->{err}, '', "$what: compaction is done");
+	is($node->safe_psql('postgres', $locks), 'tuple', "$what: its lock stays");
+	$node->safe_psql('postgres', 'VACUUM (TRUNCATE off) t');
+	where_is("$id|120", "$what: it stays");
+	is($node->safe_psql('postgres', "$by_index; SELECT count(*), min(v) FROM t WHERE id = $id"), '1|0', "$what: it is there once");
+	verify_clean($node, 't', $what);
+	$reader->query_safe('COMMIT');
+	$reader->quit;
+	compact();
+	where_is('|120', "$what: it moves afterwards");
+	verify_clean($node, 't', "$what, compacted again");
+}
+$gate->quit;
+
+# compaction that runs by itself loses its patience
+$node->safe_psql('postgres', 'DROP INDEX t_gate');
+fill();
+$reader = reader(110);
+$node->append_conf('postgresql.conf', 'retldb.autocompact = on');
+$node->reload;
+my $moved = q(SELECT count(*) = 0 FROM t JOIN places USING (id) WHERE t.ctid = place AND id = );
+ok($node->poll_query_until('postgres', $moved . 115), 'automatic compaction moves the others');
+is($node->safe_psql('postgres', $moved . 110), 'f', 'but not the row that was read');
+is($node->safe_psql('postgres', $locks), 'tuple', 'nor its lock');
+$node->safe_psql('postgres', 'ALTER TABLE t SET (autocompact_threshold = 1)');
+ok($node->poll_query_until('postgres', $moved . 110), 'after a while it moves it, too');
+is($node->safe_psql('postgres', $locks), 'relation', 'and locks the table');
+$reader->query_safe('COMMIT');
+$reader->quit;
+$node->stop;
+done_testing();
