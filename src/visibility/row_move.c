@@ -426,7 +426,9 @@ CheckPlace(Relation rel, const ItemPointerData *place, Snapshot snapshot, bool b
 	if (RetlStubMapLookup(rel, &group.entry, row, &stub) == RETL_ROW_HAS_STUB &&
 		RetlStubLock(rel, &stub, BUFFER_LOCK_SHARE, &buffer, &tuple))
 	{
-		HeapCheckForSerializableConflictOut(true, rel, &tuple, buffer, snapshot);
+		/* who deleted it may have been over when our snapshot was taken: no conflict */
+		HeapCheckForSerializableConflictOut(HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer),
+											rel, &tuple, buffer, snapshot);
 		UnlockReleaseBuffer(buffer);
 	}
 	return true;
