@@ -28,7 +28,8 @@ What may differ, and nothing else:
   that somebody else has read;
 - serialization failures at SERIALIZABLE, which depend on what scans and pages
   lock.  In every other round scans lock whole tables, by both access methods; then
-  these must agree, too.  serial.py looks at the others.
+  these must agree, too, but for the command at which a transaction fails: when it has failed on
+  one side, the other one's is committed, and must fail then.  serial.py looks at the others.
 Where one side fails alone for such a reason both transactions are rolled back.
 
 A round is a function of its seed.  When one fails, its commands are tried again

@@ -364,11 +364,11 @@ class Machine:
             busy = [session.busy(side) for side in (0, 1)]
             on = [sorted({str(self.connection_of(pid, side)) for pid in blocked.get(session.connections[side].pid, [])}) for side in (0, 1)]
             session.op.waited_alone |= not all(busy)
-            if self.draining() or (all(busy) and on[0] == on[1]):
+            if self.draining() or (all(busy) and on[0] == on[1]) or self.half_failed(session):
                 continue
             if not all(busy) and self.give_up_waiting(session, busy.index(True)):
                 return
-            raise Difference('%s waits for %s on retldb, for %s on heap; %s' % (
+            self.differ('%s waits for %s on retldb, for %s on heap; %s' % (
                 session.op, on[0] if busy[0] else 'nobody', on[1] if busy[1] else 'nobody', [c.results for c in session.connections if not c.busy]))
 
     def compare(self, number, session, op):
@@ -386,9 +386,51 @@ class Machine:
             self.count(reason)
             self.end_both(number, session, op, states)
             return True
-        raise Difference('%s\nretldb: %s, transaction %d\nheap:   %s, transaction %d%s' % (
+        if self.fails_later(number, session, op, states):
+            return True
+        self.differ('%s\nretldb: %s, transaction %d\nheap:   %s, transaction %d%s' % (
             op, results[0], session.connections[0].status, results[1], session.connections[1].status,
             ''.join(self.rows_that_differ(*pair) for pair in zip(*results))))
+
+    def half_failed(self, session):
+        """Has a serializable transaction failed on one side, while its command waits on the other?  It may fail there afterwards."""
+        if not self.strict or not session.serializable or session.op is None or session.busy(0) == session.busy(1):
+            return False
+        return '40001' in [r.state for r in session.connections[session.busy(0)].results]
+
+    def differ(self, text):
+        """The sides do not agree; that is nobody's fault if a transaction has lost its locks on one side by failing first."""
+        if any(self.half_failed(session) for session in self.sessions):
+            self.count('apart by who fails first')
+            raise Unjudged(text)
+        raise Difference(text)
+
+    def fails_later(self, number, session, op, states):
+        """
+        A serializable transaction has failed on one side.  A conflict that both have found
+        may end it at one command or another, COMMIT at the latest: have the other side's
+        transaction commit, which must fail, too.
+        """
+        if not session.serializable or sorted(states, key=str) != ['40001', None]:
+            return False
+        connection = session.connections[states.index(None)]
+        if connection.status != pq.IN_TRANSACTION:
+            return False
+        connection.send('COMMIT')
+        self.settle()
+        if connection.busy:
+            # a deferred check waits, of which nothing is known then
+            connection.cancel()
+            self.settle()
+            self.count('apart by who fails first')
+            raise Unjudged('%s has failed on %s only' % (op, SIDES[states.index('40001')]))
+        state = connection.results[-1].state
+        if state != '40001':
+            raise Difference('%s\nfailed with 40001 on %s; on %s it did not, nor did COMMIT%s' % (
+                op, SIDES[states.index('40001')], SIDES[states.index(None)], ', but for %s' % state if state else ''))
+        self.count('failed later on one side')
+        self.end_both(number, session, op, [state, state])
+        return True
 
     @staticmethod
     def rows_that_differ(one, other):
