@@ -175,7 +175,9 @@ SELECT twins(c) FROM (VALUES
 	('INSERT INTO many SELECT i, ''v'' || i, i FROM generate_series(1, 5000) i'),
 	('INSERT INTO many SELECT i * 919 % 6007, ''w'', i FROM generate_series(1, 3000) i ON CONFLICT (id) DO UPDATE SET n = many.n + excluded.n, v = many.v || excluded.v'),
 	('INSERT INTO many SELECT i * 919 % 6007, ''x'', i FROM generate_series(1, 3000) i ON CONFLICT (id) DO UPDATE SET n = many.n + excluded.n')) v(c);
+SET debug_discard_caches = 0;
 SELECT same('SELECT tableoid::regclass, * FROM many');
+RESET debug_discard_caches;
 SELECT twins('DROP TABLE t, seen, s, many');
 
 -- numbers of sequences: whoever asks for the last one while a row is inserted gets that of the row

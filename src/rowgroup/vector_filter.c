@@ -19,6 +19,7 @@
 
 #include "access/tupmacs.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
@@ -443,6 +444,8 @@ FilterAny(RetlGroupReader *reader, const RetlZoneFilter *tree, uint32 index,
 	uint32		words = RetlSelectionWords(selection->rowCount);
 	RetlSelection left = *selection;
 
+	/* a level of ORs has two selections here, more than anybody else needs for it */
+	check_stack_depth();
 	memset(selection->words, 0, words * sizeof(uint64));
 	for (int i = 0; i < tree->argCount && left.count > 0; i++)
 	{
