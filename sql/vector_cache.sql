@@ -23,7 +23,7 @@ BEGIN
     EXECUTE format('SELECT count(*) || ''/'' || coalesce(md5(string_agg(r::text, '';'' ORDER BY id)), '''') FROM %s r WHERE %s', of, condition) INTO answer;
     RETURN answer;
 END $$;
-CREATE FUNCTION cached(query text) RETURNS int LANGUAGE plpgsql SET enable_seqscan = off AS $$
+CREATE FUNCTION cached(query text) RETURNS int LANGUAGE plpgsql SET enable_seqscan = off SET enable_indexscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     plan json;
 BEGIN
@@ -109,6 +109,26 @@ FETCH PRIOR FROM there;
 FETCH NEXT FROM there;
 FETCH ABSOLUTE 2500 FROM there;
 COMMIT;
+
+-- the next vector is evicted when it is found that the setting was lowered
+DO $$ BEGIN FOR i IN 1..12 LOOP PERFORM line FROM col WHERE id > 0; END LOOP; END $$;
+BEGIN;
+DECLARE there CURSOR FOR SELECT line FROM col;
+MOVE 2000 FROM there;
+FETCH 1 FROM there;
+CLOSE there;
+SET LOCAL retldb.vector_rows = 64;
+CREATE TABLE narrow USING retldb AS SELECT line FROM twin ORDER BY id;
+DO $$ BEGIN FOR i IN 1..12 LOOP PERFORM length(line) FROM narrow; END LOOP; END $$;
+DECLARE there CURSOR FOR SELECT line FROM narrow;
+MOVE 64 FROM there;
+SET LOCAL retldb.cache_size = '16kB';
+FETCH 1 FROM there;
+SELECT line FROM twin WHERE id = 65;
+CLOSE there;
+SET LOCAL retldb.cache_size = 0;
+SELECT entries, bytes FROM retldb.cache_stats();
+ROLLBACK;
 
 -- vectors take half of the cache at most, and give way
 SET retldb.cache_size = 0;

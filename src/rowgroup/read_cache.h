@@ -64,7 +64,10 @@ typedef struct RetlCacheStats
 #define RETLDB_LOOKUPS_OPENED		2
 #define RETLDB_LOOKUPS_SINGLE		1
 
-/* Is there a cache at all? */
+/*
+ * Is there a cache at all?  If it is larger than it may be, entries that nobody has pinned
+ * go: what was known of them is to be asked for after this.
+ */
 extern bool RetlCacheIsEnabled(void);
 
 /* The entry, pinned, or NULL. */

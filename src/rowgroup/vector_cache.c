@@ -46,8 +46,12 @@ RetlCachedVectorFind(RetlChunkReader *chunk, const RetlColumnType *type, uint32 
 	if (chunk->pins == NULL || chunk->known == NULL || chunk->known->vectors == NULL)
 		return NULL;
 	RetlCachePin(&chunk->pins->vector, NULL);
+
+	/* first: it may evict the entry, which is then forgotten */
+	if (!RetlCacheIsEnabled() || !retldb_cache_vectors)
+		return NULL;
 	entry = chunk->known->vectors[index].entry;
-	if (entry == NULL || !RetlCacheIsEnabled() || !retldb_cache_vectors)
+	if (entry == NULL)
 		return NULL;
 	cached = RetlCacheData(entry);
 	if (!AreAlike(&cached->type, type))
