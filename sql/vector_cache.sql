@@ -23,7 +23,7 @@ BEGIN
     EXECUTE format('SELECT count(*) || ''/'' || coalesce(md5(string_agg(r::text, '';'' ORDER BY id)), '''') FROM %s r WHERE %s', of, condition) INTO answer;
     RETURN answer;
 END $$;
-CREATE FUNCTION cached(query text) RETURNS int LANGUAGE plpgsql SET enable_seqscan = off SET enable_indexscan = off SET enable_bitmapscan = off AS $$
+CREATE FUNCTION cached(query text) RETURNS int LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     plan json;
 BEGIN
@@ -89,6 +89,7 @@ CREATE UNIQUE INDEX ON col (id);
 SET enable_seqscan = off;
 SET retldb.enable_columnar_scan = off;
 SELECT id, line, amount, part FROM col WHERE id IN (7, 1999, 2001, 2999) ORDER BY id;
+DROP INDEX col_id_idx;
 RESET enable_seqscan;
 RESET retldb.enable_columnar_scan;
 

@@ -598,6 +598,8 @@ BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 static bool
 FindCachedVector(RetlColumnReader *column, uint32 index)
 {
+	/* should making the next one fail, this one is not there either */
+	column->vectorIndex = UINT32_MAX;
 	column->cachedVector = column->present ?
 		RetlCachedVectorFind(&column->chunk, &column->type, index) : NULL;
 	if (column->cachedVector != NULL)

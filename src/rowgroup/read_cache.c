@@ -275,7 +275,8 @@ RetlCacheAdmitsVector(Size size, uint64 since)
 {
 	uint64		limit = Limit() / MAX_VECTORS_SHARE;
 
-	if (!RetlCacheIsEnabled() || size > limit)
+	/* before others go for it */
+	if (!RetlCacheIsEnabled() || size > Limit() / MAX_SHARE)
 		return false;
 	return (vectorBytes + size <= limit ||
 			ShrinkList(&usedVectors, &vectorBytes, limit - size, since)) &&
