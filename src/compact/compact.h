@@ -59,7 +59,7 @@ typedef struct RetlCompaction
 	uint64	   *ownGroups;		/* [ownCount] */
 	int			readCount;		/* groups of which rows were read while they were written anew: */
 	uint64	   *readGroups;		/* [readCount], unless "moveRead" */
-	bool		left;			/* rows stay where they are that were read */
+	bool		left;			/* rows stay where they are that were read, of any step */
 	MemoryContext context;		/* lives as long as the compaction */
 	bool		mayYield;		/* give up a step for those who wait */
 	bool		noClustering;	/* it does not get better */

@@ -551,7 +551,10 @@ LeaveReadRows(Relation rel, RetlCompactPlan *plan)
 		RetlPageRows *page = plan->pages[i];
 
 		for (int j = 0; j < page->count; j++)
+		{
 			page->rows[j].stays = RetlRowWasRead(&plan->reads, page->block, page->rows[j].offset);
+			plan->left |= page->rows[j].stays;
+		}
 	}
 	return true;
 }
@@ -759,7 +762,8 @@ RetlCompactStep(RetlCompaction *compaction, Relation rel)
 		if (result == RETL_STEP_READ)
 			RememberReadGroups(compaction, &plan);
 	}
-	compaction->left = plan.left || result == RETL_STEP_READ;
+	/* later steps need not meet them again */
+	compaction->left |= plan.left || result == RETL_STEP_READ;
 	MemoryContextSwitchTo(oldContext);
 	MemoryContextDelete(context);
 	return result;

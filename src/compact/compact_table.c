@@ -79,6 +79,7 @@ TurnToReadRows(RetlCompaction *compaction)
 	if (!compaction->left || !compaction->moveReadAtLast || compaction->moveRead)
 		return false;
 	compaction->moveRead = true;
+	compaction->left = false;
 	/* those of the row store, too */
 	compaction->nextBlock = 0;
 	return true;
@@ -130,7 +131,8 @@ RunSteps(RetlCompaction *compaction, const RetlCompactTransactions *transactions
 			return true;
 		}
 		compaction->yields++;
-		if (!compaction->wait)
+		/* it will be the turn of groups that are read while they are written, at last */
+		if (!compaction->wait && !(result == RETL_STEP_READ && compaction->moveReadAtLast))
 			return true;
 		/* two that yield to each other would never get anywhere */
 		if (result == RETL_STEP_YIELDED)

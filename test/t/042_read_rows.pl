@@ -155,5 +155,37 @@ ok($node->poll_query_until('postgres', $moved . 110), 'after a while it moves it
 is($node->safe_psql('postgres', $locks), 'relation', 'and locks the table');
 $reader->query_safe('COMMIT');
 $reader->quit;
+
+# rows that nobody has read are not held up for ever by a group that is read each time it is
+# written, and at no other time
+$node->append_conf('postgresql.conf', 'retldb.autocompact = off');
+$node->reload;
+ok($node->poll_query_until('postgres', q(SELECT current_setting('retldb.autocompact') = 'off' AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'retldb: %'))), 'automatic compaction is off');
+fill();
+$node->safe_psql('postgres', 'CREATE INDEX t_gate ON t (gate(id))');
+$gate = $node->background_psql('postgres');
+$gate->query_safe('BEGIN; SELECT pg_advisory_xact_lock(9)');
+$node->append_conf('postgresql.conf', 'retldb.autocompact = on');
+$node->reload;
+my $readings = 0;
+my $left = 1;
+while ($left && $readings < 30)
+{
+	ok($node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory')), 'automatic compaction is at it');
+	$reader = reader(50);
+	$gate->query_safe('COMMIT');
+	# until it has given the step up, and done others
+	$node->poll_query_until('postgres', q(SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'retldb: %')));
+	$node->poll_query_until('postgres', q(SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'));
+	$left = $node->safe_psql('postgres', $moved . 115) eq 'f';
+	$reader->query_safe('COMMIT');
+	$reader->quit;
+	$readings++;
+	$gate->query_safe('BEGIN; SELECT pg_advisory_xact_lock(9)') if $left;
+}
+ok(!$left, "the others are moved in the end");
+cmp_ok($readings, '>', 3, 'not at once');
+$gate->quit;
+verify_clean($node, 't', 'all moved');
 $node->stop;
 done_testing();
