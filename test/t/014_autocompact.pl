@@ -210,7 +210,7 @@ max_worker_processes = 2
 retldb.autocompact = on
 retldb.autocompact_naptime = 1
 ));
-my $before = -s $busy->logfile // 0;
+$before = -s $busy->logfile // 0;
 $busy->start;
 my $said = 0;
 for (1 .. 100)
