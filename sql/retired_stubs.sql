@@ -16,7 +16,9 @@ CREATE TABLE rs_parent (id int PRIMARY KEY, v text) USING retldb WITH (autovacuu
 INSERT INTO rs_parent SELECT i, 'value ' || i FROM generate_series(1, 20000) i;
 CREATE TABLE rs_child (id int REFERENCES rs_parent) USING heap;
 SELECT row_store('rs_parent') < 5 AS small;
+SET debug_discard_caches = 0;
 INSERT INTO rs_child SELECT generate_series(1, 20000);
+RESET debug_discard_caches;
 RESET enable_seqscan;
 SELECT row_store('rs_parent') > 80 AS large;
 CALL tidy('rs_parent');
