@@ -175,6 +175,34 @@ NextXmax(const HeapTupleHeaderData *stub, TransactionId xid, LockTupleMode mode,
 }
 
 /*
+ * The lockers of a multixact but for ourselves, as xmax.  Those that do not conflict with
+ * an update only lock the key.
+ */
+static void
+CarryOtherLockers(MultiXactId multi, Xmax *result)
+{
+	MultiXactMember *members;
+	int			count = GetMultiXactIdMembers(multi, &members, false, false);
+	int			others = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (TransactionIdIsInProgress(members[i].xid) &&
+			!TransactionIdIsCurrentTransactionId(members[i].xid))
+			members[others++] = members[i];
+	}
+	if (others > 1)
+		MultiHints(MultiXactIdCreateFromMembers(others, members), result);
+	else if (others == 1)
+	{
+		result->xmax = members[0].xid;
+		result->infomask = HEAP_XMAX_KEYSHR_LOCK | HEAP_XMAX_LOCK_ONLY;
+	}
+	if (count > 0)
+		pfree(members);
+}
+
+/*
  * xmax of the new version of an updated row: lockers of the old one lock it, too.
  */
 static void
@@ -190,8 +218,12 @@ CarryLockers(const HeapTupleHeaderData *stub, bool lockIsOurs, Xmax *result)
 		return;
 	if ((stub->t_infomask & HEAP_XMAX_IS_MULTI) != 0)
 	{
-		/* its members may all be gone; then heap_update keeps it, too */
-		MultiHints((MultiXactId) xmax, result);
+		/* what was only locked in order to wait would look like a stronger lock */
+		if (lockIsOurs)
+			CarryOtherLockers((MultiXactId) xmax, result);
+		else
+			/* its members may all be gone; then heap_update keeps it, too */
+			MultiHints((MultiXactId) xmax, result);
 		return;
 	}
 	/* a lock that was only taken in order to wait */
