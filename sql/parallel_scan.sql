@@ -39,11 +39,14 @@ BEGIN
 END $$;
 SET parallel_leader_participation = off;
 SELECT plan('SELECT id, reader() FROM one WHERE with_company(id) OFFSET 0');
+-- functions that are called for each row need their caches
+SET debug_discard_caches = 0;
 SELECT * FROM shared('one', 'with_company(id)');
 SELECT * FROM shared('one', 'id > 640 AND a <> 3 AND with_company(id)');
 SET retldb.enable_columnar_scan = off;
 SELECT * FROM shared('one', 'with_company(id)');
 RESET retldb.enable_columnar_scan;
+RESET debug_discard_caches;
 -- fewer vectors than processes
 SELECT rows, sum, different FROM shared('tiny', 'true');
 -- one process claims all parts
@@ -62,7 +65,9 @@ ALTER TABLE one SET (parallel_workers = 2);
 CREATE FUNCTION parts(query text) RETURNS text LANGUAGE sql AS
     $$ SELECT scan_properties(query, '^(Row Groups (Total|Skipped|Skipped by Blooms|Read)|Vectors (Total|Skipped|Read)|Parallel Aware)$') $$;
 SET parallel_leader_participation = off;
+SET debug_discard_caches = 0;
 SELECT parts('SELECT id FROM one WHERE with_company(id)');
+RESET debug_discard_caches;
 SELECT parts('SELECT id FROM one WHERE id BETWEEN 1000 AND 1999');
 SELECT parts('SELECT id FROM one WHERE id > 5000');
 SELECT parts('SELECT id FROM one WHERE t = md5(''no number'')');
