@@ -145,7 +145,8 @@ RowIsLeaving(RetlStubChange *change, const ItemPointerData *place,
  * Find the group of a row at a place, and see that it may be touched by this command.  If
  * it is being taken away by somebody else, or was, rows that have stubs can be touched
  * all the same, here as well as where they were moved to; a group that is deleted has no
- * such rows.
+ * such rows, but stubs whose places are remembered and that were retired since: who comes
+ * to one of these looks the row up again, and finds the deletion.
  */
 static TM_Result
 FindTouchableGroup(RetlStubChange *change, ItemPointer place, RetlGroup *group, uint32 *row,

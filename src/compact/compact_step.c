@@ -538,7 +538,7 @@ TakeRowsAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
  * store stay.  False if rows of a group were read, which can only stay as a whole.
  */
 static bool
-LeaveReadRows(Relation rel, RetlCompactPlan *plan)
+LeaveRowsReadSince(Relation rel, RetlCompactPlan *plan)
 {
 	RetlReadPlacesFind(rel, &plan->reads);
 	for (int i = 0; i < plan->groupCount; i++)
@@ -571,7 +571,7 @@ TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 
 	FollowOrder(plan, sink);
 	RetlMoveWriteLinks(rel, &plan->move);
-	if (!sink->compaction->moveRead && !LeaveReadRows(rel, plan))
+	if (!sink->compaction->moveRead && !LeaveRowsReadSince(rel, plan))
 		return RETL_STEP_READ;
 	/* from here on some wait for us: nothing may take long any more */
 	taken = TakeRowsAway(rel, plan, sink);

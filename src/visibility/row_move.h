@@ -77,8 +77,8 @@ extern bool RetlAnchorIsSettled(Relation rel, const RetlGroupEntry *entry,
 
 /*
  * Take away tuples of one page in the current transaction: those that are settled
- * still and do not have to stay, and rows and stubs only if nobody uses the page.  Rows have gone to row number
- * firstRowNumber + newRow.  Sets "taken" of each, and "external" of those that were;
+ * still and do not have to stay, and rows and stubs only if nobody uses the page.  Rows
+ * have gone to row number firstRowNumber + newRow.  Sets "taken" of each, and "external" of those that were;
  * returns how many were taken.  Values out of line of rows are deleted.
  */
 extern int	RetlTuplesTakeAway(Relation rel, RetlPageRows *tuples, RetlLeavingKind kind,

@@ -218,11 +218,14 @@ CarryLockers(const HeapTupleHeaderData *stub, bool lockIsOurs, Xmax *result)
 		return;
 	if ((stub->t_infomask & HEAP_XMAX_IS_MULTI) != 0)
 	{
-		/* what was only locked in order to wait would look like a stronger lock */
+		/*
+		 * A lock that was only taken in order to wait would look like one that is stronger
+		 * than the others'.  Otherwise its members may all be gone; heap_update keeps it then,
+		 * too.
+		 */
 		if (lockIsOurs)
 			CarryOtherLockers((MultiXactId) xmax, result);
 		else
-			/* its members may all be gone; then heap_update keeps it, too */
 			MultiHints((MultiXactId) xmax, result);
 		return;
 	}
