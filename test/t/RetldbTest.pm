@@ -96,23 +96,25 @@ sub random_change
 
 # Compaction of table "stayed" that is cancelled after some time, a bit longer each time,
 # until view "links" has more than $least rows: they tell of a move that was given up after
-# something had been taken away.  Whenever compaction is done instead, $again, a command,
-# fills the table anew.  Returns how many there are and how often it was tried.
+# something had been taken away.  Whenever compaction is done instead, or was cancelled
+# only after rows had come to another group for good, $again, a command, fills the table
+# anew.  Returns how many there are and how often it was tried.
 sub give_up_moves
 {
 	my ($node, $least, $again) = @_;
-	my ($links, $times) = (0, 0);
+	my $groups = "SELECT string_agg(row_group::text, ',' ORDER BY row_group) FROM retldb.row_groups('stayed') WHERE visible";
+	my ($links, $times, $before) = (0, 0, $node->safe_psql('postgres', $groups));
 
 	for (my $timeout = 20; $timeout < 20000 && $times < 400 && $links <= $least; $timeout *= 1.03)
 	{
-		my ($result) = sqlstate($node, sprintf("SET statement_timeout = '%dms'; CALL retldb.compact('stayed')", $timeout));
+		sqlstate($node, sprintf("SET statement_timeout = '%dms'; CALL retldb.compact('stayed')", $timeout));
 		$times++;
-		if ($result eq '')
-		{
-			$node->safe_psql('postgres', $again);
-			$timeout *= 0.7;
-		}
 		$links = $node->safe_psql('postgres', 'SELECT count(*) FROM links');
+		next if $node->safe_psql('postgres', $groups) eq $before;
+		$node->safe_psql('postgres', $again);
+		$before = $node->safe_psql('postgres', $groups);
+		$links = 0;
+		$timeout *= 0.7;
 	}
 	return ($links, $times);
 }
