@@ -62,6 +62,19 @@ CREATE TABLE inspected_much USING retldb AS SELECT i FROM generate_series(1, 200
 RESET retldb.row_group_rows;
 UPDATE report SET page = retldb.storage_report('inspected_much')::xml;
 SELECT cardinality(found('//s:svg[@height="60"]/s:rect[@class="g"]')) AS bars, found('//h:tr[h:td/s:svg]/h:td[3]/text()');
+-- more columns than bars: 40 of 50 and, for one row group only, no ranges
+SELECT format('CREATE TABLE inspected_wide (%s) USING retldb', string_agg('c' || i || ' int', ', ')) FROM generate_series(1, 50) i \gexec
+SELECT format('INSERT INTO inspected_wide SELECT %s FROM generate_series(1, 500) i', string_agg('i', ', ')) FROM generate_series(1, 50) \gexec
+UPDATE report SET page = retldb.storage_report('inspected_wide')::xml;
+SELECT cardinality(found('//s:svg[@height="805"]/s:rect')) AS bars, cardinality(found('//h:tr/h:td[1]')) AS lines, found('//h:h2/text()');
+-- what is left of a dropped column is told, its ranges are not
+ALTER TABLE inspected DROP COLUMN id;
+UPDATE report SET page = retldb.storage_report('inspected')::xml;
+SELECT found('//h:tr/h:td[1]/text()') AS names, (found('//h:p/text()'))[2] AS note;
+-- a row store alone
+INSERT INTO uninspected VALUES (1);
+UPDATE report SET page = retldb.storage_report('uninspected')::xml;
+SELECT found('//h:h2/text()'), (found('//h:p/text()'))[2] AS note;
 
 -- who may
 CREATE ROLE retldb_nobody;
@@ -80,7 +93,7 @@ SET ROLE retldb_reader;
 SELECT count(*) FROM retldb.columns('inspected');
 SELECT retldb.storage_report('inspected') LIKE '%height="60"%' AS ranges;
 RESET ROLE;
-DROP TABLE inspected, inspected_much, not_inspected, uninspected, columnless, report;
+DROP TABLE inspected, inspected_much, inspected_wide, not_inspected, uninspected, columnless, report;
 DROP MATERIALIZED VIEW inspected_view;
 DROP FUNCTION found;
 DROP ROLE retldb_nobody, retldb_monitor, retldb_reader;

@@ -88,7 +88,7 @@ WITH info AS MATERIALIZED (
       FROM retldb.row_groups(rel)
      WHERE visible
 ), columns AS MATERIALIZED (
-    SELECT attnum, coalesce(min(column_name), '(dropped column ' || attnum || ')') AS name,
+    SELECT attnum, coalesce(min(column_name), '(dropped column ' || attnum || ')') AS name, min(column_name) IS NULL AS dropped,
            string_agg(DISTINCT format_type(type, NULL), ', ') AS types,
            string_agg(DISTINCT encoding, ', ') AS encodings, string_agg(DISTINCT compression, ', ') AS compressions,
            sum(nulls) AS nulls, sum(raw_bytes) AS raw, sum(bytes) AS bytes,
@@ -115,7 +115,7 @@ uses AS (
                place * 180, place * 180 + 18, round(100.0 * pages / all_pages, 1)), E'\n' ORDER BY place) AS svg
       FROM uses
 ),
--- bytes by column
+-- bytes by column, the 40 largest
 column_picture AS (
     SELECT string_agg(format(
                '<text class="name" x="195" y="%1$s">%2$s</text>'
@@ -125,42 +125,43 @@ column_picture AS (
                greatest(round(540.0 * bytes / greatest(largest, 1), 2), 1), pg_size_pretty(bytes),
                206 + greatest(round(540.0 * bytes / greatest(largest, 1), 2), 1),
                round(100.0 * bytes / greatest(total, 1), 1)), E'\n' ORDER BY place) AS svg,
-           coalesce(max(columns), 0) * 20 + 5 AS height
+           coalesce(max(place) + 1, 0) * 20 + 5 AS height
       FROM columns
+     WHERE place < 40
 ), column_table AS (
     SELECT string_agg(format('<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td class="n">%s</td><td class="n">%s</td><td class="n">%s</td><td class="n">%s</td></tr>',
-               retldb.escape_html(name), retldb.escape_html(types), encodings, compressions, nulls,
+               retldb.escape_html(name), retldb.escape_html(types), encodings, compressions, to_char(nulls, 'FM999,999,999,999,990'),
                pg_size_pretty(raw), pg_size_pretty(bytes), round(raw / nullif(bytes, 0), 1)), E'\n' ORDER BY place) AS html
       FROM columns
 ),
--- clustering: bounds in the order of their keys
+-- clustering: how many groups have begun, and how many have ended, at each bound
 bounds AS (
     SELECT attnum, row_group, min_key AS key, true AS is_min FROM chunks WHERE min_key IS NOT NULL
     UNION ALL
     SELECT attnum, row_group, max_key, false FROM chunks WHERE min_key IS NOT NULL
-), ranked AS (
-    SELECT *, dense_rank() OVER by_key - 1 AS rank,
+), counted AS (
+    SELECT attnum, row_group,
            count(*) FILTER (WHERE is_min) OVER by_key AS begun,
            count(*) FILTER (WHERE NOT is_min) OVER (by_key RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS ended
       FROM bounds
     WINDOW by_key AS (PARTITION BY attnum ORDER BY key)
 ), ranges AS (
-    SELECT attnum, row_group, min(rank) AS low, max(rank) AS high, max(begun) - min(ended) AS overlapping
-      FROM ranked
+    SELECT attnum, row_group, min(ended) AS low, max(begun) AS high
+      FROM counted
      GROUP BY attnum, row_group
 ),
 -- at most 300 bars: neighbours are drawn as one
 bars AS (
     SELECT attnum, g.place * least(g.total, 300) / g.total AS bar, least(g.total, 300) AS bars, g.total,
-           min(low) AS low, max(high) AS high, sum(overlapping) AS overlapping, count(*) AS with_range,
-           max(max(high)) OVER (PARTITION BY attnum) + 1 AS ranks
+           min(low) AS low, max(high) AS high, sum(high - low) AS overlapping, count(*) AS with_range,
+           max(max(high)) OVER (PARTITION BY attnum) AS highest
       FROM ranges JOIN groups g USING (row_group)
      GROUP BY attnum, bar, bars, g.total
 ), cluster_columns AS (
     SELECT attnum, string_agg(format('<rect class="g" x="%s" y="%s" width="%s" height="%s"/>',
-               round(500.0 * bar / bars, 2), round(60 - 60.0 * (high + 1) / ranks, 2),
+               round(500.0 * bar / bars, 2), round(60 - 60.0 * high / highest, 2),
                round(greatest(500.0 / bars - CASE WHEN bars > 100 THEN 0 ELSE 1 END, 0.5), 2),
-               round(60.0 * (high - low + 1) / ranks, 2)), '' ORDER BY bar) AS svg,
+               round(greatest(60.0 * (high - low) / highest, 1), 2)), '' ORDER BY bar) AS svg,
            sum(overlapping) / sum(with_range) AS overlapping, max(total) AS total
       FROM bars
      GROUP BY attnum
@@ -169,6 +170,7 @@ bars AS (
                '<rect class="b" x="0" y="0" width="500" height="60"/>%s</svg></td><td class="n">%s of %s</td></tr>',
                retldb.escape_html(name), svg, round(overlapping, 1), c.total), E'\n' ORDER BY columns.attnum) AS html
       FROM cluster_columns c JOIN columns USING (attnum)
+     WHERE c.total > 1 AND NOT dropped
 )
 SELECT format($page$<!DOCTYPE html>
 <html xmlns="http://www.w3.org/1999/xhtml" lang="en">
@@ -178,48 +180,54 @@ SELECT format($page$<!DOCTYPE html>
 <style>
 body { font: 14px sans-serif; margin: 2em auto; max-width: 940px; color: #222; }
 h1 { font-size: 22px; } h2 { font-size: 17px; margin-top: 2em; }
-table { border-collapse: collapse; } th, td { padding: 2px 10px 2px 0; text-align: left; }
-th { border-bottom: 1px solid #999; } .n { text-align: right; }
+table { border-collapse: collapse; } th, td { padding: 2px 10px 2px 0; text-align: left; } td:first-child { overflow-wrap: anywhere; }
+th { border-bottom: 1px solid #999; } th, .n { white-space: nowrap; } .n { text-align: right; }
 svg text { font: 12px sans-serif; fill: #222; } svg .name { text-anchor: end; }
 .g { fill: #2a6f97; } .s { fill: #e09f3e; } .d { fill: #777; } .l { fill: #9e2a2b; } .f { fill: #ccc; } .b { fill: #f2f2f2; }
 </style>
 </head>
 <body>
 <h1>Storage of %1$s</h1>
-<p>%2$s rows in %3$s row groups; %4$s pages, %5$s. Columns: %6$s as they are, %7$s stored. Row store: %8$s %% of the pages. Made %9$s.</p>
+<p>%2$s rows in %3$s row groups; %4$s pages, %5$s. Columns: %6$s uncompressed, %7$s stored. Row store: %8$s %% of the pages. Made %9$s.</p>
 <h2>What the pages are used for</h2>
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 56" width="900" height="56">
 %10$s
 </svg>
-<h2>Bytes by column</h2>
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 %11$s" width="900" height="%11$s">
-%12$s
-</svg>
-<table>
-<tr><th>column</th><th>type</th><th>encodings</th><th>compression</th><th class="n">nulls</th><th class="n">raw</th><th class="n">stored</th><th class="n">ratio</th></tr>
-%13$s
-</table>
-<h2>Clustering by row group</h2>
-<p>Row groups from left to right; a bar reaches from a group's smallest value to its largest, in the order of all groups' bounds.
-Short bars are good: a query for one value must look at the groups whose bars are at its height. The last column says how many groups' ranges
-overlap that of a group on average, its own included.
-Columns without an order that statistics follow are not shown, nor is any to those who may not read the table.</p>
-<table>
-<tr><th>column</th><th>ranges</th><th class="n">overlapping groups</th></tr>
-%14$s
-</table>
+%11$s
 </body>
 </html>
 $page$,
     retldb.escape_html(rel::text),
-    (SELECT coalesce(sum(rows), 0) FROM groups), (SELECT count(*) FROM groups),
-    coalesce((SELECT pages FROM info), 0), pg_size_pretty(pg_relation_size(rel)),
+    (SELECT to_char(coalesce(sum(rows), 0), 'FM999,999,999,999,990') FROM groups), (SELECT to_char(count(*), 'FM999,990') FROM groups),
+    (SELECT to_char(coalesce(max(pages), 0), 'FM9,999,999,990') FROM info), pg_size_pretty(pg_relation_size(rel)),
     pg_size_pretty(coalesce((SELECT sum(raw) FROM columns), 0)), pg_size_pretty(coalesce((SELECT sum(bytes) FROM columns), 0)),
     coalesce((SELECT round(100.0 * row_store_pages / all_pages, 1) FROM info), 0),
-    to_char(now(), 'YYYY-MM-DD HH24:MI'),
+    to_char(now(), 'YYYY-MM-DD HH24:MI TZH:TZM'),
     (SELECT svg FROM use_picture),
-    (SELECT height FROM column_picture), (SELECT svg FROM column_picture),
-    (SELECT html FROM column_table), (SELECT html FROM cluster_picture))
+    CASE WHEN (SELECT count(*) FROM groups) = 0 THEN
+        '<p>The table has no row groups: rows of small commands stay in the row store until the table is compacted.</p>'
+    ELSE
+        format($columns$<h2>Bytes by column</h2>
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 %1$s" width="900" height="%1$s">
+%2$s
+</svg>
+<table>
+<tr><th>column</th><th>type</th><th>encodings</th><th>compression</th><th class="n">nulls</th><th class="n">uncompressed</th><th class="n">stored</th><th class="n">ratio</th></tr>
+%3$s
+</table>
+<p>Stored bytes include dictionaries and Bloom filters.%4$s</p>
+$columns$, (SELECT height FROM column_picture), (SELECT svg FROM column_picture), (SELECT html FROM column_table),
+               CASE WHEN (SELECT count(*) FROM columns) > 40 THEN ' The picture has the 40 largest columns.' ELSE '' END ||
+               CASE WHEN (SELECT bool_or(dropped) FROM columns) THEN ' Dropped columns stay until their row groups are written anew.' ELSE '' END)
+    END || coalesce((SELECT format($ranges$<h2>Clustering by row group</h2>
+<p>Row groups from left to right. A bar shows where a group's values, from smallest to largest, lie among those of all groups: it begins above the groups
+that end below it, and is as long as there are groups whose ranges overlap its own. Short bars are good, for a query for one value must look at the groups
+whose bars are at its height. The last column says how many groups these are on average, the group itself included. Columns without an order that statistics follow are not shown.</p>
+<table>
+<tr><th>column</th><th>ranges</th><th class="n">overlapping groups</th></tr>
+%s
+</table>
+$ranges$, html) FROM cluster_picture WHERE html IS NOT NULL), ''))
 $report$;
 COMMENT ON FUNCTION retldb.storage_report(regclass)
     IS 'how a retldb table is stored: a page of HTML with pictures, complete in itself';

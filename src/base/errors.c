@@ -22,8 +22,7 @@ RetlReportDamagedPage(Relation rel, BlockNumber blkno, const char *problem)
 			 errmsg("invalid page in block %u of retldb table \"%s\"",
 					blkno, RelationGetRelationName(rel)),
 			 errdetail("The page has %s.", problem),
-			 errhint("SELECT * FROM retldb.verify('%s') lists what is damaged.",
-					 RelationGetRelationName(rel))));
+			 errhint("Function retldb.verify() lists all that is damaged in a table.")));
 	pg_unreachable();
 }
 
