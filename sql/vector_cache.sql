@@ -131,7 +131,22 @@ SET LOCAL retldb.cache_size = 0;
 SELECT entries, bytes FROM retldb.cache_stats();
 ROLLBACK;
 
--- vectors take half of the cache at most, and give way
+-- vectors take half of the cache at most, also if there is room for more
+SET retldb.row_group_rows = 20480;
+SET retldb.vector_rows = 512;
+CREATE TABLE halves USING retldb AS SELECT i AS id, 'line ' || i * 7919 % 100003 || ' of the comments' || repeat('.', 60) AS line FROM generate_series(1, 20480) i;
+RESET retldb.vector_rows;
+SET retldb.row_group_rows = 2000;
+SET retldb.cache_size = 0;
+SELECT entries, bytes FROM retldb.cache_stats();
+SET retldb.cache_size = '1600kB';
+DO $$ BEGIN FOR i IN 1..20 LOOP PERFORM line FROM halves; END LOOP; END $$;
+SELECT vectors * 512 * (least + 9) <= max_bytes / 2 AS bounded, vectors * 512 * (least + 9) > max_bytes / 3 AS used,
+       bytes + 4 * 512 * (least + 9) < max_bytes AS room
+  FROM (SELECT cached('SELECT line FROM halves WHERE id > 0') AS vectors) v, (SELECT min(length(line)) AS least FROM halves) l, retldb.cache_stats();
+DROP TABLE halves;
+
+-- and give way
 SET retldb.cache_size = 0;
 SELECT entries, bytes FROM retldb.cache_stats();
 SET retldb.cache_size = '4MB';
