@@ -90,6 +90,8 @@ for my $round (1 .. $rounds)
 note(($compacted // 0) . ' compactions were completed next to four writers');
 
 # in the end nothing is left to move, and the standby has the same
+without_autovacuum($primary);
+patient_standby($standby);
 $primary->safe_psql('postgres', 'CALL retldb.compact()');
 is($primary->safe_psql('postgres', "SELECT count(*) - (SELECT sum(rows) FROM retldb.row_groups('batches') WHERE visible) FROM batches"),
 	'0', 'all rows are in row groups');

@@ -32,7 +32,7 @@ CREATE INDEX r_id ON r (id);
 SELECT pg_create_physical_replication_slot('standby', true);
 ));
 my $difference = make_twins($primary, 'r', 'h');
-my $standby = start_standby('converted', $primary, "primary_slot_name = 'standby'\nmax_standby_streaming_delay = 1s");
+my $standby = start_standby('converted', $primary, "primary_slot_name = 'standby'\nmax_standby_streaming_delay = -1");
 
 $primary->safe_psql('postgres',
 	q(CALL on_both('INSERT INTO {t} SELECT i % 3, i, ''row '' || i, i / 8.0 FROM generate_series(1, 60000) i')));

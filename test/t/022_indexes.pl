@@ -40,6 +40,7 @@ CREATE INDEX r_n ON r (n);
 CREATE INDEX r_v ON r USING hash (v);
 CREATE INDEX r_words ON r USING gin (string_to_array(v, ' '));
 CREATE TABLE log (client int, number int) USING heap;
+CREATE TABLE asked (round int) USING heap;
 -- how often the key is refused
 CREATE FUNCTION refused(command text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -157,8 +158,10 @@ for my $round (1 .. $rounds)
 		push @scripts, start_script($primary, $sql);
 	}
 	push @scripts, start_script($primary, "VACUUM r;\nSELECT pg_sleep(0.05);\nCHECKPOINT;\nCALL retldb.compact('r');\nVACUUM (INDEX_CLEANUP ON) r;\n" x 50);
-	my @readers = map { start_script($_, "$question\n" x 10) } $standby, $primary;
+	my @readers = (start_script($standby, "$question\n" x 10), start_script($primary, "$question\nINSERT INTO asked VALUES ($round);\n" x 10));
 	select(undef, undef, undef, 0.5 + rand 3);
+	# a slow machine may not have answered anything by then
+	$primary->poll_query_until('postgres', 'SELECT count(*) > 0 FROM asked') if $round == $rounds;
 	crash_and_restart($primary, sub {
 		for my $script (@scripts)
 		{

@@ -176,6 +176,8 @@ my $compacted = $primary->safe_psql('postgres', 'SELECT count(*) FROM completed'
 cmp_ok($compacted, '>', 0, "$compacted compactions were completed next to the writers");
 
 # in the end everything can be moved, and dead rows vanish
+without_autovacuum($primary);
+patient_standby($standby);
 $primary->safe_psql('postgres', "CALL retldb.compact(); VACUUM r, ru, rf");
 check($primary, 'compacted');
 verify_clean($primary, $_, 'compacted') for 'r', 'ru', 'rf';

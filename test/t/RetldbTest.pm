@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  new_server start_standby seed_random make_twins random_range random_rows random_change give_up_moves pause_commits resume_commits create_batches batch_sql batches_agree verify_clean
+  new_server start_standby seed_random patient_standby without_autovacuum make_twins random_range random_rows random_change give_up_moves pause_commits resume_commits create_batches batch_sql batches_agree verify_clean
   crash_and_restart start_script finish_script errors_of answer sqlstate log_complaints rows without_checksums set_page_field set_header_field
 );
 
@@ -236,6 +236,32 @@ sub start_standby
 	$standby->append_conf('postgresql.conf', $conf) if defined $conf;
 	$standby->start;
 	return $standby;
+}
+
+# From now on a standby waits for its queries, however long they take, before it replays what
+# they are in the way of.
+sub patient_standby
+{
+	my ($standby) = @_;
+
+	$standby->append_conf('postgresql.conf', 'max_standby_streaming_delay = -1');
+	$standby->reload;
+	# whoever comes later than the signal that the others got has the new setting
+	$standby->poll_query_until('postgres', q(SELECT current_setting('max_standby_streaming_delay') = '-1')) or die 'not reloaded';
+	return;
+}
+
+# No autovacuum from now on, and none that is still at work: it may hold back what everybody
+# sees, and so the rows that compaction and VACUUM are to take.
+sub without_autovacuum
+{
+	my ($node) = @_;
+
+	$node->append_conf('postgresql.conf', 'autovacuum = off');
+	$node->reload;
+	$node->poll_query_until('postgres', q(SELECT current_setting('autovacuum') = 'off'
+		AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%'))) or die 'autovacuum goes on';
+	return;
 }
 
 # Random numbers by RETLDB_SEED, or by a seed that is shown.
