@@ -8,23 +8,30 @@
 #
 # Variables: PG_CONFIG, CC, WERROR=1 (warnings are errors), COVERAGE=1 (gcov).
 # test/run runs everything, on private clusters.
+#
+# Also builds in another directory: make -f .../retldb/Makefile
 
 EXTENSION = retldb
 MODULE_big = retldb
 PGFILEDESC = "retldb - columnar tables"
-DATA = $(wildcard sql/retldb--*.sql)
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
+# where the sources are; PGXS finds it, too, but later than it is needed here
+SOURCES := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
+DATA = $(patsubst $(SOURCES)/%,%,$(wildcard $(SOURCES)/sql/retldb--*.sql))
+OBJS := $(patsubst $(SOURCES)/%.c,%.o,$(sort $(wildcard $(SOURCES)/src/*/*.c)))
+ifneq ($(SOURCES),.)
+$(shell mkdir -p $(sort $(dir $(OBJS))))
+endif
 
 REGRESS = setup basics loading own_rows slots tables unsupported types decimals wide \
 	skipping columnar_scan row_store_filter physical_access parallel_scan vacuum_space bare_pages vacuum_full estimates runtime_filters vector_reading vector_cache blooms options \
 	order_by compaction compaction_rows retired_stubs row_operations bulk_changes group_delete init_plans suppress_noop upserts upsert_effects row_rules index_build ddl_columns ddl_tables ddl_indexes convert bitmap_scans vacuum_index index_keys single_rows inspection verify cleanup
 ISOLATION = recheck bulk_changes upserts upsert_order index_scans suppress_noop loaders readers rollback truncate prepared serializable serializable_loading serializable_scans read_rows vacuum row_counts vacuum_full \
 	compaction moved_rows moved_groups moved_deleted moved_keys moved_conflicts old_snapshots retired_stubs retired_moved rule_snapshots sorted_snapshots group_delete group_delete_retired row_operations lock_strength carried_locks index_build keys
-ISOLATION_OPTS = --inputdir=test/isolation --load-extension=retldb
+ISOLATION_OPTS = --inputdir=$(SOURCES)/test/isolation --load-extension=retldb
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl
 
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -I$(SOURCES)/src
 PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 SHLIB_LINK = -llz4 -lsnappy -lzstd
 
@@ -64,10 +71,10 @@ endif
 .PHONY: unit fuzz-replay dist
 
 unit:
-	$(MAKE) -C test/unit check
+	$(MAKE) -C $(SOURCES)/test/unit check
 
 fuzz-replay:
-	$(MAKE) -C test/fuzz replay
+	$(MAKE) -C $(SOURCES)/test/fuzz replay
 
 # what PGXN takes
 dist: VERSION = $(shell sed -n 's/^   "version": "\(.*\)",/\1/p' META.json)
