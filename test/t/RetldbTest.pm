@@ -344,7 +344,7 @@ sub finish_script
 sub errors_of
 {
 	my ($script) = @_;
-	my $killed = qr/lost connection to parallel worker|parallel worker failed to initialize|conflict with recovery|postmaster exit|terminating|starting|crash|shut/;
+	my $killed = qr/lost connection to parallel worker|parallel worker failed to initialize|could not (?:signal for|request) checkpoint|conflict with recovery|postmaster exit|terminating|starting|crash|shut/;
 	my @errors = grep { /ERROR:|FATAL:|PANIC:/ && !/$killed/ } split /\n/, $script->{err};
 
 	return join("\n", @errors);
@@ -380,7 +380,7 @@ sub log_complaints
 
 	return join '', grep {
 		/PANIC|inconsistent page|FATAL|was terminated by signal/
-		  && !/could not (connect|receive|send)|terminating walreceiver|connection to client lost|the database system is|unexpected postmaster exit|postmaster exited during|conflict with recovery|administrator command|by signal 9/
+		  && !/could not (connect|receive|send)|terminating walreceiver|connection to client lost|the database system is|unexpected postmaster exit|postmaster exited during|could not (?:signal for|request) checkpoint|conflict with recovery|administrator command|by signal 9/
 	} map { "$_\n" } split /\n/, slurp_file($node->logfile);
 }
 
