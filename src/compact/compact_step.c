@@ -575,8 +575,9 @@ TakeAway(Relation rel, RetlCompactPlan *plan, Sink *sink)
 		return RETL_STEP_READ;
 	/* from here on some wait for us: nothing may take long any more */
 	taken = TakeRowsAway(rel, plan, sink);
-	/* not again and again, for rows may go on changing as fast as we write */
-	if (sink->compaction->mayYield && plan->groupCount == 0 && taken < plan->rowStoreRows / 2)
+	/* not again and again, for rows may go on changing, or being read, as fast as we write */
+	if (sink->compaction->mayYield && plan->groupCount == 0 && taken < plan->rowStoreRows / 2 &&
+		!(plan->left && sink->compaction->moveReadAtLast))
 		return RETL_STEP_YIELDED;
 	sink->compaction->rowsMoved += taken;
 	if (!RetlMoveTakeAway(rel, &plan->move, plan->oldestXmin))

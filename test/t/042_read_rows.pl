@@ -10,6 +10,7 @@ use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 use RetldbTest;
 
 my $node = new_server('main', conf => "autovacuum = off\nretldb.autocompact_naptime = 1\nretldb.autocompact_threshold = 10\nretldb.autocompact_scale_factor = 0\n");
@@ -156,37 +157,103 @@ is($node->safe_psql('postgres', $locks), 'relation', 'and locks the table');
 $reader->query_safe('COMMIT');
 $reader->quit;
 
-# rows that nobody has read are not held up for ever by a group that is read each time it is
-# written, and at no other time
-$node->append_conf('postgresql.conf', 'retldb.autocompact = off');
-# (a worker may be on its way)
-$node->restart;
-fill();
-$node->safe_psql('postgres', 'CREATE INDEX t_gate ON t (gate(id))');
-$gate = $node->background_psql('postgres');
-$gate->query_safe('BEGIN; SELECT pg_advisory_xact_lock(9)');
-$node->append_conf('postgresql.conf', 'retldb.autocompact = on');
-$node->reload;
-my $readings = 0;
-my $left = 1;
-my $began = time;
-while ($left && time - $began < 180)
+# the table as at the beginning, of which automatic compaction knows nothing
+sub fill_anew
 {
-	ok($node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory')), 'automatic compaction is at it');
-	$reader = reader(50);
-	# it goes on, and is waited for until it has given the step up; the next time it must stop
-	# again, so the reader is there until then
-	$gate->query_safe('COMMIT');
-	$gate->query_safe('BEGIN; SELECT pg_advisory_xact_lock(9)');
-	$left = $node->safe_psql('postgres', $moved . 115) eq 'f';
-	$reader->query_safe('COMMIT');
-	$reader->quit;
-	$readings++;
+	$node->append_conf('postgresql.conf', 'retldb.autocompact = off');
+	# (a worker may be on its way)
+	$node->restart;
+	$node->safe_psql('postgres', q(
+DROP TABLE t;
+CREATE TABLE t (id int PRIMARY KEY, v int) USING retldb WITH (autovacuum_enabled = off, autocompact_threshold = 1)));
+	fill();
+	return;
 }
-ok(!$left, "the others are moved in the end");
-cmp_ok($readings, '>', 1, "not the first time, but after $readings");
-cmp_ok(time - $began, '>=', 9, 'and ten naptimes');
-$gate->quit;
-verify_clean($node, 't', 'all moved');
+sub begin_automatic
+{
+	$node->append_conf('postgresql.conf', 'retldb.autocompact = on');
+	$node->reload;
+	return;
+}
+my $began;
+sub took_ten_naptimes
+{
+	my ($what) = @_;
+
+	cmp_ok(time - $began, '>=', 9, "$what: after ten naptimes");
+	verify_clean($node, 't', $what);
+	return;
+}
+
+# rows are read each time automatic compaction writes them, and at no other time, until row
+# 115 is moved
+sub read_each_time
+{
+	my ($what, @ids) = @_;
+	my $readings = 0;
+	my $left = 1;
+
+	$node->safe_psql('postgres', 'CREATE INDEX t_gate ON t (gate(id))');
+	$gate = $node->background_psql('postgres');
+	$gate->query_safe('BEGIN; SELECT pg_advisory_xact_lock(9)');
+	begin_automatic();
+	$began = time;
+	while ($left && time - $began < 100)
+	{
+		ok($node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory')), 'automatic compaction is at it');
+		$reader = reader(@ids);
+		# it goes on, and is waited for until it has given the step up; the next time it must stop
+		# again, so the reader is there until then
+		$gate->query_safe('COMMIT');
+		$gate->query_safe('BEGIN; SELECT pg_advisory_xact_lock(9)');
+		$left = $node->safe_psql('postgres', $moved . 115) eq 'f';
+		$reader->query_safe('COMMIT');
+		$reader->quit;
+		$readings++;
+	}
+	ok(!$left, "$what: moved in the end");
+	cmp_ok($readings, '>', 1, "$what: not the first time, but after $readings");
+	$gate->quit;
+	took_ten_naptimes($what);
+	return;
+}
+
+# rows that nobody has read are not held up for ever by a group that is read
+fill_anew();
+read_each_time('a group is read', 50);
+
+# nor are rows of the row store, of which most are read
+fill_anew();
+$node->safe_psql('postgres', 'DELETE FROM t WHERE id <= 100');
+read_each_time('most rows are read', 105 .. 117);
+
+# patience goes on while there is other work to do: a row that the first step of each run
+# leaves, for there always is somebody who has read it, and rows that come after it
+fill_anew();
+my @readers = map { $node->background_psql('postgres') } 0 .. 1;
+my $rounds = 0;
+my $left = 1;
+$_->query_safe($by_index) for @readers;
+while ($left && ($rounds == 0 || time - $began < 60))
+{
+	# the next one begins before the one before ends, so rows become old enough to be moved
+	$readers[ $rounds % 2 ]->query_safe('BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT v FROM t WHERE id = 110');
+	if ($rounds == 0)
+	{
+		begin_automatic();
+		$began = time;
+	}
+	else
+	{
+		$readers[ ($rounds + 1) % 2 ]->query_safe('COMMIT');
+	}
+	$node->safe_psql('postgres', "INSERT INTO t SELECT i, 0 FROM generate_series($rounds * 20 + 1001, $rounds * 20 + 1020) i");
+	$left = $node->safe_psql('postgres', $moved . 110) eq 'f';
+	$rounds++;
+	usleep(300_000);
+}
+ok(!$left, 'a row is moved in the end although others come');
+$_->quit for @readers;
+took_ten_naptimes('others come');
 $node->stop;
 done_testing();
