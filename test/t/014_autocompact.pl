@@ -77,6 +77,7 @@ for my $rows (400, 110)
 	$node->safe_psql('postgres', "INSERT INTO sorted SELECT i * 10 FROM generate_series(1, $rows) i");
 	ok($node->poll_query_until('postgres', "SELECT stored('sorted') = 0"), "$rows rows are moved");
 }
+$node->poll_query_until('postgres', "SELECT rows_moved = 510 FROM retldb.compaction WHERE relname = 'sorted'");
 select(undef, undef, undef, 2.5);
 is($node->safe_psql('postgres', "SELECT rows_moved, rows_rewritten FROM retldb.compaction WHERE relname = 'sorted'"), '510|0', 'no row of a group is');
 is($node->safe_psql('postgres', "SELECT count(*), sum(a) FROM sorted"), '6510|' . (3000 * 6001 + 10 * (400 * 401 + 110 * 111) / 2), 'all rows are there');
@@ -213,7 +214,7 @@ retldb.autocompact_naptime = 1
 $before = -s $busy->logfile // 0;
 $busy->start;
 my $said = 0;
-for (1 .. 100)
+for (1 .. 900)
 {
 	$said = () = slurp_file($busy->logfile, $before) =~ /LOG:  no background worker is free for automatic compaction/g;
 	last if $said;

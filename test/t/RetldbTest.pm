@@ -98,14 +98,15 @@ sub random_change
 # until view "links" has more than $least rows: they tell of a move that was given up after
 # something had been taken away.  Whenever compaction is done instead, or was cancelled
 # only after rows had come to another group for good, $again, a command, fills the table
-# anew.  Returns how many there are and how often it was tried.
+# anew, and the time is looked for in small steps from then on.  Returns how many there are
+# and how often it was tried.
 sub give_up_moves
 {
 	my ($node, $least, $again) = @_;
 	my $groups = "SELECT string_agg(row_group::text, ',' ORDER BY row_group) FROM retldb.row_groups('stayed') WHERE visible";
-	my ($links, $times, $before) = (0, 0, $node->safe_psql('postgres', $groups));
+	my ($links, $times, $step, $before) = (0, 0, 1.1, $node->safe_psql('postgres', $groups));
 
-	for (my $timeout = 20; $timeout < 20000 && $times < 400 && $links <= $least; $timeout *= 1.03)
+	for (my $timeout = 20; $timeout < 60000 && $times < 400 && $links <= $least; $timeout *= $step)
 	{
 		sqlstate($node, sprintf("SET statement_timeout = '%dms'; CALL retldb.compact('stayed')", $timeout));
 		$times++;
@@ -114,7 +115,8 @@ sub give_up_moves
 		$node->safe_psql('postgres', $again);
 		$before = $node->safe_psql('postgres', $groups);
 		$links = 0;
-		$timeout *= 0.7;
+		$timeout *= 0.6;
+		$step = 1.03;
 	}
 	return ($links, $times);
 }
