@@ -198,7 +198,7 @@ sub read_each_time
 	$gate->query_safe('BEGIN; SELECT pg_advisory_xact_lock(9)');
 	begin_automatic();
 	$began = time;
-	while ($left && time - $began < 100)
+	while ($left && time - $began < 180)
 	{
 		ok($node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory')), 'automatic compaction is at it');
 		$reader = reader(@ids);
@@ -234,7 +234,7 @@ my @readers = map { $node->background_psql('postgres') } 0 .. 1;
 my $rounds = 0;
 my $left = 1;
 $_->query_safe($by_index) for @readers;
-while ($left && ($rounds == 0 || time - $began < 60))
+while ($left && ($rounds == 0 || time - $began < 180))
 {
 	# the next one begins before the one before ends, so rows become old enough to be moved
 	$readers[ $rounds % 2 ]->query_safe('BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT v FROM t WHERE id = 110');
