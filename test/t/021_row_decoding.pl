@@ -139,7 +139,7 @@ INSERT INTO loaded SELECT i FROM (SELECT pg_advisory_lock_shared(1) OFFSET 0) l,
 	  or die 'it does not wait';
 	$node->safe_psql('postgres', $way eq 'publication' ? 'CREATE PUBLICATION p FOR TABLE loaded' :
 		"SELECT pg_create_logical_replication_slot('late', 'test_decoding')");
-	$node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+	$node->poll_query_until('postgres', "SELECT count(pg_cancel_backend(pid)) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'") or die 'no sleeper';
 	finish_script($_) for ($locker, $loader);
 	is($node->safe_psql('postgres', "SELECT count(*), (SELECT count(*) FROM retldb.row_groups('loaded')) FROM loaded"),
 		'3000|0', "a $way that comes during a command counts");

@@ -309,7 +309,7 @@ sub crash_and_restart
 	kill 'KILL', @processes if @processes && rand() < 0.5;
 	$between->() if $between;
 	push @processes, $postmaster;
-	for my $try (1 .. 600)
+	for my $try (1 .. 1800)
 	{
 		@processes = grep { kill 0, $_ } @processes;
 		last unless @processes;
