@@ -375,6 +375,18 @@ BeginRewrite(RetlRewrite *rewrite, Relation old, Relation new, Relation index,
 	RetlHiddenRowsInit(&rewrite->notLive, CurrentMemoryContext);
 }
 
+/* See retldb_am.h. */
+void
+RetlRefuseLossyRewrite(const char *relationName)
+{
+	if (retldb_skip_damaged_groups)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot rewrite table \"%s\" while \"%s\" is set",
+						relationName, "retldb.skip_damaged_groups"),
+				 errdetail("Rows of damaged row groups would be lost.")));
+}
+
 /*
  * VACUUM FULL, and CLUSTER if OldIndex is not NULL.  There is one way of ordering
  * for each kind of index, so use_sort does not matter.
@@ -392,13 +404,7 @@ retldb_relation_copy_for_cluster(Relation OldTable, Relation NewTable, Relation 
 	RetlRewrite *rewrite = palloc(sizeof(RetlRewrite));
 
 	(void) use_sort;
-	if (retldb_skip_damaged_groups)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot rewrite table \"%s\" while \"%s\" is set",
-						RelationGetRelationName(OldTable), "retldb.skip_damaged_groups"),
-				 errdetail("Rows of damaged row groups would be lost.")));
-
+	RetlRefuseLossyRewrite(RelationGetRelationName(OldTable));
 	BeginRewrite(rewrite, OldTable, NewTable, OldIndex, OldestXmin);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_SEQ_SCAN_HEAP);
 	pgstat_progress_update_param(PROGRESS_CLUSTER_TOTAL_HEAP_BLKS,

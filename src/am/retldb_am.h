@@ -33,6 +33,12 @@ RetlIsRetldbTable(Relation rel)
 /* PostgreSQL's heap, whose functions drive the row store. */
 extern const TableAmRoutine *RetlHeapRoutine(void);
 
+/*
+ * A table of the given name is about to be written anew from what a scan reads: raises
+ * ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE if damaged row groups would be passed over.
+ */
+extern void RetlRefuseLossyRewrite(const char *relationName);
+
 /* ---- callbacks, by file ---- */
 
 /* am_scan.c */

@@ -50,6 +50,7 @@
 #include "am/retldb_am.h"
 #include "base/options.h"
 #include "base/order_by.h"
+#include "base/settings.h"
 #include "encoding/encoding.h"
 #include "rowgroup/column_type.h"
 #include "sql/options_catalog.h"
@@ -215,6 +216,31 @@ StoreOptions(RetlOptionsCommand *command, Oid relid)
 	}
 }
 
+/* Refuse to rewrite a retldb table, to whatever access method, if rows would be left out. */
+static void
+RefuseLossyRewrite(Oid relid)
+{
+	HeapTuple	tuple;
+	Oid			oldRelid;
+	Form_pg_class form;
+
+	CommandCounterIncrement();
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	oldRelid = ((Form_pg_class) GETSTRUCT(tuple))->relrewrite;
+	ReleaseSysCache(tuple);
+	if (!OidIsValid(oldRelid))
+		return;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(oldRelid));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	if (RetlAmIsOurs(form->relam))
+		RetlRefuseLossyRewrite(NameStr(form->relname));
+	ReleaseSysCache(tuple);
+}
+
 /*
  * A relation has entered the catalog.  If it is the one of the running command,
  * it gets its options.
@@ -228,7 +254,11 @@ RelationCreated(Oid relid)
 	bool		isRewrite;
 	bool		ours;
 
-	if (current == NULL || current->what == RETL_OPTIONS_NOTHING)
+	if (current == NULL)
+		return;
+	if (current->altersTable && retldb_skip_damaged_groups)
+		RefuseLossyRewrite(relid);
+	if (current->what == RETL_OPTIONS_NOTHING)
 		return;
 	/* as StoreConstraints does, which comes next: make the tuple visible */
 	CommandCounterIncrement();
@@ -836,6 +866,7 @@ RetlOptionsBegin(RetlOptionsCommand *command, PlannedStmt *pstmt, bool *readOnly
 {
 	Node	   *statement = InnerStatement(pstmt->utilityStmt);
 
+	command->altersTable = IsA(statement, AlterTableStmt);
 	if (!IsA(statement, CreateStmt) && !IsA(statement, CreateTableAsStmt) &&
 		!(IsA(statement, AlterTableStmt) && TouchesOptions((AlterTableStmt *) statement)))
 		return pstmt;

@@ -25,6 +25,7 @@ typedef struct RetlOptionsCommand
 	Oid			relid;			/* of the altered one */
 	List	   *tableOptions;	/* DefElem */
 	List	   *columns;		/* ColumnChange */
+	bool		altersTable;	/* is it ALTER TABLE? */
 } RetlOptionsCommand;
 
 /*

@@ -233,6 +233,8 @@ CHECKPOINT));
 	my $refused;
 	$node->psql('postgres', 'SET retldb.skip_damaged_groups = on; VACUUM FULL groups', stderr => \$refused);
 	like($refused, qr/cannot rewrite table "groups"/, 'VACUUM FULL is refused with the rescue setting');
+	$node->psql('postgres', 'SET retldb.skip_damaged_groups = on; ALTER TABLE groups SET ACCESS METHOD heap', stderr => \$refused);
+	like($refused, qr/cannot rewrite table "groups"/, 'so is ALTER TABLE that writes the table anew');
 	$node->psql('postgres', 'VACUUM FULL rows', stderr => \$refused);
 	like($refused, qr/invalid line pointer/, 'VACUUM FULL does not leave out a damaged row');
 	$node->stop;
