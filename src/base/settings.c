@@ -38,6 +38,7 @@ int			retldb_retire_stubs = -1;
 bool		retldb_suppress_noop = false;
 bool		retldb_compact_read_rows = false;
 bool		retldb_autocompact = true;
+int			retldb_autocompact_max_workers = 2;
 int			retldb_autocompact_naptime = 60;
 int			retldb_autocompact_threshold = 5000;
 double		retldb_autocompact_scale_factor = 0.01;
@@ -222,8 +223,14 @@ DefineCompactionSettings(void)
 							 "Only if the library is in shared_preload_libraries.",
 							 &retldb_autocompact, true,
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("retldb.autocompact_max_workers",
+							"Workers of automatic compaction that there may be at a time, of all databases.",
+							"Each takes one of max_worker_processes.",
+							&retldb_autocompact_max_workers, 2,
+							1, RETLDB_MAX_AUTOCOMPACT_WORKERS,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("retldb.autocompact_naptime",
-							"Time between looks at all databases for tables to compact.",
+							"Time between looks at a database for tables to compact.",
 							NULL, &retldb_autocompact_naptime, 60,
 							1, INT_MAX / 1000,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
@@ -244,7 +251,7 @@ DefineCompactionSettings(void)
 							1, INT_MAX,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("retldb.autocompact_delay",
-							"Pause after each step of automatic compaction.",
+							"Pause of a worker of automatic compaction after each step.",
 							NULL, &retldb_autocompact_delay, 20,
 							0, 10000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);

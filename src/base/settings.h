@@ -15,6 +15,9 @@
 #define RETLDB_MIN_SETTING_GROUP_SIZE	64	/* kB */
 #define RETLDB_MAX_SETTING_GROUP_SIZE	(1024 * 1024)	/* kB */
 
+/* More workers of automatic compaction than these there are never. */
+#define RETLDB_MAX_AUTOCOMPACT_WORKERS	64
+
 /* Do standbys have logical slots whose plugins need not know publications? */
 typedef enum RetlStandbyDecoding
 {
@@ -42,6 +45,7 @@ extern bool retldb_cache_vectors;
 extern bool retldb_suppress_noop;
 extern bool retldb_compact_read_rows;
 extern bool retldb_autocompact;
+extern int	retldb_autocompact_max_workers; /* RETLDB_MAX_AUTOCOMPACT_WORKERS at most */
 extern int	retldb_autocompact_naptime; /* s */
 extern int	retldb_autocompact_threshold;	/* rows */
 extern double retldb_autocompact_scale_factor;

@@ -1,13 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * compact_worker.c
- *	  Compaction that runs by itself: a launcher, and a worker for a database.
+ *	  A worker of automatic compaction, started for a database by the launcher.
  *
- * The launcher sleeps, and then starts a worker for each database in turn, one
- * at a time.  A worker looks at the retldb tables of its database, compacts those
- * for which it pays, and vacuums what it has moved rows from, once no snapshot
- * needs these any more: the row store would grow as long as its pages are not
- * used again.
+ * It looks at the retldb tables of its database, compacts those for which it pays,
+ * and vacuums what it has moved rows from, once no snapshot needs these any more: the
+ * row store would grow as long as its pages are not used again.  It claims each table, and
+ * passes over those that another worker is at.
  *
  * To others a worker is what an autovacuum worker is: whoever waits for a lock
  * that it holds cancels it after deadlock_timeout (it looks for them itself, but
@@ -17,13 +16,8 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/heapam.h"
 #include "access/relation.h"
-#include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "commands/vacuum.h"
@@ -52,10 +46,10 @@
 #include "base/options.h"
 #include "base/settings.h"
 #include "compact/compact.h"
+#include "compact/compact_claims.h"
 #include "compact/compact_stats.h"
 #include "compact/compact_worker.h"
 
-pg_noreturn extern PGDLLEXPORT void RetlCompactLauncherMain(Datum arg);
 extern PGDLLEXPORT void RetlCompactWorkerMain(Datum arg);
 
 /* Rounds of a worker over the tables of its database, at most. */
@@ -86,138 +80,6 @@ extern PGDLLEXPORT void RetlCompactWorkerMain(Datum arg);
 
 /* Pause between rounds. */
 #define ROUND_DELAY_MS	100L
-
-/* ---------------------------------------------------------------------
- * The launcher
- * ---------------------------------------------------------------------
- */
-
-/*
- * The databases to which one can connect, in the current context.
- */
-static List *
-Databases(void)
-{
-	MemoryContext context = CurrentMemoryContext;
-	List	   *databases = NIL;
-	Relation	catalog;
-	TableScanDesc scan;
-	HeapTuple	tuple;
-
-	StartTransactionCommand();
-	(void) GetTransactionSnapshot();
-	catalog = table_open(DatabaseRelationId, AccessShareLock);
-	scan = table_beginscan_catalog(catalog, 0, NULL);
-	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
-	{
-		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
-		MemoryContext oldContext;
-
-		if (!form->datallowconn || form->datistemplate || RetlDatabaseIsInvalid(form))
-			continue;
-		oldContext = MemoryContextSwitchTo(context);
-		databases = lappend_oid(databases, form->oid);
-		MemoryContextSwitchTo(oldContext);
-	}
-	table_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(context);
-	return databases;
-}
-
-/*
- * Wait, for a while or (-1) until something happens; go if the launcher is to end.  That is
- * not for the log, as die() would have it: an error at each shutdown of a server.  The
- * status lets the postmaster start another one.
- */
-static void
-Wait(long milliseconds)
-{
-	(void) WaitLatch(MyLatch,
-					 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (milliseconds >= 0 ? WL_TIMEOUT : 0),
-					 milliseconds, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-	if (ShutdownRequestPending)
-		proc_exit(1);
-}
-
-/*
- * Run a worker for a database, to its end.
- */
-static void
-RunWorker(Oid database)
-{
-	BackgroundWorker worker = {0};
-	BackgroundWorkerHandle *handle;
-	pid_t		pid;
-	static bool told = false;
-
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	worker.bgw_main_arg = ObjectIdGetDatum(database);
-	worker.bgw_notify_pid = MyProcPid;
-	strlcpy(worker.bgw_library_name, "retldb", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "RetlCompactWorkerMain", sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, BGW_MAXLEN, "retldb compaction worker for database %u", database);
-	strlcpy(worker.bgw_type, "retldb compaction worker", BGW_MAXLEN);
-
-	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
-	{
-		/* next time; once in the log is enough */
-		if (!told)
-			ereport(LOG,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("no background worker is free for automatic compaction"),
-					 errhint("You might need to increase max_worker_processes.")));
-		told = true;
-		return;
-	}
-	told = false;
-	/* the postmaster tells when it begins and when it ends */
-	while (GetBackgroundWorkerPid(handle, &pid) != BGWH_STOPPED)
-		Wait(-1);
-	pfree(handle);
-}
-
-/*
- * Main function of the launcher.
- */
-void
-RetlCompactLauncherMain(Datum arg)
-{
-	MemoryContext context;
-
-	(void) arg;
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
-	context = AllocSetContextCreate(TopMemoryContext, "retldb compaction launcher",
-									ALLOCSET_DEFAULT_SIZES);
-	for (;;)
-	{
-		ListCell   *cell;
-
-		Wait(retldb_autocompact_naptime * 1000L);
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
-		if (!retldb_autocompact)
-			continue;
-		MemoryContextSwitchTo(context);
-		MemoryContextReset(context);
-		foreach(cell, Databases())
-		{
-			CHECK_FOR_INTERRUPTS();
-			RunWorker(lfirst_oid(cell));
-		}
-	}
-}
 
 /* ---------------------------------------------------------------------
  * A table
@@ -470,13 +332,16 @@ WorkOnTable(Oid relid, MemoryContext context)
 }
 
 /*
- * The same; an error is reported, and the next table's turn comes.
+ * The same, unless another worker is at it; an error is reported, and the next table's
+ * turn comes.
  */
 static bool
 TryTable(Oid relid, MemoryContext context)
 {
 	volatile bool unfinished = false;
 
+	if (!RetlCompactClaim(relid))
+		return false;
 	PG_TRY();
 	{
 		StartTransactionCommand();
@@ -496,6 +361,7 @@ TryTable(Oid relid, MemoryContext context)
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();
+	RetlCompactUnclaim();
 	tableName = NULL;
 	MemoryContextSwitchTo(context);
 	MemoryContextReset(context);
@@ -557,6 +423,9 @@ RetlCompactWorkerMain(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	/* the launcher does not know of those that were about to begin when another one ended */
+	if (!RetlCompactWorkerEnter(DatumGetObjectId(arg), MyBgworkerEntry->bgw_notify_pid))
+		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
 	OverrideSettings();
 	BecomeCancellable();
@@ -598,26 +467,4 @@ RetlCompactWorkerMain(Datum arg)
 	}
 	pgstat_report_stat(true);
 	error_context_stack = callback.previous;
-}
-
-/* See compact_worker.h. */
-void
-RetlInstallCompaction(void)
-{
-	BackgroundWorker launcher = {0};
-
-	if (!process_shared_preload_libraries_in_progress)
-		return;
-	RetlCompactStatsInstall();
-	if (IsBinaryUpgrade)
-		return;
-	launcher.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	launcher.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	launcher.bgw_restart_time = 10;
-	strlcpy(launcher.bgw_library_name, "retldb", sizeof(launcher.bgw_library_name));
-	strlcpy(launcher.bgw_function_name, "RetlCompactLauncherMain",
-			sizeof(launcher.bgw_function_name));
-	strlcpy(launcher.bgw_name, "retldb compaction launcher", BGW_MAXLEN);
-	strlcpy(launcher.bgw_type, "retldb compaction launcher", BGW_MAXLEN);
-	RegisterBackgroundWorker(&launcher);
 }
