@@ -49,6 +49,8 @@ RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy, RetlReadStats
 												 ALLOCSET_SMALL_SIZES);
 	reader->scratchContext = AllocSetContextCreate(context, "retldb filter",
 												   ALLOCSET_DEFAULT_SIZES);
+	reader->room.context = context;
+	reader->room.scratchContext = reader->scratchContext;
 	reader->columnCapacity = Max(RelationGetNumberOfAttributes(rel), 1);
 	reader->columns = MemoryContextAllocZero(context,
 											 reader->columnCapacity * sizeof(RetlColumnReader *));
@@ -344,8 +346,6 @@ GetColumn(RetlGroupReader *reader, AttrNumber attnum)
 		column->name = MemoryContextStrdup(reader->context, ColumnName(reader, attnum));
 		column->buffers.raw.context = reader->context;
 		column->buffers.stored = &reader->stored;
-		column->builderContext = AllocSetContextCreate(reader->context, "retldb vector builder",
-													   ALLOCSET_SMALL_SIZES);
 		reader->columns[attnum - 1] = column;
 	}
 	return column;
@@ -574,7 +574,7 @@ BuildVector(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum
 	{
 		RetlVectorBuilderBegin(&column->builder, &column->type,
 							   Min(vectorRows, reader->footer.rowCount),
-							   column->builderContext, column->context);
+							   &reader->room, column->context);
 		column->builderReady = true;
 	}
 	column->vectorIndex = UINT32_MAX;

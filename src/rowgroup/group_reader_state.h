@@ -29,7 +29,6 @@ typedef struct RetlColumnReader
 
 	/* room that serves one group after the other */
 	RetlChunkBuffers buffers;
-	MemoryContext builderContext;
 	RetlVectorBuilder builder;
 
 	/* of the current group */
@@ -54,10 +53,11 @@ struct RetlGroupReader
 	RetlReadStats ownStats;
 	MemoryContext context;
 	MemoryContext groupContext; /* reset when the group changes */
-	MemoryContext scratchContext;	/* reset after each use */
+	MemoryContext scratchContext;	/* nothing in it outlives a filter, or building a vector */
 	int			columnCapacity;
 	RetlColumnReader **columns; /* [attnum - 1]; NULL until asked for */
 	RetlRoom	stored;			/* for units as they are read, of all columns */
+	RetlBuilderRoom room;		/* for vectors that are being built, of all columns */
 
 	/* the cache */
 	bool		cached;			/* is it used? */

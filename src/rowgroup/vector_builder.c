@@ -69,54 +69,93 @@ AlignmentOf(char align)
 	}
 }
 
-/* Make buffers, instead of those that are in the context. */
+/* Make lists for so many rows. */
 static void
-MakeBuffers(RetlVectorBuilder *builder, const RetlColumnType *type, uint32 vectorRows,
-			MemoryContext context)
+EnsureLists(RetlBuilderRoom *room, uint32 vectorRows)
 {
-	MemoryContext oldContext;
+	uint32		length = vectorRows + RETLDB_LIST_SLACK;
 
-	memset(builder, 0, sizeof(*builder));
-	MemoryContextReset(context);
-	oldContext = MemoryContextSwitchTo(context);
+	if (vectorRows <= room->capacity)
+		return;
+	if (room->capacity > 0)
+		pfree(room->rows);
+	room->capacity = 0;
+	room->rows = MemoryContextAlloc(room->context, 4 * length * sizeof(uint32));
+	room->values = room->rows + length;
+	room->starts = room->values + length;
+	room->lengths = room->starts + length;
+	room->capacity = vectorRows;
+}
+
+/* Take "size" bytes from the buffers, aligned: their place, counted from the start. */
+static Size
+Reserve(Size *total, Size size)
+{
+	Size		place = *total;
+
+	*total += MAXALIGN(size);
+	return place;
+}
+
+/* Make buffers for so many rows, instead of those that are there. */
+static void
+MakeBuffers(RetlVectorBuilder *builder, uint32 vectorRows)
+{
+	const RetlColumnType *type = &builder->type;
+	bool		strided = type->typeLength >= 0 && !type->byValue && builder->stride != type->width;
+	Size		stridedSize = strided ? (Size) vectorRows * builder->stride : 0;
+	Size		total = 0;
+	Size		pointersPlace = Reserve(&total, strided || type->typeLength < 0 ?
+										vectorRows * sizeof(char *) : 0);
+	Size		fixedPlace = Reserve(&total, type->typeLength >= 0 ?
+									 (Size) vectorRows * type->width : 0);
+	Size		stridedPlace = Reserve(&total, stridedSize);
+	Size		nullsPlace = Reserve(&total, vectorRows * sizeof(bool));
+
+	if (builder->capacity > 0)
+		pfree(builder->buffers);
+	builder->capacity = 0;
+	builder->buffers = MemoryContextAlloc(builder->room->context, total);
+	if (strided || type->typeLength < 0)
+		builder->pointers = (char **) (builder->buffers + pointersPlace);
+	if (type->typeLength >= 0)
+		builder->fixed = builder->buffers + fixedPlace;
+	if (strided)
+		builder->strided = memset(builder->buffers + stridedPlace, 0, stridedSize);
+	builder->nulls = (bool *) (builder->buffers + nullsPlace);
+	builder->capacity = vectorRows;
+}
+
+/* Set what is the same for all chunks of the column. */
+static void
+InitBuilder(RetlVectorBuilder *builder, const RetlColumnType *type, RetlBuilderRoom *room)
+{
 	builder->type = *type;
-	builder->dataContext = AllocSetContextCreate(context, "retldb vector",
-												 ALLOCSET_DEFAULT_SIZES);
 	builder->vector.typeLength = type->typeLength;
 	builder->vector.byValue = type->byValue;
-	builder->nulls = palloc(vectorRows * sizeof(bool));
-	builder->rows = palloc((vectorRows + RETLDB_LIST_SLACK) * sizeof(uint32));
-	builder->values = palloc((vectorRows + RETLDB_LIST_SLACK) * sizeof(uint32));
 	builder->alignment = AlignmentOf(type->align);
 	if (type->typeLength == -1)
 		builder->alignment = Max(builder->alignment, ALIGNOF_INT);
-	if (type->typeLength < 0)
-	{
-		builder->starts = palloc(vectorRows * sizeof(uint32));
-		builder->lengths = palloc(vectorRows * sizeof(uint32));
-		builder->pointers = palloc(vectorRows * sizeof(char *));
-	}
-	else
-	{
+	if (type->typeLength >= 0)
 		builder->stride = (uint32) TYPEALIGN(AlignmentOf(type->align), type->width);
-		builder->fixed = palloc((Size) vectorRows * type->width);
-		if (!type->byValue && builder->stride != type->width)
-		{
-			builder->strided = palloc0((Size) vectorRows * builder->stride);
-			builder->pointers = palloc(vectorRows * sizeof(char *));
-		}
-	}
-	builder->capacity = vectorRows;
-	MemoryContextSwitchTo(oldContext);
+
+	/* values of fixed width are in the buffers */
+	builder->dataContext = type->typeLength >= 0 ? room->scratchContext :
+		AllocSetContextCreate(room->context, "retldb vector", ALLOCSET_DEFAULT_SIZES);
+	builder->room = room;
 }
 
 /* See vector_builder.h. */
 void
 RetlVectorBuilderBegin(RetlVectorBuilder *builder, const RetlColumnType *type,
-					   uint32 vectorRows, MemoryContext bufferContext, MemoryContext context)
+					   uint32 vectorRows, RetlBuilderRoom *room, MemoryContext context)
 {
+	if (builder->room == NULL)
+		InitBuilder(builder, type, room);
+	Assert(builder->room == room);
+	EnsureLists(room, vectorRows);
 	if (vectorRows > builder->capacity)
-		MakeBuffers(builder, type, vectorRows, bufferContext);
+		MakeBuffers(builder, vectorRows);
 	builder->context = context;
 	memset(&builder->dictionary, 0, sizeof(builder->dictionary));
 	builder->entries = NULL;
@@ -128,7 +167,7 @@ RetlVectorBuilderBegin(RetlVectorBuilder *builder, const RetlColumnType *type,
 void
 RetlVectorBuilderForget(RetlVectorBuilder *builder)
 {
-	if (builder->capacity > 0)
+	if (builder->room != NULL)
 		MemoryContextReset(builder->dataContext);
 }
 
@@ -545,7 +584,7 @@ FetchOverflows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRo
 			break;
 		if (part->values[listed] != ref.valueIndex)
 			continue;
-		if (builder->lengths[ref.valueIndex] != 0)
+		if (builder->room->lengths[ref.valueIndex] != 0)
 			return "overflow reference has another value in its place";
 		problem = FetchOverflow(builder, chunk, &ref,
 								&builder->pointers[part->row + part->rows[listed]]);
@@ -555,12 +594,27 @@ FetchOverflows(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRo
 	return NULL;
 }
 
-/* Null rows have no value to point to.  This stays so when more rows are built. */
+/*
+ * Null rows have no value to point to: see to it for those of "rows" that are not in
+ * "present".  Nobody looks at the pointers of rows that were not asked for.
+ */
 static void
-ClearNullPointers(RetlVectorBuilder *builder, const PieceRows *part)
+ClearNullPointers(RetlVectorBuilder *builder, const PieceRows *part, const uint64 *rows,
+				  const uint64 *present)
 {
-	if (part->isFirst && part->piece.nulls != NULL)
-		memset(builder->pointers + part->row, 0, part->piece.rowCount * sizeof(char *));
+	char	  **pointers = builder->pointers + part->row;
+
+	/* all rows, as a rule */
+	if (part->isFirst && part->count == part->piece.valueCount)
+	{
+		memset(pointers, 0, part->piece.rowCount * sizeof(char *));
+		return;
+	}
+	for (uint32 i = 0; i < RetlSelectionWords(part->piece.rowCount); i++)
+	{
+		for (uint64 nulls = rows[i] & ~present[i]; nulls != 0; nulls &= nulls - 1)
+			pointers[i * 64 + pg_rightmost_one_pos64(nulls)] = NULL;
+	}
 }
 
 /* Decode a piece of a variable-length type and make the listed values. */
@@ -571,10 +625,9 @@ BuildVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRow
 	RetlDecoded decoded;
 	const char *problem;
 
-	ClearNullPointers(builder, part);
 	SetWanted(&decoded, part);
-	decoded.starts = builder->starts;
-	decoded.lengths = builder->lengths;
+	decoded.starts = builder->room->starts;
+	decoded.lengths = builder->room->lengths;
 	decoded.takesCodes = WantsEntries(builder, chunk, part, &problem);
 	if (problem == NULL)
 		problem = RetlChunkDecodePiece(chunk, &part->piece, &decoded, arena);
@@ -596,17 +649,16 @@ static const char *
 FetchVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRows *part,
 			  const RetlArena *arena)
 {
-	ClearNullPointers(builder, part);
 	for (uint32 i = 0; i < part->count; i++)
 	{
 		uint32		value = part->values[i];
-		uint32	   *length = &builder->lengths[value];
+		uint32	   *length = &builder->room->lengths[value];
 		RetlDecoded decoded;
 		const char *problem;
 		char	   *place;
 
 		memset(&decoded, 0, sizeof(decoded));
-		decoded.starts = &builder->starts[value];
+		decoded.starts = &builder->room->starts[value];
 		decoded.lengths = length;
 		problem = RetlChunkFetchValue(chunk, &part->piece, value, &decoded, arena);
 		if (problem == NULL && *length > RETLDB_OVERFLOW_THRESHOLD)
@@ -616,7 +668,7 @@ FetchVariable(RetlVectorBuilder *builder, RetlChunkReader *chunk, const PieceRow
 		place = MemoryContextAlloc(builder->dataContext, PlaceSize(builder, *length));
 		builder->placedBytes += PlaceSize(builder, *length);
 		builder->pointers[part->row + part->rows[i]] =
-			PlaceValue(builder, &place, decoded.bytes + builder->starts[value], *length);
+			PlaceValue(builder, &place, decoded.bytes + builder->room->starts[value], *length);
 	}
 	return FetchOverflows(builder, chunk, part);
 }
@@ -645,9 +697,9 @@ ListAllRows(RetlVectorBuilder *builder, PieceRows *part, const uint64 *rows)
 {
 	uint32		count PG_USED_FOR_ASSERTS_ONLY;
 
-	count = RetlSelectionList(rows, part->piece.rowCount, builder->values);
+	count = RetlSelectionList(rows, part->piece.rowCount, builder->room->values);
 	Assert(count == part->count);
-	part->rows = part->values = builder->values;
+	part->rows = part->values = builder->room->values;
 }
 
 /* List the rows of these bits that are not null, and their values' indexes. */
@@ -655,6 +707,8 @@ static void
 ListRows(RetlVectorBuilder *builder, PieceRows *part, const uint64 *rows, const uint64 *present)
 {
 	uint32		words = RetlSelectionWords(part->piece.rowCount);
+	uint32	   *rowList = builder->room->rows;
+	uint32	   *valueList = builder->room->values;
 	uint32		count = 0;
 	uint32		before = 0;		/* values of the words before */
 
@@ -668,8 +722,8 @@ ListRows(RetlVectorBuilder *builder, PieceRows *part, const uint64 *rows, const 
 			/* all values there are: no need to count those before each one */
 			for (; bits != 0; bits &= bits - 1)
 			{
-				builder->rows[count] = i * 64 + pg_rightmost_one_pos64(bits);
-				builder->values[count++] = before++;
+				rowList[count] = i * 64 + pg_rightmost_one_pos64(bits);
+				valueList[count++] = before++;
 			}
 			continue;
 		}
@@ -677,14 +731,14 @@ ListRows(RetlVectorBuilder *builder, PieceRows *part, const uint64 *rows, const 
 		{
 			uint32		bit = pg_rightmost_one_pos64(bits);
 
-			builder->rows[count] = i * 64 + bit;
-			builder->values[count++] = before + pg_popcount64(mask & ((UINT64CONST(1) << bit) - 1));
+			rowList[count] = i * 64 + bit;
+			valueList[count++] = before + pg_popcount64(mask & ((UINT64CONST(1) << bit) - 1));
 		}
 		before += pg_popcount64(mask);
 	}
 	Assert(count == part->count);
-	part->rows = builder->rows;
-	part->values = builder->values;
+	part->rows = rowList;
+	part->values = valueList;
 }
 
 /* Does decoding a piece take the wanted values out of it, if they are few? */
@@ -728,6 +782,8 @@ BuildPiece(RetlVectorBuilder *builder, RetlChunkReader *chunk, PieceRows *part,
 	if (piece->nulls != NULL)
 		RetlPiecePresent(piece, present);
 	part->count = CountRows(rows, piece->nulls != NULL ? present : NULL, piece->rowCount);
+	if (variable && piece->nulls != NULL)
+		ClearNullPointers(builder, part, rows, present);
 	fetch = FetchesValues(chunk, part);
 	part->isFew = part->isFirst && part->count <= piece->valueCount / RETLDB_SPARSE_SHARE &&
 		TakesFew(piece);
@@ -840,7 +896,12 @@ BuildRow(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 row)
 	builder->built[row / 64] |= UINT64CONST(1) << (row % 64);
 	if (part.isFirst)
 		SetNulls(builder, &part.piece, part.row);
-	if (!RetlPieceIsNull(&part.piece, within))
+	if (RetlPieceIsNull(&part.piece, within))
+	{
+		if (builder->type.typeLength < 0)
+			builder->pointers[row] = NULL;
+	}
+	else
 	{
 		uint32		nulls = 0;
 
@@ -848,10 +909,10 @@ BuildRow(RetlVectorBuilder *builder, RetlChunkReader *chunk, uint32 row)
 			nulls = (uint32) pg_popcount((const char *) part.piece.nulls, within / 8) +
 				pg_popcount32(part.piece.nulls[within / 8] & ((1U << (within % 8)) - 1));
 		part.count = 1;
-		builder->rows[0] = within;
-		builder->values[0] = within - nulls;
-		part.rows = builder->rows;
-		part.values = builder->values;
+		builder->room->rows[0] = within;
+		builder->room->values[0] = within - nulls;
+		part.rows = builder->room->rows;
+		part.values = builder->room->values;
 	}
 	chunk->stats->vectorsDecoded++;
 	return builder->type.typeLength < 0 ? FetchVariable(builder, chunk, &part, &arena) :

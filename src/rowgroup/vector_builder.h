@@ -15,6 +15,24 @@
 #include "vector/selection.h"
 #include "vector/vector.h"
 
+/*
+ * What all builders of a reader share, of which one builds at a time: lists that are
+ * needed while a piece is built, and memory.  So they stay in the processor's cache, and
+ * whoever fetches one row of many columns does not touch new memory for each of them.
+ */
+typedef struct RetlBuilderRoom
+{
+	MemoryContext context;		/* for buffers; lives as long as the builders */
+	MemoryContext scratchContext;	/* nothing in it outlives building a vector */
+
+	/* lists for "capacity" rows, made when first needed */
+	uint32		capacity;
+	uint32	   *rows;			/* rows of a piece, */
+	uint32	   *values;			/* and their values' indexes */
+	uint32	   *starts;			/* values of variable length, as they are decoded */
+	uint32	   *lengths;
+} RetlBuilderRoom;
+
 typedef struct RetlVectorBuilder
 {
 	/* fixed */
@@ -23,16 +41,16 @@ typedef struct RetlVectorBuilder
 	uint32		stride;			/* of by-reference values of fixed width, aligned */
 	MemoryContext context;		/* lives as long as the chunk is open */
 	MemoryContext dataContext;	/* reset for each vector */
+	RetlBuilderRoom *room;
 
 	/* buffers for "capacity" rows, which serve one chunk after the other */
 	uint32		capacity;		/* 0: there are none */
+	char	   *buffers;		/* all of them */
 	RetlVector	vector;			/* the vector built last */
 	bool	   *nulls;
 	char	   *fixed;			/* fixed width */
 	char	   *strided;		/* fixed width, where stride is not width */
 	char	  **pointers;		/* variable length, or strided */
-	uint32	   *starts;			/* variable length */
-	uint32	   *lengths;
 
 	/* entries of the chunk's dictionary as values, made when first used */
 	RetlDictEntries dictionary;
@@ -47,22 +65,17 @@ typedef struct RetlVectorBuilder
 	bool		isCostly;		/* values of variable length had to be made, most for
 								 * one row each, and are all in memory: */
 	Size		placedBytes;	/* so much at most, with what alignment takes */
-
-	/* room for lists of the rows of a piece, and of their values' indexes */
-	uint32	   *rows;
-	uint32	   *values;
 } RetlVectorBuilder;
 
 /*
  * Prepare a builder, which is zero the first time, for vectors of a chunk of up to
- * vectorRows rows.  Buffers are in "bufferContext", which is the builder's own and
- * lives as long as it, and are used again for the next chunk, whose type must be the
- * same.  Values of variable length are in a context below it and go with the next
- * vector; those of a dictionary are in "context", which lives as long as the chunk
- * is open.
+ * vectorRows rows.  Buffers are in the room's context and are used again for the next
+ * chunk, whose type must be the same.  Values of variable length are in a context of the
+ * builder's own and go with the next vector; those of a dictionary are in "context", which
+ * lives as long as the chunk is open.
  */
 extern void RetlVectorBuilderBegin(RetlVectorBuilder *builder, const RetlColumnType *type,
-								   uint32 vectorRows, MemoryContext bufferContext,
+								   uint32 vectorRows, RetlBuilderRoom *room,
 								   MemoryContext context);
 
 /* The vector built last is no longer needed. */
