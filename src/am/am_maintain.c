@@ -18,6 +18,7 @@
 
 #include "am/retldb_am.h"
 #include "am/vacuum_index.h"
+#include "am/vacuum_map.h"
 #include "am/vacuum_reclaim.h"
 #include "am/vacuum_truncate.h"
 #include "am/write_buffer.h"
@@ -177,6 +178,7 @@ retldb_relation_vacuum(Relation rel, struct VacuumParams *params, BufferAccessSt
 	retldb_truncation_missed = params->truncate != VACOPTVALUE_DISABLED &&
 		!RetlVacuumTruncate(rel, TRUNCATE_ATTEMPTS);
 	RetlVacuumReclaim(rel, bstrategy);
+	RetlVacuumMap(rel, bstrategy);
 	RetlBarePagesNote(rel, bstrategy);
 	UpdateStatistics(rel, rowStoreRows + groupRows, dyingRows);
 	retldb_vacuums++;

@@ -100,6 +100,18 @@ is($standby->safe_psql('postgres', q(SELECT all_visible FROM pg_visibility_map('
 verify_clean($_, 'd', $_->name) for $node, $standby;
 is($standby->safe_psql('postgres', 'SELECT count(*), sum(a) FROM d'), '10|55', 'all rows are there');
 $node->safe_psql('postgres', q(ROLLBACK PREPARED 'older'));
+
+# a map that was truncated is whole again after VACUUM
+$node->safe_psql('postgres', q(
+CREATE TABLE m USING retldb AS SELECT i AS a, md5(i::text) AS b FROM generate_series(1, 20000) i;
+VACUUM m;
+SELECT pg_truncate_visibility_map('m');
+VACUUM (FREEZE) m));
+my $whole = q(SELECT all_visible = all_frozen, all_frozen = pg_relation_size('m') / current_setting('block_size')::int FROM pg_visibility_map_summary('m'));
+is($node->safe_psql('postgres', $whole), 't|t', 'all pages are in the map again');
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+is($standby->safe_psql('postgres', $whole), 't|t', 'on the standby, too');
+verify_clean($_, 'm', $_->name) for $node, $standby;
 is(log_complaints($_), '', 'no complaint in the log of ' . $_->name) for $node, $standby;
 $standby->stop;
 $node->stop;
