@@ -94,30 +94,45 @@ sub random_change
 	return "CALL on_both('$command');\n";
 }
 
-# Compaction of table "stayed" that is cancelled after some time, a bit longer each time,
-# until view "links" has more than $least rows: they tell of a move that was given up after
-# something had been taken away.  Whenever compaction is done instead, or was cancelled
-# only after rows had come to another group for good, $again, a command, fills the table
-# anew, and the time is looked for in small steps from then on.  Returns how many there are
-# and how often it was tried.
+# Compaction of table "stayed" that is cancelled when it takes away what it has written
+# anew, a bit later each time, until view "links" has more than $least rows: they tell of a
+# move that was given up after something had been taken away.  Whenever rows have come to
+# another group for good instead, $again, a command, fills the table anew.  Returns how many
+# there are and how often it was tried.
 sub give_up_moves
 {
 	my ($node, $least, $again) = @_;
 	my $groups = "SELECT string_agg(row_group::text, ',' ORDER BY row_group) FROM retldb.row_groups('stayed') WHERE visible";
-	my ($links, $times, $step, $before) = (0, 0, 1.1, $node->safe_psql('postgres', $groups));
+	my $mover = $node->background_psql('postgres', on_error_stop => 0);
+	my $pid = answer($mover, 'SELECT pg_backend_pid()');
+	my ($links, $times, $delay, $before) = (0, 0, 0, $node->safe_psql('postgres', $groups));
 
-	for (my $timeout = 20; $timeout < 60000 && $times < 400 && $links <= $least; $timeout *= $step)
+	while ($links <= $least && $times < 300)
 	{
-		sqlstate($node, sprintf("SET statement_timeout = '%dms'; CALL retldb.compact('stayed')", $timeout));
+		my $now = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+
+		$mover->query_until(qr/begins/, "\\echo begins\nCALL retldb.compact('stayed');\n");
+		# when it is at it or done
+		$node->safe_psql('postgres', qq(
+DO \$\$ BEGIN
+	WHILE NOT EXISTS (SELECT FROM retldb.progress_compact WHERE phase = 'removing old rows' AND relid = 'stayed'::regclass)
+		AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid AND state = 'idle' AND state_change > '$now') LOOP
+		PERFORM pg_stat_clear_snapshot();
+	END LOOP;
+	PERFORM pg_sleep($delay), pg_cancel_backend($pid);
+END \$\$));
+		$mover->query('SELECT');
+		$mover->{stderr} = '';
 		$times++;
 		$links = $node->safe_psql('postgres', 'SELECT count(*) FROM links');
+		$delay = $delay * 1.2 + 0.0005;
 		next if $node->safe_psql('postgres', $groups) eq $before;
 		$node->safe_psql('postgres', $again);
 		$before = $node->safe_psql('postgres', $groups);
 		$links = 0;
-		$timeout *= 0.6;
-		$step = 1.03;
+		$delay /= 3;
 	}
+	$mover->quit;
 	return ($links, $times);
 }
 
