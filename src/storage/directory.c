@@ -321,7 +321,8 @@ RetlDirectoryAddRun(Relation rel, RetlGroup *group, RetlRun run)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("row group of table \"%s\" is too fragmented",
-						RelationGetRelationName(rel))));
+						RelationGetRelationName(rel)),
+				 errhint("Lower retldb.row_group_size, or VACUUM FULL the table.")));
 	if (count > RETLDB_INLINE_RUNS && entry->runListBlock == RETLDB_NO_BLOCK)
 		entry->runListBlock = AddRunListPage(rel, entry->groupId);
 
