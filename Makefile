@@ -24,8 +24,8 @@ endif
 
 REGRESS = setup basics loading own_rows slots tables unsupported types decimals wide \
 	skipping columnar_scan row_store_filter physical_access parallel_scan vacuum_space bare_pages vacuum_full estimates runtime_filters vector_reading vector_cache blooms options \
-	order_by compaction compaction_rows retired_stubs row_operations bulk_changes group_delete init_plans suppress_noop upserts upsert_effects row_rules index_build ddl_columns ddl_tables ddl_indexes convert bitmap_scans vacuum_index index_keys single_rows inspection verify cleanup
-ISOLATION = recheck bulk_changes upserts upsert_order index_scans suppress_noop loaders readers rollback truncate prepared serializable serializable_loading serializable_scans read_rows vacuum row_counts vacuum_full \
+	order_by compaction compaction_rows retired_stubs row_operations bulk_changes group_delete init_plans suppress_noop upserts upsert_effects row_rules combinations index_build ddl_columns ddl_tables ddl_indexes convert bitmap_scans vacuum_index index_keys single_rows inspection verify cleanup
+ISOLATION = recheck bulk_changes upserts upsert_order upsert_parts index_scans suppress_noop loaders readers rollback truncate prepared serializable serializable_loading serializable_scans read_rows vacuum row_counts vacuum_full \
 	compaction moved_rows moved_groups moved_deleted moved_keys moved_conflicts old_snapshots retired_stubs retired_moved rule_snapshots sorted_snapshots group_delete group_delete_retired row_operations lock_strength carried_locks index_build keys
 ISOLATION_OPTS = --inputdir=$(SOURCES)/test/isolation --load-extension=retldb
 TAP_TESTS = 1
