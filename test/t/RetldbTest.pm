@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  new_server start_standby seed_random patient_standby without_autovacuum make_twins random_range random_rows random_change give_up_moves pause_commits resume_commits create_batches batch_sql batches_agree verify_clean
+  new_server start_standby seed_random patient_standby without_autovacuum drop_database make_twins random_range random_rows random_change give_up_moves pause_commits resume_commits create_batches batch_sql batches_agree verify_clean
   crash_and_restart start_script finish_script errors_of answer sqlstate log_complaints rows without_checksums set_page_field set_header_field
 );
 
@@ -278,6 +278,22 @@ sub without_autovacuum
 	$node->reload;
 	$node->poll_query_until('postgres', q(SELECT current_setting('autovacuum') = 'off'
 		AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%'))) or die 'autovacuum goes on';
+	return;
+}
+
+# Drop a database in which workers of automatic compaction may be: they end, but the server
+# waits five seconds for that only, which a busy machine may take.
+sub drop_database
+{
+	my ($node, $database) = @_;
+	my ($status, $err);
+
+	for (1 .. 10)
+	{
+		($status, undef, $err) = $node->psql('postgres', "DROP DATABASE $database");
+		last if $status == 0 || $err !~ /is being accessed by other users/;
+	}
+	is($err, '', "database $database is dropped");
 	return;
 }
 
