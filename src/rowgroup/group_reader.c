@@ -10,7 +10,8 @@
  * Memory: what belongs to a column is in a context of its own, which is reset
  * when the reader turns to another group.  Room for a unit and for a vector stays,
  * for single rows are fetched now from this group, now from that; the values of a
- * vector are in a context of their own, reset for each vector and group.
+ * vector are in a context of their own, reset for each vector and group.  All of
+ * the columns is in a context that can be reset (RetlGroupReaderFreeRoom).
  *
  *-------------------------------------------------------------------------
  */
@@ -47,9 +48,11 @@ RetlGroupReaderCreate(Relation rel, BufferAccessStrategy strategy, RetlReadStats
 	reader->stored.context = context;
 	reader->groupContext = AllocSetContextCreate(context, "retldb row group",
 												 ALLOCSET_SMALL_SIZES);
+	reader->columnsContext = AllocSetContextCreate(context, "retldb columns",
+												   ALLOCSET_SMALL_SIZES);
 	reader->scratchContext = AllocSetContextCreate(context, "retldb filter",
 												   ALLOCSET_DEFAULT_SIZES);
-	reader->room.context = context;
+	reader->room.context = reader->columnsContext;
 	reader->room.scratchContext = reader->scratchContext;
 	reader->columnCapacity = Max(RelationGetNumberOfAttributes(rel), 1);
 	reader->columns = MemoryContextAllocZero(context,
@@ -116,6 +119,27 @@ RetlGroupReaderClose(RetlGroupReader *reader)
 	if (reader->pins != NULL)
 		RetlCachePinsRelease(reader->pins);
 	MemoryContextReset(reader->groupContext);
+}
+
+/* See group_reader.h. */
+Size
+RetlGroupReaderRoom(const RetlGroupReader *reader)
+{
+	return MemoryContextMemAllocated(reader->columnsContext, true) + reader->stored.capacity;
+}
+
+/* See group_reader.h. */
+void
+RetlGroupReaderFreeRoom(RetlGroupReader *reader)
+{
+	RetlGroupReaderClose(reader);
+	MemoryContextReset(reader->columnsContext);
+	reader->room.capacity = 0;
+	memset(reader->columns, 0, reader->columnCapacity * sizeof(RetlColumnReader *));
+	if (reader->stored.bytes != NULL)
+		pfree(reader->stored.bytes);
+	reader->stored.bytes = NULL;
+	reader->stored.capacity = 0;
 }
 
 /* See group_reader.h. */
@@ -338,13 +362,13 @@ GetColumn(RetlGroupReader *reader, AttrNumber attnum)
 	column = reader->columns[attnum - 1];
 	if (column == NULL)
 	{
-		column = MemoryContextAllocZero(reader->context, sizeof(RetlColumnReader));
+		column = MemoryContextAllocZero(reader->columnsContext, sizeof(RetlColumnReader));
 		RetlColumnTypeInit(&column->type,
 						   TupleDescAttr(reader->tupdesc, attnum - 1));
-		column->context = AllocSetContextCreate(reader->context, "retldb column",
+		column->context = AllocSetContextCreate(reader->columnsContext, "retldb column",
 												ALLOCSET_SMALL_SIZES);
-		column->name = MemoryContextStrdup(reader->context, ColumnName(reader, attnum));
-		column->buffers.raw.context = reader->context;
+		column->name = MemoryContextStrdup(reader->columnsContext, ColumnName(reader, attnum));
+		column->buffers.raw.context = reader->columnsContext;
 		column->buffers.stored = &reader->stored;
 		reader->columns[attnum - 1] = column;
 	}
@@ -382,7 +406,7 @@ OpenCached(RetlGroupReader *reader, RetlColumnReader *column, AttrNumber attnum)
 	if (!reader->cached || !RetlCacheIsEnabled())
 		return false;
 	if (column->pins == NULL)
-		column->pins = RetlCachePinsCreate(reader->context);
+		column->pins = RetlCachePinsCreate(reader->columnsContext);
 	reader->cacheKey.groupId = reader->entry.groupId;
 	reader->cacheKey.columnId = (uint32) attnum;
 	known = reader->pins->group == NULL ? NULL :

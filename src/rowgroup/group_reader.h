@@ -97,6 +97,14 @@ extern void RetlGroupReaderOpen(RetlGroupReader *reader, const RetlGroupEntry *e
 extern void RetlGroupReaderClose(RetlGroupReader *reader);
 
 /*
+ * Bytes that the reader's columns take, the room included that stays when it turns to
+ * another group; and close the reader and give all of it up, to be made anew when it is
+ * used again.  To find out takes a look at each column.
+ */
+extern Size RetlGroupReaderRoom(const RetlGroupReader *reader);
+extern void RetlGroupReaderFreeRoom(RetlGroupReader *reader);
+
+/*
  * Of the group that is open, start reading a column's first bytes in the
  * background, as many as are prefetched at once.  Nothing if it is open already.
  */

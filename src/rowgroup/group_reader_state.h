@@ -53,6 +53,7 @@ struct RetlGroupReader
 	RetlReadStats ownStats;
 	MemoryContext context;
 	MemoryContext groupContext; /* reset when the group changes */
+	MemoryContext columnsContext;	/* of the columns, and of theirs */
 	MemoryContext scratchContext;	/* nothing in it outlives a filter, or building a vector */
 	int			columnCapacity;
 	RetlColumnReader **columns; /* [attnum - 1]; NULL until asked for */

@@ -40,6 +40,9 @@
 /* Those of which a group is kept open, with the columns that were read of it. */
 #define OPEN_TABLES	8
 
+/* Bytes that the columns of all others may take. */
+#define KEPT_ROOM	(32 * 1024 * 1024)
+
 /* Rows that are fetched from a vector one by one, before all of it is decoded. */
 #define SINGLE_ROWS	4
 
@@ -54,6 +57,9 @@ typedef struct FetchTable
 	MemoryContext directoryContext;
 	RetlDirectory *directory;
 	RetlGroupReader *reader;
+
+	bool		isOpen;			/* the reader is, maybe at a group that is no more */
+	Size		keptRoom;		/* if not: bytes of the reader's columns */
 
 	/* what the reader is at */
 	uint64		openGroup;		/* id; 0: none */
@@ -78,6 +84,7 @@ typedef struct OpenRow
 static FetchTable tables[TABLES];
 static FetchTable *latest = &tables[0];
 static uint64 now = 0;			/* counts uses */
+static Size keptRoom = 0;		/* of all tables */
 static bool registered = false; /* for relcache invalidations */
 static OpenRow openRow;
 
@@ -89,6 +96,7 @@ static OpenRow openRow;
 static void
 DropTable(FetchTable *table)
 {
+	keptRoom -= table->keptRoom;
 	if (table->context != NULL)
 		MemoryContextDelete(table->context);
 	memset(table, 0, sizeof(*table));
@@ -457,27 +465,52 @@ RetlFetchLostRow(Relation rel, ItemPointer tid, HeapTupleHeader anchor)
  */
 
 /*
- * A group of a table without one is going to be opened: close that of another table if
- * too many are.
+ * Close a table's group.  Its columns stay to be used for another one, as long as those
+ * of all closed tables do not take too much: rows may go to many partitions of many
+ * columns in turn.
  */
 static void
-CloseOldest(void)
+CloseTable(FetchTable *table)
+{
+	Size		room;
+
+	table->openGroup = 0;
+	table->isOpen = false;
+	RetlGroupReaderClose(table->reader);
+	room = RetlGroupReaderRoom(table->reader);
+	if (keptRoom + room > KEPT_ROOM)
+		RetlGroupReaderFreeRoom(table->reader);
+	else
+	{
+		table->keptRoom = room;
+		keptRoom += room;
+	}
+}
+
+/*
+ * A table that is closed is going to be opened: close another one if too many are open.
+ */
+static void
+OpenTable(FetchTable *table)
 {
 	FetchTable *oldest = NULL;
 	int			count = 0;
 
+	if (table->isOpen)
+		return;
 	for (int i = 0; i < TABLES; i++)
 	{
-		if (tables[i].openGroup == 0)
+		if (!tables[i].isOpen)
 			continue;
 		count++;
 		if (oldest == NULL || tables[i].lastUse < oldest->lastUse)
 			oldest = &tables[i];
 	}
-	if (count < OPEN_TABLES)
-		return;
-	oldest->openGroup = 0;
-	RetlGroupReaderClose(oldest->reader);
+	if (count >= OPEN_TABLES)
+		CloseTable(oldest);
+	keptRoom -= table->keptRoom;
+	table->keptRoom = 0;
+	table->isOpen = true;
 }
 
 /*
@@ -499,8 +532,7 @@ RetlFetchOpen(Relation rel, ItemPointer tid)
 	row = rowNumber - group->entry.rowBase;
 	if (table->openGroup != group->entry.groupId)
 	{
-		if (table->openGroup == 0)
-			CloseOldest();
+		OpenTable(table);
 		table->openGroup = 0;
 		RetlGroupReaderSetSingle(table->reader, true);
 		RetlGroupReaderOpen(table->reader, &group->entry);

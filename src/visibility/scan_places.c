@@ -12,6 +12,10 @@
  * rows of a group are looked up in its stub map one by one, and for more of them
  * the map is read as a whole.
  *
+ * Nobody tells a scan by place that its bitmap is at its end.  But from the last row of a
+ * block to the next block no row is handed out.  A scan that rests there gives up the
+ * memory of its columns when another one begins, for it may be one of many partitions.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -34,6 +38,42 @@
 
 StaticAssertDecl(RETLDB_MIN_VECTOR_ROWS % 64 == 0 && RETLDB_ROWS_PER_BLOCK % 64 == 0,
 				 "vectors and blocks of TIDs are whole words of a selection");
+
+/* The scan that has come to the end of a block last, and to no other since; or NULL. */
+static RetlTableScan *restingScan = NULL;
+
+/* Memory context callback: a scan that has rested is gone. */
+static void
+ForgetResting(void *arg)
+{
+	if (restingScan == arg)
+		restingScan = NULL;
+}
+
+/* The last row of a block was given up, and the next block may never come. */
+static void
+Rest(RetlTableScan *scan)
+{
+	if (scan->restCallback.arg == NULL)
+	{
+		scan->restCallback.func = ForgetResting;
+		scan->restCallback.arg = scan;
+		MemoryContextRegisterResetCallback(scan->context, &scan->restCallback);
+	}
+	restingScan = scan;
+}
+
+/* Another scan begins, or the same one goes on. */
+static void
+EndRest(const RetlTableScan *scan)
+{
+	if (restingScan != NULL && restingScan != scan)
+	{
+		restingScan->placeGroup = NULL;
+		RetlScanFreeRoom(restingScan);
+	}
+	restingScan = NULL;
+}
 
 /*
  * The scan is asked for rows by place only.
@@ -77,6 +117,8 @@ OpenGroupOfBlock(RetlTableScan *scan, BlockNumber block)
 	uint64		rowNumber = (uint64) (block - RETLDB_FIRST_ROW_BLOCK) * RETLDB_ROWS_PER_BLOCK;
 	RetlGroup  *group = scan->placeGroup;
 
+	if (!scan->started || restingScan == scan)
+		EndRest(scan);
 	if (!scan->started)
 	{
 		RetlScanStart(scan);
@@ -309,5 +351,6 @@ RetlTableScanNextPlace(RetlTableScan *scan)
 		RetlScanSetGroupRow(scan, row);
 		return &scan->row;
 	}
+	Rest(scan);
 	return NULL;
 }

@@ -46,6 +46,9 @@
 /* A row store of fewer blocks is read one by one. */
 #define STREAM_BLOCKS		8
 
+/* Bytes that the columns of a scan at its end may take. */
+#define ROOM_AT_END			(256 * 1024)
+
 /* ---------------------------------------------------------------------
  * Begin, start, end
  * ---------------------------------------------------------------------
@@ -231,6 +234,7 @@ RetlTableScanRescan(RetlTableScan *scan)
 	scan->state = CURSOR_FRESH;
 	scan->openUnitItem = -1;
 	scan->stamp++;
+	scan->rescanned = true;
 }
 
 void
@@ -809,6 +813,19 @@ StepInGroup(RetlTableScan *scan, int step)
 }
 
 /*
+ * See table_scan_state.h.  There may be many more scans in the query, of partitions, which
+ * will not be read again before it ends, either.  After a rescan there will be others.
+ */
+void
+RetlScanFreeRoom(RetlTableScan *scan)
+{
+	if (scan->rescanned || RetlGroupReaderRoom(scan->reader) <= ROOM_AT_END)
+		return;
+	RetlGroupReaderFreeRoom(scan->reader);
+	scan->stamp++;
+}
+
+/*
  * Go to the next row in a direction; NULL at the end.
  */
 RetlScanRow *
@@ -829,7 +846,10 @@ RetlTableScanNext(RetlTableScan *scan, ScanDirection direction)
 		if (scan->parallel != NULL
 			? scan->state == CURSOR_AFTER || !RetlScanClaimItem(scan)
 			: !StepItem(scan, step))
+		{
+			RetlScanFreeRoom(scan);
 			return NULL;
+		}
 	}
 }
 

@@ -83,6 +83,8 @@ struct RetlTableScan
 	RetlGroupReader *reader;
 	BufferAccessStrategy strategy;
 
+	bool		rescanned;
+
 	/* made at the start of each scan, in startContext */
 	bool		started;
 	RetlDirectory *directory;
@@ -120,6 +122,7 @@ struct RetlTableScan
 	uint32		placesAsked;	/* rows of the group, one by one */
 	int64		placeDenseVector;	/* where a block was taken almost completely */
 	bool		placesTouched;	/* by the command */
+	MemoryContextCallback restCallback; /* arg is NULL until the scan rests */
 
 	/* the cursor */
 	CursorState state;
@@ -161,6 +164,12 @@ struct RetlTableScan
 
 /* Read the directory; the cursor is before the first row. */
 extern void RetlScanStart(RetlTableScan *scan);
+
+/*
+ * No row is handed out, and the scan is likely to be at its end: the memory of many
+ * columns is given up.
+ */
+extern void RetlScanFreeRoom(RetlTableScan *scan);
 
 /* Block of the row store by its number in the row store. */
 extern BlockNumber RetlScanRowStoreBlock(RetlTableScan *scan, uint64 n);

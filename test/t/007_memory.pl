@@ -136,6 +136,45 @@ COMMIT;
 	cmp_ok($before, '<=', 80_000, "a scan of many columns keeps to its memory (columnar $columnar)");
 	cmp_ok($after, '<=', $before + 4_000, 'however large the table');
 }
+# nor with the number of partitions: a scan that is at its end keeps no room for many columns, and of
+# tables that rows were fetched from by an index, only some do
+my $partitions = 30;
+$node->safe_psql('postgres', 'CREATE TABLE parts (id int, ' . join(', ', map { "c$_ text" } 1 .. 60) . ') PARTITION BY LIST (id);');
+$node->safe_psql('postgres', join '', map { "CREATE TABLE parts$_ PARTITION OF parts FOR VALUES IN ($_) USING retldb;\n" } 1 .. $partitions);
+$node->safe_psql('postgres', "SET retldb.row_store_rows = 0;
+SET retldb.row_group_rows = 2500;
+INSERT INTO parts SELECT p, " . join(', ', map { "'text ' || i * $_" } 1 .. 60) . " FROM generate_series(1, $partitions) p, generate_series(1, 2500) i;
+CREATE INDEX ON parts (c1);");
+my $ours = q(SELECT 'OURS ' || sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'retldb%';
+);
+my %ways = ('columnar scans' => '', 'sequential scans' => 'SET retldb.enable_columnar_scan = off; SET enable_bitmapscan = off;',
+	'bitmap scans' => 'SET retldb.enable_columnar_scan = off; SET enable_seqscan = off;');
+for my $way (sort keys %ways)
+{
+	my $count = $way eq 'bitmap scans' ? $partitions : 2500 * $partitions;
+	my $condition = ($way eq 'bitmap scans' ? q(c1 = 'text 7' AND ) : '') . q(p::text <> '');
+	$out = finish_script(start_script($node, "SET enable_indexscan = off; $ways{$way}
+BEGIN;
+DECLARE c CURSOR FOR SELECT * FROM parts p WHERE $condition;
+MOVE FORWARD " . ($count - 1) . " IN c;
+$ours
+FETCH 1 FROM c;
+COMMIT;
+"));
+	my ($bytes) = $out =~ /OURS (\d+)/;
+	note("bytes of memory contexts in $way of $partitions partitions of 60 columns: $bytes");
+	cmp_ok($bytes, '<=', 15_000_000, "$way of partitions keep to their memory");
+	like($out, qr/$partitions\|text [0-9]+\|/, 'and come to the last row');
+}
+$out = finish_script(start_script($node, "SET retldb.enable_columnar_scan = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
+SELECT 'ROWS ' || count(p::text) FROM parts p WHERE c1 = 'text 7';
+SELECT 'ROWS ' || count(p::text) FROM parts p WHERE c1 = 'text 2010';
+$ours"));
+my ($kept) = $out =~ /OURS (\d+)/;
+note("bytes of memory contexts after fetches from $partitions partitions of 60 columns: $kept");
+cmp_ok($kept, '<=', 90_000_000, 'fetches from partitions keep to their memory');
+is(join(' ', $out =~ /ROWS (\d+)/g), "$partitions $partitions", 'and find their rows');
+
 is(log_complaints($node), '', 'no complaint in the log');
 
 done_testing();
