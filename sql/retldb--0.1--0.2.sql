@@ -142,9 +142,9 @@ bounds AS (
 ), counted AS (
     SELECT attnum, row_group,
            count(*) FILTER (WHERE is_min) OVER by_key AS begun,
-           count(*) FILTER (WHERE NOT is_min) OVER (by_key RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS ended
+           count(*) FILTER (WHERE NOT is_min) OVER by_key - count(*) FILTER (WHERE NOT is_min) OVER same_key AS ended
       FROM bounds
-    WINDOW by_key AS (PARTITION BY attnum ORDER BY key)
+    WINDOW by_key AS (PARTITION BY attnum ORDER BY key), same_key AS (PARTITION BY attnum, key)
 ), ranges AS (
     SELECT attnum, row_group, min(ended) AS low, max(begun) AS high
       FROM counted
