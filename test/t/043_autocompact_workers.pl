@@ -231,6 +231,21 @@ for my $round (1 .. 3)
 }
 my $told = () = slurp_file($busy->logfile) =~ /LOG:  no background worker is free for automatic compaction/g;
 is($told, 1, 'a lack is told of once');
+
+# a worker that is killed takes shared memory with it, its claim included
+$busy->append_conf('postgresql.conf', "restart_after_crash = on\nretldb.autocompact_delay = 10000\nretldb.autocompact = on");
+$busy->reload;
+$busy->safe_psql('postgres', q(
+CREATE TABLE steps (a int) USING retldb WITH (row_group_rows = 64);
+INSERT INTO steps SELECT generate_series(1, 1920)));
+ok($busy->poll_query_until('postgres', "SELECT count(*) = 1 FROM retldb.progress_compact WHERE relid = 'steps'::regclass"), 'a worker is at a table');
+my $killed = $busy->safe_psql('postgres', "SELECT pid FROM retldb.progress_compact WHERE relid = 'steps'::regclass");
+$busy->append_conf('postgresql.conf', 'retldb.autocompact_delay = 0');
+$busy->reload;
+kill 'KILL', $killed;
+ok($busy->poll_query_until('postgres', "SELECT count(*) > 0 FROM retldb.compaction WHERE relname = 'steps' AND autocompactions > 0"), 'another one is at it when the first one was killed');
+is($busy->safe_psql('postgres', 'SELECT count(*), sum(a) FROM steps'), '1920|1844160', 'all rows are there');
+verify_clean($busy, 'steps', 'killed and begun again');
 $busy->stop;
 
 done_testing();
