@@ -405,11 +405,36 @@ BeginCreatePartitioned(RetlOptionsCommand *command, CreateStmt *stmt, const char
 	ExpectRelation(command, stmt->relation);
 }
 
+/*
+ * Options of ours for a table with heap as access method, which PostgreSQL would refuse
+ * without telling what they are for.  Of a table that is there it looks at none.
+ */
+static void
+RefuseOptionsOfHeap(const List *options, const char *method, bool ifNotExists)
+{
+	ListCell   *cell;
+
+	if (ifNotExists || strcmp(method, "heap") != 0)
+		return;
+	foreach(cell, options)
+	{
+		const DefElem *def = lfirst(cell);
+
+		if (def->defnamespace == NULL && RetlOptionIsOurs(def->defname, RETL_OPTION_TABLE) &&
+			!RetlOptionIsCore(def->defname))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unrecognized parameter \"%s\"", def->defname),
+					 errhint("This is an option of tables that are created with USING retldb.")));
+	}
+}
+
 /* CREATE TABLE. */
 static void
 BeginCreate(RetlOptionsCommand *command, CreateStmt *stmt)
 {
 	const char *inherited = InheritOptions(command, stmt);
+	const char *method;
 	List	   *own;
 
 	if (stmt->partspec != NULL)
@@ -419,9 +444,12 @@ BeginCreate(RetlOptionsCommand *command, CreateStmt *stmt)
 	}
 	if (stmt->accessMethod == NULL && inherited != NULL)
 		stmt->accessMethod = pstrdup(inherited);
-	if (!RetlAmNameIsOurs(stmt->accessMethod != NULL ? stmt->accessMethod :
-						  default_table_access_method))
+	method = stmt->accessMethod != NULL ? stmt->accessMethod : default_table_access_method;
+	if (!RetlAmNameIsOurs(method))
+	{
+		RefuseOptionsOfHeap(stmt->options, method, stmt->if_not_exists);
 		return;
+	}
 
 	own = TakeOptions(&stmt->options, RETL_OPTION_TABLE);
 	CopyLikeOptions(command, stmt->tableElts);
@@ -435,10 +463,14 @@ static void
 BeginCreateAs(RetlOptionsCommand *command, CreateTableAsStmt *stmt)
 {
 	IntoClause *into = stmt->into;
+	const char *method = into->accessMethod != NULL ? into->accessMethod :
+		default_table_access_method;
 
-	if (!RetlAmNameIsOurs(into->accessMethod != NULL ? into->accessMethod :
-						  default_table_access_method))
+	if (!RetlAmNameIsOurs(method))
+	{
+		RefuseOptionsOfHeap(into->options, method, stmt->if_not_exists);
 		return;
+	}
 	command->tableOptions = TakeOptions(&into->options, RETL_OPTION_TABLE);
 	ExpectRelation(command, into->rel);
 }
