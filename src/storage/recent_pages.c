@@ -21,7 +21,6 @@
 #include "pgstat.h"
 #include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "base/compat.h"
@@ -31,7 +30,11 @@
 /* Pages that are remembered, a power of two: 512 MB of them in 256 kB. */
 #define PLACES		65536
 
-static Buffer *places = NULL;
+/*
+ * Zero: nothing is remembered.  Not allocated, which would have all of it touched at once:
+ * a parallel worker, or a session's first query, needs few pages of it.
+ */
+static Buffer places[PLACES];
 
 /* The place of a page; those of pages side by side do not coincide. */
 static inline Buffer *
@@ -44,15 +47,14 @@ PlaceOf(Relation rel, BlockNumber block)
 Buffer
 RetlRecentBuffer(Relation rel, BlockNumber block)
 {
-	return places != NULL ? *PlaceOf(rel, block) : InvalidBuffer;
+	return *PlaceOf(rel, block);
 }
 
 /* See recent_pages.h. */
 void
 RetlPrefetchRecentBuffer(Relation rel, BlockNumber block)
 {
-	if (places != NULL)
-		__builtin_prefetch(PlaceOf(rel, block));
+	__builtin_prefetch(PlaceOf(rel, block));
 }
 
 /* See recent_pages.h. */
@@ -104,9 +106,6 @@ RetlPinRecentBuffer(Relation rel, BlockNumber block, Buffer buffer)
 void
 RetlRememberBuffer(Relation rel, BlockNumber block, Buffer buffer)
 {
-	if (BufferIsLocal(buffer))
-		return;
-	if (places == NULL)
-		places = MemoryContextAllocZero(TopMemoryContext, PLACES * sizeof(Buffer));
-	*PlaceOf(rel, block) = buffer;
+	if (!BufferIsLocal(buffer))
+		*PlaceOf(rel, block) = buffer;
 }
