@@ -17,6 +17,7 @@ What a round does follows from its seed, but also from how long things take, so 
 failed may pass the next time; what was done is printed.
 """
 
+import collections
 import mmap
 import os
 import pathlib
@@ -68,6 +69,7 @@ class Gate:
         return self.memory[self.offset + 12:self.offset + GATE_SIZE].split(b'\0')[0].decode()
 
     def go(self, passes):
+        """Pass the place and, before stopping again, so many less one others; -1: to the end."""
         self.seen = struct.unpack_from('iii', self.memory, self.offset)[2]
         struct.pack_into('i', self.memory, self.offset + 4, passes)
 
@@ -124,6 +126,7 @@ class Session:
         self.number, self.connection, self.gate = number, connection, gate
         self.transaction = None
         self.command = None
+        self.stays = False          # where it has stopped
         connection.rows("SET pauses.gate = '%d'" % number)
         connection.rows("SET deadlock_timeout = '100ms'")
 
@@ -132,8 +135,9 @@ class Session:
 
 
 class Round:
-    def __init__(self, server, memory, seed, steps, method):
+    def __init__(self, server, memory, seed, steps, method, stops):
         self.server, self.memory, self.steps, self.method = server, memory, steps, method
+        self.stops = stops          # how often somebody stopped at each place
         self.random = random.Random(seed)
         self.began = time.monotonic()
         self.trace = []
@@ -216,7 +220,8 @@ class Round:
         command.gone = set(range(self.highest + 1)) - command.there
         session.command = command
         stops = chance.random() < (0.65 if session is not self.keeper else 0.85)
-        session.gate.reset(chance.choice([0, 0, 1, 2, 3, 5, 8, 13, 21]) if stops else -1)
+        session.gate.reset(chance.choice([0, 0, 0, 1, 2, 5, 13]) if stops else -1)
+        session.stays = False
         self.note('%s: %s' % (session, command.sql))
         session.connection.send(command.sql)
 
@@ -247,6 +252,9 @@ class Round:
                     self.finish(session)
                 looks = {}
                 continue
+            if not all([self.stays(session) for session in self.running() if session.gate.stopped()]):
+                time.sleep(0.001)
+                continue
             moving = [session for session in self.running() if not session.gate.stopped()]
             if not moving:
                 return
@@ -262,6 +270,18 @@ class Round:
                     return
             if time.monotonic() > end:
                 raise Difference('runs, and does not stop: %s' % ', '.join('%s (%s)' % (session, session.command.sql) for session in moving))
+
+    def stays(self, session):
+        """Does a session stay where it has stopped?  Mostly where that is rare."""
+        place = session.gate.place()
+        common = self.stops[place] * len(self.stops) > sum(self.stops.values())
+        if not session.stays and common and self.random.random() < 0.7:
+            session.gate.go(1)
+            return False
+        if not session.stays:
+            self.stops[place] += 1
+        session.stays = True
+        return True
 
     def finish(self, session):
         command, session.command = session.command, None
@@ -528,6 +548,9 @@ class Round:
                 'UPDATE t SET v = v + 1 FROM generate_series(%d, %d) g WHERE k = g RETURNING k, id, v' % (first, last)]),
                 self.check_change, keys, NO_KEY_UPDATE)
         if kind == 'delete':
+            if chance.random() < 0.3:
+                # a whole group, perhaps
+                return Command('DELETE FROM t', self.check_change, set(range(self.highest + 1)), UPDATE)
             return Command('DELETE FROM t WHERE %s%s' % (where, chance.choice(['', ' RETURNING k, id, v'])), self.check_change, keys, UPDATE)
         sql = 'INSERT INTO t VALUES %s' % self.values(ids)
         if kind == 'insert':
@@ -558,12 +581,17 @@ class Round:
         what, session = self.random.choice(choices)
         if what == 'go':
             passes = self.random.choice([1, 1, 1, 2, 3, 6] if session is self.keeper else [1, 1, 1, 2, 3, 5, 10, 30, -1])
-            self.note('%s at %s: %d' % (session, session.gate.place(), passes))
-            session.gate.go(passes)
+            self.go(session, passes)
         elif what == 'do':
             self.step_of(session)
         else:
             self.maintain()
+
+    def go(self, session, passes):
+        """Let a session that has stopped go on, past so many places, or to the end."""
+        self.note('%s at %s: %s' % (session, session.gate.place(), passes if passes > 0 else 'to the end'))
+        session.stays = False
+        session.gate.go(passes)
 
     def break_wait(self):
         """All users wait: for a prepared transaction, or for each other."""
@@ -587,8 +615,7 @@ class Round:
             stopped = [session for session in self.running() if session.gate.stopped()]
             open_ = [session for session in self.users if session.transaction and not session.command]
             if stopped:
-                self.note('%s at %s: to the end' % (stopped[0], stopped[0].gate.place()))
-                stopped[0].gate.go(-1)
+                self.go(stopped[0], -1)
             elif open_:
                 self.end(open_[0], 'COMMIT')
             elif self.prepared or any(session.command for session in self.users):
@@ -663,6 +690,7 @@ class Round:
 
 def main():
     parser = option_parser(__doc__, steps=150)
+    parser.add_argument('--stops', action='store_true', help='tell how often somebody stopped at each place')
     parser.set_defaults(background=False, standby=False, subscribers=False)
     options = parser.parse_args()
     method = 'heap' if options.heap else 'retldb'
@@ -679,10 +707,11 @@ def main():
     control.close()
     started = time.monotonic()
     rounds = 0
+    stops = collections.Counter()
     try:
         while True:
             seed = options.round or '%d-%d' % (options.seed, rounds)
-            this = Round(server, memory, seed, options.steps, method)
+            this = Round(server, memory, seed, options.steps, method, stops)
             try:
                 this.run()
             except (Difference, pq.Lost, pq.Timeout, RuntimeError) as wrong:
@@ -695,7 +724,11 @@ def main():
                 break
     finally:
         server.stop()
-    print('%d rounds, seed %d: as the model says' % (rounds, options.seed))
+    points = (pathlib.Path(__file__).parent / 'points').read_text().split('\n')
+    never = [point.split()[0] for point in points if point and not point.startswith('#') and not stops[point.split()[0]]]
+    print('%d rounds, seed %d, %d stops, none at %s: as the model says' % (rounds, options.seed, sum(stops.values()), ', '.join(never) or 'no place'))
+    if options.stops:
+        print('\n'.join('%6d %s' % (count, place) for place, count in stops.most_common()))
     return 0
 
 
