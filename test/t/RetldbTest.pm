@@ -413,7 +413,7 @@ sub log_complaints
 
 	return join '', grep {
 		/PANIC|inconsistent page|FATAL|was terminated by signal/
-		  && !/could not (connect|receive|send)|terminating walreceiver|connection to client lost|the database system is|unexpected postmaster exit|postmaster exited during|could not (?:signal for|request) checkpoint|conflict with recovery|administrator command|by signal 9/
+		  && !/could not (connect|receive|send)|terminating walreceiver|connection to client lost|the database system is|unexpected postmaster exit|postmaster exited during|could not (?:signal for|request) checkpoint|conflict with recovery|administrator command|by signal 9|child process was terminated by signal 2/
 	} map { "$_\n" } split /\n/, slurp_file($node->logfile);
 }
 
