@@ -105,6 +105,23 @@ SET join_collapse_limit = 1;
 SELECT setval('runtime_sequence', 1, false);
 SELECT count(*) FROM (facts f CROSS JOIN LATERAL generate_series(1, 1 + 0 * nextval('runtime_sequence') + 0 * f.id)) JOIN dims d USING (i4);
 SELECT last_value FROM runtime_sequence;
+-- ... or run at all: there are no rows of the row store to see to that, and the table of the join above is
+-- made first, for it is cheaper
+CREATE TABLE grouped USING retldb WITH (row_store_rows = 0, row_group_rows = 4096, autovacuum_enabled = off) AS SELECT id, i4 FROM facts;
+CREATE TABLE few WITH (autovacuum_enabled = off) AS SELECT 90009 AS i4;
+CREATE TABLE inner_side WITH (autovacuum_enabled = off) AS SELECT generate_series(1, 200) AS x;
+VACUUM ANALYZE grouped, few, inner_side;
+SELECT setval('runtime_sequence', 1, false);
+SELECT count(*) FROM (grouped f JOIN (SELECT nextval('runtime_sequence') AS n, x FROM inner_side) y ON f.id = y.x) JOIN few d USING (i4);
+SELECT last_value FROM runtime_sequence;
+WITH y AS MATERIALIZED (SELECT nextval('runtime_sequence') AS n, x FROM inner_side WHERE x <= 5)
+SELECT count(*) FROM (grouped f JOIN y ON f.id = y.x) JOIN generate_series(90009, 90009) d (i4) USING (i4);
+SELECT last_value FROM runtime_sequence;
+BEGIN;
+SELECT count(*) FROM (grouped f JOIN (SELECT x FROM inner_side FOR UPDATE) y ON f.id = y.x) JOIN few d USING (i4);
+SELECT count(*) FROM inner_side WHERE xmax <> 0;
+ROLLBACK;
+DROP TABLE inner_side, grouped, few;
 RESET join_collapse_limit;
 
 -- rescans: with another hash table each time, with the same one, below a limit

@@ -19,7 +19,8 @@
  *	  Nodes that keep rows for later (sorts, hashed inner sides) might use them
  *	  again with another hash table;
  *	- none of these has volatile functions or subplans, which would be run less
- *	  often, nor has the inner side of a nested loop, which is run for each row;
+ *	  often, nor has the inner side of a join among them, which is run for each row, or
+ *	  once if there is a row; nor does that lock rows;
  *	- the whole inner side is in the hash table, that is, there is one batch;
  *	- a rescan forgets the filter and looks at the hash table again: it cannot
  *	  be replaced while rows are asked for without a rescan of its outer side.
@@ -207,6 +208,12 @@ IsNoticedBelow(PlanState *node, void *context)
 
 	switch (nodeTag(node))
 	{
+		case T_LockRowsState:
+			return true;
+		case T_CteScanState:
+			if (IsNoticedBelow(((CteScanState *) node)->cteplanstate, context))
+				return true;
+			break;
 		case T_FunctionScanState:
 			exprs = ((FunctionScan *) plan)->functions;
 			break;
@@ -252,11 +259,9 @@ FollowColumn(PlanState *node, AttrNumber resno, const JoinClause *clause)
 				AddKey((RetlScanState *) node, var->varattno, clause);
 			break;
 		case T_NestLoopState:
-			if (IsNoticedBelow(innerPlanState(node), NULL))
-				break;
-			/* FALLTHROUGH */
 		case T_HashJoinState:
-			if (var->varno == OUTER_VAR && FollowsOuterRows((JoinState *) node))
+			if (var->varno == OUTER_VAR && FollowsOuterRows((JoinState *) node) &&
+				!IsNoticedBelow(innerPlanState(node), NULL))
 				FollowColumn(outerPlanState(node), var->varattno, clause);
 			break;
 		case T_AppendState:
