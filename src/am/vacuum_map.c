@@ -42,8 +42,12 @@ SetBits(Relation rel, BlockNumber block, Buffer *map, BufferAccessStrategy strat
 	page = BufferGetPage(buffer);
 	if (RetlPageIsColumnPage(page) && PageIsAllVisible(page) &&
 		visibilitymap_get_status(rel, block, map) == 0)
+	{
+		/* it is logged, and with hint bits gets the record's LSN, which must come to disk */
+		MarkBufferDirty(buffer);
 		visibilitymap_set(rel, block, buffer, InvalidXLogRecPtr, *map, InvalidTransactionId,
 						  VISIBILITYMAP_ALL_VISIBLE | VISIBILITYMAP_ALL_FROZEN);
+	}
 	UnlockReleaseBuffer(buffer);
 }
 

@@ -114,6 +114,22 @@ is($standby->safe_psql('postgres', $whole), 't|t', 'on the standby, too');
 verify_clean($_, 'm', $_->name) for $node, $standby;
 is(log_complaints($_), '', 'no complaint in the log of ' . $_->name) for $node, $standby;
 $standby->stop;
+
+# pages that are logged for it, as they are with hint bits, keep the LSN that they got
+$node->append_conf('postgresql.conf', 'wal_log_hints = on');
+$node->restart;
+$node->safe_psql('postgres', q(
+CREATE EXTENSION pageinspect;
+CHECKPOINT;
+SELECT pg_truncate_visibility_map('m');
+CREATE TABLE start AS SELECT pg_current_wal_lsn() AS lsn;
+VACUUM (FREEZE) m));
+is($node->safe_psql('postgres', $whole), 't|t', 'with hint bits: all pages are in the map again');
+my $lsns = q(SELECT string_agg(lsn::text, ' ') FROM generate_series(0, pg_relation_size('m') / current_setting('block_size')::int - 1) b, page_header(get_raw_page('m', b::int)));
+my $before = $node->safe_psql('postgres', $lsns);
+is($node->safe_psql('postgres', "SELECT count(*) FROM start, string_to_table('$before', ' ') l WHERE l::pg_lsn <= lsn"), '0', 'all are logged');
+$node->restart;
+is($node->safe_psql('postgres', $lsns), $before, 'and have the LSNs of that after a restart');
 $node->stop;
 
 done_testing();
