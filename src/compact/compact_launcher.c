@@ -155,6 +155,23 @@ MoveToEnd(Oid oid)
 }
 
 /*
+ * Somebody may have set the clock back: nothing has happened later than now.  All of the
+ * queue at once, or each database would wait for a naptime after the one before it.
+ */
+static void
+ForgetFuture(TimestampTz now)
+{
+	ListCell   *cell;
+
+	foreach(cell, queue)
+	{
+		Database   *database = lfirst(cell);
+
+		database->since = Min(database->since, now);
+	}
+}
+
+/*
  * Milliseconds until the turn of the first database comes.
  */
 static long
@@ -169,9 +186,7 @@ UntilNextTurn(void)
 	first = linitial(queue);
 	if (first->since == 0)
 		return 0;
-	/* somebody has set the clock back */
-	if (first->since > now)
-		first->since = now;
+	ForgetFuture(now);
 	turn = TimestampTzPlusMilliseconds(first->since, retldb_autocompact_naptime * INT64CONST(1000));
 	return TimestampDifferenceMilliseconds(now, turn);
 }
