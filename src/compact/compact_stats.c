@@ -339,7 +339,8 @@ RetlCompactStatsIsQuiet(Oid relid, int64 inserted, int milliseconds)
 		return false;
 	LWLockAcquire(sharedLock, LW_EXCLUSIVE);
 	table = FindTable(relid, true);
-	if (table->inserted != inserted || table->insertedSeen == 0)
+	/* the last: somebody has set the clock back */
+	if (table->inserted != inserted || table->insertedSeen == 0 || table->insertedSeen > now)
 	{
 		table->inserted = inserted;
 		table->insertedSeen = now;
@@ -353,6 +354,7 @@ RetlCompactStatsIsQuiet(Oid relid, int64 inserted, int milliseconds)
 void
 RetlCompactStatsLeft(Oid relid, bool left)
 {
+	TimestampTz now = GetCurrentTimestamp();
 	TableStats *table;
 
 	if (shared == NULL)
@@ -361,8 +363,9 @@ RetlCompactStatsLeft(Oid relid, bool left)
 	table = FindTable(relid, left);
 	if (table != NULL && !left)
 		table->leftSince = 0;
-	else if (table != NULL && table->leftSince == 0)
-		table->leftSince = GetCurrentTimestamp();
+	/* the last: somebody has set the clock back */
+	else if (table != NULL && (table->leftSince == 0 || table->leftSince > now))
+		table->leftSince = now;
 	LWLockRelease(sharedLock);
 }
 
