@@ -121,6 +121,12 @@ BEGIN;
 SELECT count(*) FROM (grouped f JOIN (SELECT x FROM inner_side FOR UPDATE) y ON f.id = y.x) JOIN few d USING (i4);
 SELECT count(*) FROM inner_side WHERE xmax <> 0;
 ROLLBACK;
+-- each CTE is looked at once, however many ways there are to it
+SELECT rows, same FROM probe((
+    SELECT 'WITH c0 AS MATERIALIZED (SELECT x FROM inner_side), ' ||
+           string_agg(format('c%s AS MATERIALIZED (SELECT x FROM c%s UNION ALL SELECT x FROM c%2$s WHERE x < 0)', i, i - 1), ', ') ||
+           ' SELECT f.id FROM (grouped f JOIN (SELECT x FROM c30 LIMIT 5) y ON f.id = y.x) JOIN few d USING (i4)'
+    FROM generate_series(1, 30) i));
 DROP TABLE inner_side, grouped, few;
 RESET join_collapse_limit;
 

@@ -196,9 +196,24 @@ FollowsOuterRows(JoinState *join)
 	}
 }
 
+static bool IsNoticedBelow(PlanState *node, void *context);
+
+/*
+ * IsNoticedBelow of a CTE.  "ctes" is the list of those that were looked at: there may be no end
+ * of ways to one by others that use it more than once.
+ */
+static bool
+IsNoticedInCte(PlanState *cte, List **ctes)
+{
+	if (list_member_ptr(*ctes, cte))
+		return false;
+	*ctes = lappend(*ctes, cte);
+	return IsNoticedBelow(cte, ctes);
+}
+
 /*
  * Would it be noticed if this node, or one below, were run less often?  Also a
- * planstate_tree_walker() callback.
+ * planstate_tree_walker() callback; "context" is for IsNoticedInCte.
  */
 static bool
 IsNoticedBelow(PlanState *node, void *context)
@@ -211,7 +226,7 @@ IsNoticedBelow(PlanState *node, void *context)
 		case T_LockRowsState:
 			return true;
 		case T_CteScanState:
-			if (IsNoticedBelow(((CteScanState *) node)->cteplanstate, context))
+			if (IsNoticedInCte(((CteScanState *) node)->cteplanstate, context))
 				return true;
 			break;
 		case T_FunctionScanState:
@@ -238,6 +253,17 @@ IsNoticedBelow(PlanState *node, void *context)
 		planstate_tree_walker(node, IsNoticedBelow, context);
 }
 
+/* IsNoticedBelow of the inner side of a join. */
+static bool
+IsNoticedInside(PlanState *join)
+{
+	List	   *ctes = NIL;
+	bool		noticed = IsNoticedBelow(innerPlanState(join), &ctes);
+
+	list_free(ctes);
+	return noticed;
+}
+
 /*
  * Follow a column of a node's result to the scans it comes from.
  */
@@ -261,7 +287,7 @@ FollowColumn(PlanState *node, AttrNumber resno, const JoinClause *clause)
 		case T_NestLoopState:
 		case T_HashJoinState:
 			if (var->varno == OUTER_VAR && FollowsOuterRows((JoinState *) node) &&
-				!IsNoticedBelow(innerPlanState(node), NULL))
+				!IsNoticedInside(node))
 				FollowColumn(outerPlanState(node), var->varattno, clause);
 			break;
 		case T_AppendState:
