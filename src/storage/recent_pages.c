@@ -43,11 +43,14 @@ PlaceOf(Relation rel, BlockNumber block)
 	return &places[(murmurhash32(RelationGetRelid(rel)) + block) % PLACES];
 }
 
-/* See recent_pages.h. */
+/*
+ * See recent_pages.h.  Nothing of a temporary table is remembered, and what is in its place
+ * may have the same file number.
+ */
 Buffer
 RetlRecentBuffer(Relation rel, BlockNumber block)
 {
-	return *PlaceOf(rel, block);
+	return RelationUsesLocalBuffers(rel) ? InvalidBuffer : *PlaceOf(rel, block);
 }
 
 /* See recent_pages.h. */
