@@ -86,12 +86,12 @@ CREATE TABLE wanted AS SELECT i * 97 AS item FROM generate_series(1, 1000) i;
 VACUUM ANALYZE items, wanted;
 SELECT plan('SELECT sum(price) FROM items JOIN (SELECT item FROM wanted ORDER BY 1 LIMIT 3) w USING (item)');
 SELECT plan('SELECT sum(price) FROM items JOIN wanted w USING (item)');
-SELECT plan('SELECT sum(price) FROM items JOIN (SELECT item FROM wanted ORDER BY 1 LIMIT 40) w USING (item)');
+SELECT plan('SELECT sum(price) FROM items JOIN (SELECT item FROM wanted ORDER BY 1 LIMIT 10) w USING (item)');
 SET retldb.row_store_rows = 40000;
 CREATE TABLE items_by_row USING retldb WITH (autovacuum_enabled = off) AS SELECT * FROM items ORDER BY item;
 VACUUM ANALYZE items_by_row;
 SELECT groups('items_by_row');
-SELECT plan('SELECT sum(price) FROM items_by_row JOIN (SELECT item FROM wanted ORDER BY 1 LIMIT 40) w USING (item)');
+SELECT plan('SELECT sum(price) FROM items_by_row JOIN (SELECT item FROM wanted ORDER BY 1 LIMIT 10) w USING (item)');
 
 -- statistics are as good as heap's
 CREATE TABLE stats_twin (id int, few int, several text, wide text, gaps numeric) USING heap WITH (autovacuum_enabled = off);
