@@ -217,8 +217,6 @@ SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET enable_material = off;
 SET enable_memoize = off;
--- (to read a table of 64 vectors as a whole is cheap otherwise)
-SET cpu_tuple_cost = 1;
 SELECT explain_run('SELECT w.id, k.i8 FROM wanted w JOIN kinds k ON k.id = w.id');
 SELECT w.id, k.i8 FROM wanted w JOIN kinds k ON k.id = w.id ORDER BY 1;
 SELECT w.id, k.i8 FROM wanted w LEFT JOIN kinds k ON k.t = w.t AND k.i8 > 0 ORDER BY 1;
@@ -231,7 +229,6 @@ RESET retldb.enable_skipping;
 RESET enable_hashjoin;
 RESET enable_mergejoin;
 RESET enable_material;
-RESET cpu_tuple_cost;
 RESET enable_memoize;
 
 -- columns that came later than the rows, and types that changed

@@ -50,10 +50,10 @@
 #define RETLDB_MAX_PARAMETERISED_SHARE	0.5
 
 /*
- * ... and are taken to cost this many times what they are thought to: how often
- * they run is often underestimated, by orders of magnitude, and then a hash join
- * would have been far better: with four times TPC-H's query 9 had a nested loop by chance of
- * the sample.
+ * ... and are taken to cost this many times what they are thought to, or as much as the
+ * table read as a whole: how often they run is often underestimated, by orders of
+ * magnitude, and then a hash join would have been far better, but a nested loop over all
+ * of the table still worse.
  */
 #define RETLDB_PARAMETERISED_CAUTION	16
 
@@ -222,29 +222,34 @@ AddPartialPath(const RetlPathContext *context, Path *path, const RetlScanWork *w
 	}
 }
 
-/* The plain path, and the partial one for parallel plans. */
-static void
+/*
+ * The plain path, and the partial one for parallel plans.  Returns what the former costs.
+ */
+static Cost
 AddPlainPaths(const RetlPathContext *context)
 {
 	RelOptInfo *rel = context->rel;
 	CustomPath *path = MakePath(context, rel->lateral_relids, 0);
 	RetlScanWork	work;
+	Cost		plainCost;
 	int			workers;
 
 	RetlEstimateWork(context, path->path.param_info ? path->path.param_info->ppi_clauses : NIL, &work);
 	RetlCostScan(context, &path->path, &work);
+	plainCost = path->path.total_cost;
 	add_path(rel, &path->path);
 
 	/* processes could not agree on which groups are damaged */
 	if (!rel->consider_parallel || rel->lateral_relids != NULL || retldb_skip_damaged_groups)
-		return;
+		return plainCost;
 
 	workers = ParallelWorkers(context);
 	if (workers <= 0)
-		return;
+		return plainCost;
 	path = MakePath(context, NULL, workers);
 	RetlCostScan(context, &path->path, &work);
 	AddPartialPath(context, &path->path, &work);
+	return plainCost;
 }
 
 /* The column of the table that an equivalence member is, or InvalidAttrNumber. */
@@ -345,10 +350,10 @@ IsAmongSets(List *sets, Relids relids)
 /*
  * Paths to be run again and again with keys from other tables.  They pay only
  * where the table is ordered by the column, so that zone maps find the few
- * vectors a key may be in.
+ * vectors a key may be in.  "plainCost" is that of the plain path.
  */
 static void
-AddParameterisedPaths(const RetlPathContext *context)
+AddParameterisedPaths(const RetlPathContext *context, Cost plainCost)
 {
 	RelOptInfo *rel = context->rel;
 	List	   *made = NIL;
@@ -378,7 +383,8 @@ AddParameterisedPaths(const RetlPathContext *context)
 		path = MakePath(context, requiredOuter, 0);
 		RetlEstimateWork(context, path->path.param_info->ppi_clauses, &work);
 		RetlCostScan(context, &path->path, &work);
-		path->path.total_cost *= RETLDB_PARAMETERISED_CAUTION;
+		path->path.total_cost = Min(path->path.total_cost * RETLDB_PARAMETERISED_CAUTION,
+									Max(path->path.total_cost, plainCost));
 		add_path(rel, &path->path);
 
 		if (list_length(made) >= RETLDB_MAX_PARAMETERISED_PATHS)
@@ -440,8 +446,7 @@ AddScanPaths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 		return;
 
 	context.tests = RetlMakeClauseTests(root, rel, rel->baserestrictinfo, NULL);
-	AddPlainPaths(&context);
-	AddParameterisedPaths(&context);
+	AddParameterisedPaths(&context, AddPlainPaths(&context));
 }
 
 /* Install hooks and custom scan methods; called once at load time. */
