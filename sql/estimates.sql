@@ -87,6 +87,7 @@ VACUUM ANALYZE items, wanted;
 SELECT plan('SELECT sum(price) FROM items JOIN (SELECT item FROM wanted ORDER BY 1 LIMIT 3) w USING (item)');
 SELECT plan('SELECT sum(price) FROM items JOIN wanted w USING (item)');
 SELECT plan('SELECT sum(price) FROM items JOIN (SELECT item FROM wanted ORDER BY 1 LIMIT 10) w USING (item)');
+SELECT plan('SELECT sum(price) FROM items JOIN (SELECT item FROM wanted ORDER BY 1 LIMIT 40) w USING (item)');
 SET retldb.row_store_rows = 40000;
 CREATE TABLE items_by_row USING retldb WITH (autovacuum_enabled = off) AS SELECT * FROM items ORDER BY item;
 VACUUM ANALYZE items_by_row;
