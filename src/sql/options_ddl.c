@@ -429,12 +429,26 @@ RefuseOptionsOfHeap(const List *options, const char *method, bool ifNotExists)
 	}
 }
 
+/*
+ * Will a table that is created be one of ours?  "method" is the access method that the
+ * command names, or NULL.  Raises an error if it will be heap's and has options of ours.
+ */
+static bool
+WillBeOurs(const char *method, const List *options, bool ifNotExists)
+{
+	if (method == NULL)
+		method = default_table_access_method;
+	if (RetlAmNameIsOurs(method))
+		return true;
+	RefuseOptionsOfHeap(options, method, ifNotExists);
+	return false;
+}
+
 /* CREATE TABLE. */
 static void
 BeginCreate(RetlOptionsCommand *command, CreateStmt *stmt)
 {
 	const char *inherited = InheritOptions(command, stmt);
-	const char *method;
 	List	   *own;
 
 	if (stmt->partspec != NULL)
@@ -444,12 +458,8 @@ BeginCreate(RetlOptionsCommand *command, CreateStmt *stmt)
 	}
 	if (stmt->accessMethod == NULL && inherited != NULL)
 		stmt->accessMethod = pstrdup(inherited);
-	method = stmt->accessMethod != NULL ? stmt->accessMethod : default_table_access_method;
-	if (!RetlAmNameIsOurs(method))
-	{
-		RefuseOptionsOfHeap(stmt->options, method, stmt->if_not_exists);
+	if (!WillBeOurs(stmt->accessMethod, stmt->options, stmt->if_not_exists))
 		return;
-	}
 
 	own = TakeOptions(&stmt->options, RETL_OPTION_TABLE);
 	CopyLikeOptions(command, stmt->tableElts);
@@ -463,14 +473,9 @@ static void
 BeginCreateAs(RetlOptionsCommand *command, CreateTableAsStmt *stmt)
 {
 	IntoClause *into = stmt->into;
-	const char *method = into->accessMethod != NULL ? into->accessMethod :
-		default_table_access_method;
 
-	if (!RetlAmNameIsOurs(method))
-	{
-		RefuseOptionsOfHeap(into->options, method, stmt->if_not_exists);
+	if (!WillBeOurs(into->accessMethod, into->options, stmt->if_not_exists))
 		return;
-	}
 	command->tableOptions = TakeOptions(&into->options, RETL_OPTION_TABLE);
 	ExpectRelation(command, into->rel);
 }
